@@ -1,0 +1,202 @@
+"""Bytes -> clean RGB, or one clear sentence why not."""
+
+import struct
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Final
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+from pillow_heif import HeifImageFile, get_file_mimetype
+
+MAX_BYTES: Final = 20 * 1024**2
+MAX_PIXELS: Final = 50_000_000
+MIN_SIDE: Final = 64  # pixels of the shorter side
+
+# The clinician crops before the model looks: a tenth of this would be 120 pixels, half is 600, and the
+# networks see 224 to 260.
+DRAFT_SIDE: Final = 1200  # pixels of the shorter side that a large JPEG keeps
+MAX_SIDE: Final = 3000  # pixels of the longer side that any photo keeps
+
+# What Pillow and pillow-heif raise on damaged files, by their documentation and by flipping bytes in files.
+DAMAGED: Final = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error)
+
+UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # by EXIF orientation (Exif 2.32, tag 0x0112)
+
+SRGB: Final = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+PROFILED_MODES: Final = ("RGB", "L", "CMYK")  # Pillow's modes that colour profiles are made for
+
+
+class PhotoError(ValueError):
+    """One plain sentence for a clinician: what is wrong with the photo and what to do."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of a photo: centre in fractions of width and height, size in fractions of the shorter side."""
+
+    x: float = 0.5
+    y: float = 0.5
+    size: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.x <= 1 and 0 <= self.y <= 1):
+            raise PhotoError("The centre of the crop lies outside the photo: choose a point inside it.")
+        if not 0.1 <= self.size <= 1:
+            raise PhotoError("The crop must be a tenth to all of the photo's shorter side: resize it.")
+
+
+LARGEST_SQUARE: Final = Crop()
+
+
+def read_photo(data: bytes) -> np.ndarray:
+    """The photo as (h, w, 3) uint8 sRGB pixels, upright, without metadata, at most MAX_SIDE pixels long.
+
+    Raises PhotoError where the bytes are not one still photo of a known format and reasonable size.
+    """
+    image = _open(data)
+    if isinstance(image, JpegImageFile):
+        # The decoder skips the detail: it halves (quarters ...) while both sides stay at least this long.
+        image.draft(None, (DRAFT_SIDE, DRAFT_SIDE))
+    try:
+        image.load()
+    except DAMAGED as error:
+        raise _damaged() from error
+
+    profile = image.info.get("icc_profile")
+    orientation = _orientation(image)
+    pixels = _resizable(image)
+    pixels.thumbnail((MAX_SIDE, MAX_SIDE))
+    pixels = _to_srgb(_on_white(pixels), profile)
+    if orientation in UPRIGHT:
+        pixels = pixels.transpose(UPRIGHT[orientation])
+    if min(pixels.size) < MIN_SIDE:
+        raise PhotoError(
+            f"The photo is too small or too narrow (less than {MIN_SIDE} pixels on its shorter side): "
+            "choose the original photo."
+        )
+    return np.array(pixels)
+
+
+def crop_square(photo: np.ndarray, crop: Crop = LARGEST_SQUARE) -> np.ndarray:
+    """The square (s, s, 3) of a photo (h, w, 3), moved inwards where it would reach over the edge."""
+    height, width = photo.shape[:2]
+    side = max(1, round(crop.size * min(height, width)))
+    left = min(max(round(crop.x * width - side / 2), 0), width - side)
+    top = min(max(round(crop.y * height - side / 2), 0), height - side)
+    return photo[top : top + side, left : left + side].copy()
+
+
+def _open(data: bytes) -> ImageFile:
+    """The photo with its header read and found acceptable, no pixel decoded yet."""
+    if not data:
+        raise PhotoError("The file is empty: choose the photo again.")
+    if len(data) > MAX_BYTES:
+        raise PhotoError(
+            f"The file has {len(data) / 1024**2:.1f} MB, more than the {MAX_BYTES // 1024**2} MB allowed: "
+            "choose a smaller version of the photo."
+        )
+    reader = _reader(data)
+    if reader is None:
+        raise PhotoError("The file is not a JPEG, PNG, WebP or HEIC photo: save it as one of these first.")
+    try:
+        image = reader(BytesIO(data))
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels() from error
+    except DAMAGED as error:
+        raise _damaged() from error
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_many_pixels()
+    if _is_animated(image):
+        raise PhotoError("The file is an animation or a sequence of pictures: choose a single still photo.")
+    return image
+
+
+def _reader(data: bytes) -> type[ImageFile] | None:
+    """The class that reads these bytes, told by their first bytes and never by a name.
+
+    The classes themselves, not Image.open: that writes warnings to the log for large photos, and takes a
+    phone's JPEG with a depth or gain map behind it for a file of several frames (MPO).
+    """
+    if data.startswith(b"\xff\xd8\xff"):
+        return JpegImageFile
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return PngImageFile
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return WebPImageFile
+    if data[4:8] == b"ftyp" and get_file_mimetype(data).startswith(("image/heic", "image/heif")):
+        return HeifImageFile
+    return None
+
+
+def _is_animated(image: ImageFile) -> bool:
+    if isinstance(image, HeifImageFile):
+        # A still HEIC may hold several pictures; the one that it names as primary is what viewers show.
+        return str(image.custom_mimetype).endswith("-sequence")
+    return bool(getattr(image, "is_animated", False))
+
+
+def _orientation(image: ImageFile) -> object:
+    """EXIF orientation of a loaded photo, 1 where it is unreadable or was applied by the decoder.
+
+    Not ImageOps.exif_transpose: it also writes the EXIF anew, and fails on odd tags that do not matter here.
+    """
+    if isinstance(image, HeifImageFile):
+        return 1
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except SyntaxError:
+        return 1
+
+
+def _resizable(image: Image.Image) -> Image.Image:
+    """The same pixels without palette, with 8 bits a channel and with transparency as a channel."""
+    if image.mode.startswith("I"):
+        # Pillow's convert clips 16-bit gray at 255, which is white nearly everywhere.
+        return Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
+    if image.has_transparency_data:
+        return image if image.mode == "RGBA" else image.convert("RGBA")
+    return image if image.mode in PROFILED_MODES else image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode != "RGBA":
+        return image
+    white = Image.new("RGBA", image.size, "white")
+    white.alpha_composite(image)
+    return white.convert("RGB")
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """The image in sRGB; a profile that is broken or not made for the image's mode is ignored."""
+    if not profile:
+        return image.convert("RGB")
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+        return ImageCms.buildTransform(source, SRGB, image.mode, "RGB", intent).apply(image)
+    except (OSError, ImageCms.PyCMSError):
+        return image.convert("RGB")
+
+
+def _too_many_pixels() -> PhotoError:
+    return PhotoError(
+        f"The photo has more than {MAX_PIXELS // 1_000_000} million pixels: "
+        "choose a smaller version, or take it at the camera's normal resolution."
+    )
+
+
+def _damaged() -> PhotoError:
+    return PhotoError("The file is damaged or incomplete: send the photo again from the camera or phone.")

@@ -1,0 +1,103 @@
+import re
+
+import pytest
+
+from skin_ai.diseases import DISEASES, LABEL_SETS, Nature, find
+
+TERMS = [
+    (code, term)
+    for code, disease in DISEASES.items()
+    for term in (disease.code, disease.name, *disease.synonyms)
+]
+
+
+@pytest.mark.parametrize(("code", "term"), TERMS)
+def test_every_term_finds_its_own_type_so_none_belongs_to_two(code, term):
+    assert find(term) is DISEASES[code]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("MOLE", "NEV"),
+        ("  mole ", "NEV"),
+        ("naevus", "NEV"),
+        ("nævus", None),
+        ("AK", "ACK"),
+        ("solar  keratosis", "ACK"),
+        ("bcc", "BCC"),
+        ("Rodent ulcer", "BCC"),
+        ("basal-cell carcinoma", "BCC"),
+        ("basal\u2010cell\u2011carcinoma", "BCC"),
+        ("basal\u00a0cell\tcarcinoma", "BCC"),
+        ("Bowen's disease", "SCC"),
+        ("Bowen\u2019s disease", "SCC"),
+        ("Bowens disease", "SCC"),
+        ("seborrhoeic keratosis", "SEK"),
+        ("Shingles", "ZOS"),
+        ("hives", "URT"),
+        ("ringworm", "TIN"),
+        ("athletes foot", "TIN"),
+        ("eczema craquele", "ECZ"),
+        ("Éczema", "ECZ"),
+        ("tinea versicolor", "TVER"),
+        ("acne rosacea", "ROS"),
+        ("", None),
+        ("  ", None),
+        ("-", None),
+        ("contact dermatitis", None),
+        ("keratosis", None),
+        ("lupus", None),
+    ],
+)
+def test_find_takes_what_clinicians_type(text, code):
+    assert find(text) is (DISEASES[code] if code else None)
+
+
+def test_label_sets_are_in_their_agreed_order():
+    pad_ufes_20, skin_26 = LABEL_SETS["pad-ufes-20"], LABEL_SETS["skin-26"]
+    assert pad_ufes_20 == ("BCC", "SCC", "MEL", "ACK", "NEV", "SEK")
+    assert skin_26[:6] == pad_ufes_20
+    assert [DISEASES[code].name for code in skin_26[6:]] == [
+        "eczema",
+        "allergic contact dermatitis",
+        "irritant contact dermatitis",
+        "urticaria",
+        "insect bite",
+        "folliculitis",
+        "psoriasis",
+        "tinea",
+        "impetigo",
+        "herpes zoster",
+        "pigmented purpuric eruption",
+        "acne",
+        "drug rash",
+        "herpes simplex",
+        "pityriasis rosea",
+        "tinea versicolor",
+        "keratosis pilaris",
+        "lichen simplex chronicus",
+        "rosacea",
+        "viral exanthem",
+    ]
+
+
+@pytest.mark.parametrize("disease", DISEASES.values(), ids=lambda disease: disease.code)
+def test_a_type_is_written_as_the_others_are(disease):
+    assert re.fullmatch(r"[A-Z]{3,5}", disease.code)
+    assert disease.name == disease.name.lower()
+    assert re.fullmatch(r"[A-Z]\d\d(\.\d)?", disease.icd10)  # the WHO's codes have at most four characters
+    assert len(set(disease.synonyms)) == len(disease.synonyms)
+
+
+def test_only_the_cancers_of_pad_ufes_20_are_malignant():
+    by_nature = {nature: {c for c, d in DISEASES.items() if d.nature is nature} for nature in Nature}
+    assert by_nature[Nature.MALIGNANT] == {"BCC", "SCC", "MEL"}
+    assert by_nature[Nature.PRE_MALIGNANT] == {"ACK"}
+
+
+def test_the_tables_cannot_be_changed():
+    with pytest.raises(TypeError):
+        DISEASES["NEW"] = DISEASES["BCC"]
+    with pytest.raises(TypeError):
+        LABEL_SETS["new"] = ()
