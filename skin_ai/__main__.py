@@ -1,0 +1,212 @@
+"""The command line: diagnose, evaluate, check and train."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import logging
+import sys
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from skin_ai.bundle import DEFAULT_BUNDLE, BundleError
+
+ERROR_STATUS = 2
+HEATMAP_OPACITY = 0.6
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit status. Errors go to standard error as one sentence."""
+    from skin_ai.training.datasets import DatasetError
+
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    try:
+        status: int = options.run(options)
+    except (BundleError, DatasetError, OSError, ValueError) as error:
+        print(f"skin_ai: {error}", file=sys.stderr)
+        return ERROR_STATUS
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m skin_ai", description="Research software, not a medical device."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("diagnose", help="one case: a photo, the patient's words, or both")
+    command.add_argument("photo", nargs="?", type=Path, metavar="PHOTO")
+    command.add_argument("--narrative", default="", help="the patient's words")
+    command.add_argument(
+        "--crop", type=float, nargs=3, metavar=("X", "Y", "SIZE"), help="centre and size, 0 to 1"
+    )
+    command.add_argument("--bundle", default=DEFAULT_BUNDLE, metavar="NAME")
+    command.add_argument(
+        "--heatmap", type=Path, metavar="OUT.png", help="evidence for the answer, over the photo"
+    )
+    command.add_argument("--json", action="store_true", help="one JSON object")
+    command.set_defaults(run=_diagnose)
+
+    command = commands.add_parser("evaluate", help="figures of a bundle on a folder laid out as PAD-UFES-20")
+    command.add_argument("folder", type=Path, metavar="FOLDER")
+    command.add_argument("--bundle", default=DEFAULT_BUNDLE, metavar="NAME")
+    command.add_argument("--limit", type=int, metavar="N", help="only the first N rows with a photo")
+    command.add_argument("--json", action="store_true", help="one JSON object")
+    command.set_defaults(run=_evaluate)
+
+    command = commands.add_parser("check", help="weights, settings and versions; says what is wrong")
+    command.set_defaults(run=_check)
+
+    command = commands.add_parser("train", help="both models of a bundle, resumable")
+    command.add_argument("folder", type=Path, metavar="FOLDER", help="laid out as PAD-UFES-20")
+    command.add_argument("--label-set", default="pad-ufes-20")
+    command.add_argument("--image-weights", default="", metavar="FILE", help="safetensors in timm's layout")
+    command.add_argument("--llm", required=True, metavar="FOLDER", help="a Hugging Face model to start from")
+    command.add_argument(
+        "--work", type=Path, required=True, metavar="FOLDER", help="checkpoints and results of folds"
+    )
+    command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the bundle to write")
+    command.add_argument("--require-photos", action="store_true", help="a row without its photo is an error")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=JSON",
+        dest="settings",
+        help='any setting, e.g. image.backbone="resnet50" or language.lora_rank=16',
+    )
+    command.set_defaults(run=_train)
+    return parser
+
+
+def _diagnose(options: argparse.Namespace) -> int:
+    from skin_ai.bundle import load_bundle
+    from skin_ai.diagnose import FLAGS, diagnose
+    from skin_ai.diseases import DISEASES
+    from skin_ai.photo import LARGEST_SQUARE, Crop, crop_square, read_photo
+
+    crop = Crop(*options.crop) if options.crop else LARGEST_SQUARE
+    if options.photo and not options.photo.is_file():
+        raise ValueError(f"{options.photo} is not a file; give the path of a photo.")
+    photo = options.photo.read_bytes() if options.photo else None
+    bundle = load_bundle(options.bundle)
+    result = diagnose(photo, options.narrative, bundle, crop)
+    if options.heatmap:
+        if photo is None:
+            raise ValueError("--heatmap needs a photo.")
+        from PIL import Image
+
+        from skin_ai.views.heatmap_overlay import common_scale, on_photo, overlay
+
+        square = crop_square(read_photo(photo), crop)
+        evidence = result.heatmaps[result.answer[0].type]
+        colours = overlay(evidence, common_scale(result.heatmaps), len(square))
+        Image.fromarray(on_photo(square, colours, HEATMAP_OPACITY)).save(options.heatmap, format="PNG")
+    if options.json:
+        print(json.dumps(result.as_json()))
+        return 0
+    for title, items in (("Recommendations", result.recommendations), ("Answer", result.answer)):
+        if items:
+            print(title)
+        for item in items:
+            print(f"  {item.probability:6.1%}  {DISEASES[item.type].name}")
+    for number, step in enumerate(result.steps, start=1):
+        dropped = ", ".join(f"{DISEASES[o.type].name} {o.probability:.1%}" for o in step.dropped)
+        print(f"Step {number}: {len(step.options)} options; dropped {dropped}")
+    for flag in result.flags:
+        print(FLAGS[flag])
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from skin_ai.training.evaluation import MODES, evaluate
+
+    result = evaluate(options.folder, options.bundle, limit=options.limit)
+    if options.json:
+        print(json.dumps(result))
+        return 0
+    print(result["protocol"])
+    for mode in MODES:
+        values = result[mode]
+        print(f"{mode} (n = {values['n']})")
+        for name, value in values.items():
+            if isinstance(value, dict) and value.get("value") is not None:
+                print(f"  {name:18} {value['value']:.3f}  ({value['low']:.3f} to {value['high']:.3f})")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from skin_ai.bundle import WEIGHTS, bundle_names, load_bundle
+
+    wrong = 0
+    requirements = WEIGHTS.parent / "requirements.txt"
+    for line in requirements.read_text(encoding="utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        package, _, pinned = line.partition("==")
+        try:
+            found = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found = "not installed"
+        # Builds of torch for one machine say so after a "+".
+        if found.partition("+")[0] != pinned:
+            print(f"{package}: {found}, but {pinned} is pinned; run pip install -r requirements.txt")
+            wrong += 1
+    names = bundle_names()
+    if not names:
+        print(f"No bundle in {WEIGHTS}; restore the folder from the repository.")
+        wrong += 1
+    for name in names:
+        try:
+            bundle = load_bundle(name)
+        except BundleError as error:
+            print(error)
+            wrong += 1
+        else:
+            print(f"bundle {name}: {len(bundle.types)} types, every checksum right")
+    config = WEIGHTS.parent / ".streamlit" / "config.toml"
+    if not config.is_file():
+        print(f"{config} is missing: telemetry would be on; restore it from the repository.")
+        wrong += 1
+    print("all is well" if not wrong else f"{wrong} found wrong")
+    return 1 if wrong else 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from skin_ai.training.image import ImageSettings
+    from skin_ai.training.language import LanguageSettings
+    from skin_ai.training.train import Run, train
+
+    image, language = ImageSettings(weights=options.image_weights), LanguageSettings(base=options.llm)
+    run = Run(options.label_set, image, language)
+    for setting in options.settings:
+        name, _, value = setting.partition("=")
+        run = with_setting(run, name.split("."), value)
+    result = train(run, options.folder, options.work, options.out, require_photos=options.require_photos)
+    print(json.dumps({"modes": result["modes"], "comparison": result["comparison"]}, indent=1))
+    return 0
+
+
+def with_setting(settings: Any, path: list[str], value: str) -> Any:
+    """A copy of the (nested) dataclass with one field set to a JSON value; ValueError if it does not fit."""
+    known = [field.name for field in fields(settings)]
+    if path[0] not in known:
+        raise ValueError(f"There is no setting {path[0]!r}; known are {', '.join(known)}.")
+    old = getattr(settings, path[0])
+    if is_dataclass(old) and len(path) > 1:
+        return replace(settings, **{path[0]: with_setting(old, path[1:], value)})
+    try:
+        new = json.loads(value)
+    except ValueError:
+        raise ValueError(f"{path[0]}={value} is not JSON; text needs double quotes.") from None
+    new = tuple(new) if isinstance(new, list) else new
+    if type(new) is not type(old) and not (isinstance(old, float) and isinstance(new, int)):
+        raise ValueError(f"{path[0]} must be {type(old).__name__}, not {value}.")
+    return replace(settings, **{path[0]: new})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

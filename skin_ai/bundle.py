@@ -1,0 +1,171 @@
+"""A folder in `weights/`: image model, language model and manifest, checked before use."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError
+
+if TYPE_CHECKING:  # torch comes with them, and a page that reads a manifest must not wait for torch
+    from skin_ai.chain import LanguageModel
+    from skin_ai.image_model import ImageModel, Preprocessing
+
+WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+DEFAULT_BUNDLE = "pad-ufes-20"
+FORMAT = 1
+MANIFEST = "manifest.json"
+IMAGE_FILE = "image.safetensors"
+LANGUAGE_FILE = "language.safetensors"
+TOKENIZER_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
+PREDICTIONS_FILE = "out_of_fold.safetensors"
+FILES = (IMAGE_FILE, LANGUAGE_FILE, PREDICTIONS_FILE, *TOKENIZER_FILES)
+
+
+class BundleError(RuntimeError):
+    """A bundle that cannot be trusted; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Both models, ready to be asked and never changed; one object serves all sessions.
+
+    temperatures: what logits are divided by before the softmax, fitted out of fold;
+    schedule: options in play at each step, from all types to 1.
+    """
+
+    name: str
+    types: tuple[str, ...]
+    manifest: dict[str, Any]
+    image_model: ImageModel
+    preprocessing: Preprocessing
+    views: int
+    photo_temperature: float
+    language_model: LanguageModel
+    schedule: tuple[int, ...]
+    chain_temperatures: tuple[float, ...]
+
+
+def bundle_names() -> tuple[str, ...]:
+    """The bundles that are there, the default first."""
+    names = sorted(path.parent.name for path in WEIGHTS.glob(f"*/{MANIFEST}"))
+    return tuple(sorted(names, key=lambda name: name != DEFAULT_BUNDLE))
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest alone; raises BundleError if it is missing or not ours."""
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(f"{path} is missing; there is no bundle in {folder}.") from None
+    except ValueError as error:
+        raise BundleError(f"{path} is damaged: {error}. Restore it from the repository.") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise BundleError(f"{path} is not of format {FORMAT}, which this version of skin_ai reads.")
+    return manifest
+
+
+def verify_files(folder: Path, manifest: dict[str, Any]) -> None:
+    """Compares every file with the sha256 in the manifest; BundleError names the first that differs."""
+    checksums = manifest.get("files", {})
+    for name in FILES:
+        path = folder / name
+        if name not in checksums:
+            raise BundleError(f"{folder / MANIFEST} has no checksum for {name}.")
+        if not path.is_file():
+            raise BundleError(f"{path} is missing. Restore it from the repository.")
+        if sha256(path) != checksums[name]:
+            raise BundleError(f"{path} is damaged: its sha256 differs from the manifest. Restore it.")
+
+
+def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
+    """The bundle `weights/name` with every file verified; raises BundleError, never guesses."""
+    from safetensors.torch import load_file
+
+    from skin_ai.chain import PROMPTS, build_language_model, load_language_weights
+    from skin_ai.image_model import ImageModel, Preprocessing
+
+    folder = weights / name
+    manifest = read_manifest(folder)
+    verify_files(folder, manifest)
+    try:
+        types = tuple(manifest["types"])
+        image, language = manifest["image_model"], manifest["language_model"]
+        if tuple(language["prompts"]) != PROMPTS:
+            raise BundleError(
+                f"{folder / MANIFEST} was trained with another prompt than this version of skin_ai asks."
+            )
+        schedule, temperatures = tuple(language["schedule"]), tuple(language["temperatures"])
+        _check_schedule(folder / MANIFEST, schedule, temperatures, len(types))
+        preprocessing: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in image["preprocessing"].items()
+        }
+        with _fitting(folder / IMAGE_FILE):
+            image_model = ImageModel(image["backbone"], len(types))
+            image_model.load_state_dict(
+                {
+                    key: value.float() if value.is_floating_point() else value
+                    for key, value in load_file(folder / IMAGE_FILE).items()
+                }
+            )
+        with _fitting(folder / LANGUAGE_FILE):
+            language_model = build_language_model(folder, types)
+            load_language_weights(language_model, folder / LANGUAGE_FILE)
+        return Bundle(
+            name=name,
+            types=types,
+            manifest=manifest,
+            image_model=image_model.eval().requires_grad_(False),
+            preprocessing=Preprocessing(**preprocessing),
+            views=image["views"],
+            photo_temperature=image["temperature"],
+            language_model=language_model.eval().requires_grad_(False),
+            schedule=schedule,
+            chain_temperatures=temperatures,
+        )
+    except KeyError as error:
+        raise BundleError(f"{folder / MANIFEST} lacks the entry {error}.") from error
+    except (TypeError, AttributeError) as error:
+        raise BundleError(f"{folder / MANIFEST} has an entry of the wrong kind: {error}.") from error
+
+
+def _check_schedule(
+    path: Path, schedule: tuple[int, ...], temperatures: tuple[float, ...], n_types: int
+) -> None:
+    falls = all(before > after for before, after in pairwise(schedule))
+    if not falls or (schedule[:1], schedule[-1:]) != ((n_types,), (1,)) or n_types < 2:
+        raise BundleError(f"{path}: the schedule {list(schedule)} does not lead from {n_types} types to 1.")
+    if len(temperatures) != len(schedule) - 1:
+        raise BundleError(f"{path}: {len(schedule) - 1} temperatures are needed, one a step of the schedule.")
+
+
+@contextmanager
+def _fitting(path: Path) -> Iterator[None]:
+    """Weights that are not those of the model that the manifest describes are one clear error."""
+    try:
+        yield
+    except (SafetensorError, RuntimeError, ValueError, OSError) as error:
+        # PyTorch lists every layer; the first lines say enough.
+        found = " ".join(str(error).split())[:200]
+        raise BundleError(f"{path} does not fit the {MANIFEST} beside it: {found}") from error
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Adds the checksum of every file and writes the manifest."""
+    checksums = {name: sha256(folder / name) for name in FILES}
+    text = json.dumps({"format": FORMAT, **manifest, "files": checksums}, indent=2, ensure_ascii=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """The file's sha256 as hexadecimal text."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

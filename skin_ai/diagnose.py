@@ -1,0 +1,132 @@
+"""Photo bytes, crop and narrative -> one frozen Diagnosis: the whole job in a page of code."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from skin_ai.bundle import Bundle
+from skin_ai.chain import MAX_TOKENS, Probability, Question, Step, answer, eliminate, single_pass
+from skin_ai.diseases import DISEASES
+from skin_ai.heatmap import class_activation_maps
+from skin_ai.narrative import clean_narrative
+from skin_ai.photo import LARGEST_SQUARE, Crop, crop_square, read_photo
+
+
+class NothingToDiagnose(ValueError):
+    """Neither a photo nor words were given."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One run of a case; the photo's pixels are not part of it.
+
+    recommendations: of the image model, best first, empty without a photo.
+    heatmaps: type -> (h, w) evidence on the scale of the logit, positive for and negative
+    against; empty without a photo. flags: what the reader should know about this run.
+    """
+
+    bundle: str
+    recommendations: tuple[Probability, ...]
+    heatmaps: dict[str, np.ndarray] = field(repr=False)
+    steps: tuple[Step, ...]
+    answer: tuple[Probability, ...]
+    single_pass: tuple[Probability, ...]
+    flags: tuple[str, ...]
+    timings_ms: dict[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """What can be written as JSON: all but the heatmaps; types as codes with their names."""
+        return {
+            "bundle": self.bundle,
+            "recommendations": _named(self.recommendations),
+            "chain": [
+                {"step": number, "options": [asdict(option) for option in step.options]}
+                for number, step in enumerate(self.steps, start=1)
+            ],
+            "answer": _named(self.answer),
+            "single_pass": _named(self.single_pass),
+            "flags": list(self.flags),
+            "timings_ms": {name: round(value, 1) for name, value in self.timings_ms.items()},
+        }
+
+
+def _named(items: tuple[Probability, ...]) -> list[dict[str, Any]]:
+    return [
+        {"type": item.type, "name": DISEASES[item.type].name, "probability": item.probability}
+        for item in items
+    ]
+
+
+FLAGS = {
+    "no_photo": "No photo was given: the elimination rests on the words alone.",
+    "no_words": "No words were given: the elimination rests on the photo alone.",
+    "words_cut": "The words were longer than the language model reads: their end was left out.",
+    "small_crop": "The chosen part of the photo has fewer pixels than the image model looks at.",
+    "disagree": "Chain and single pass lead to different types.",
+}
+
+
+def diagnose(
+    photo: bytes | np.ndarray | None, narrative: str, bundle: Bundle, crop: Crop = LARGEST_SQUARE
+) -> Diagnosis:
+    """Asks both models of `bundle` about one case.
+
+    photo: the bytes of a file, or pixels from `read_photo`. Raises PhotoError or NarrativeError
+    with one clear sentence, and NothingToDiagnose when both inputs are missing.
+    """
+    timings: dict[str, float] = {}
+    words = clean_narrative(narrative)
+    if photo is None and not words:
+        raise NothingToDiagnose("Give a photo, the patient's words, or both.")
+    flags = [name for name, missing in (("no_photo", photo is None), ("no_words", not words)) if missing]
+    recommendations: tuple[Probability, ...] = ()
+    heatmaps: dict[str, np.ndarray] = {}
+    seen = None
+    with torch.inference_mode():
+        if photo is not None:
+            with _timed(timings, "read_photo"):
+                pixels = read_photo(photo) if isinstance(photo, bytes) else photo
+                square = crop_square(pixels, crop)
+            if square.shape[0] < bundle.preprocessing.size:
+                flags.append("small_crop")
+            with _timed(timings, "image_model"):
+                features = bundle.image_model.feature_map_of_views(bundle.preprocessing(square), bundle.views)
+                logits = bundle.image_model.logits(features)[0]
+                seen = (logits / bundle.photo_temperature).softmax(0)
+                recommendations = _ranked(bundle.types, seen.tolist())
+            with _timed(timings, "heatmaps"):
+                maps = class_activation_maps(features[0], bundle.image_model.head.weight).numpy()
+                heatmaps = dict(zip(bundle.types, maps, strict=True))
+        with _timed(timings, "language_model"):
+            everything = Question(words, seen, tuple(range(len(bundle.types))))
+            if words and bundle.language_model.token_count(everything) > MAX_TOKENS:
+                flags.append("words_cut")
+            steps = eliminate(
+                bundle.language_model, words, seen, bundle.types, bundle.schedule, bundle.chain_temperatures
+            )
+    chain_answer, single = answer(steps), single_pass(steps)
+    if chain_answer[0].type != single[0].type:
+        flags.append("disagree")
+    timings["total"] = sum(timings.values())
+    return Diagnosis(
+        bundle.name, recommendations, heatmaps, steps, chain_answer, single, tuple(flags), timings
+    )
+
+
+def _ranked(types: tuple[str, ...], probabilities: list[float]) -> tuple[Probability, ...]:
+    pairs = [Probability(type_, value) for type_, value in zip(types, probabilities, strict=True)]
+    return tuple(sorted(pairs, key=lambda item: -item.probability))
+
+
+@contextmanager
+def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    timings[name] = 1000 * (time.perf_counter() - start)

@@ -1,0 +1,87 @@
+"""Photo -> recommendations and feature map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import timm
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How the square crop of a photo becomes the network's input."""
+
+    size: int = 224
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+
+    def resize(self, square: np.ndarray) -> np.ndarray:
+        """(s, s, 3) uint8 -> (size, size, 3) uint8; antialiased when it shrinks."""
+        image = Image.fromarray(square).resize((self.size, self.size), Image.Resampling.BICUBIC)
+        return np.array(image)
+
+    def normalize(self, pixels: Tensor) -> Tensor:
+        """(n, 3, size, size) uint8 -> float32 on the network's scale."""
+        mean = torch.tensor(self.mean, device=pixels.device).view(3, 1, 1)
+        std = torch.tensor(self.std, device=pixels.device).view(3, 1, 1)
+        return (pixels.float() / 255 - mean) / std
+
+    def __call__(self, square: np.ndarray) -> Tensor:
+        """(s, s, 3) uint8 -> (1, 3, size, size)."""
+        pixels = torch.from_numpy(self.resize(square)).permute(2, 0, 1)[None]
+        return self.normalize(pixels)
+
+
+class ImageModel(nn.Module):
+    """A backbone of timm -> feature map -> average -> one linear layer.
+
+    The head is ours for every backbone, so that the closed form of Grad-CAM (`heatmap.py`) is
+    exact for all of them; a transformer's patch tokens are its feature map.
+    """
+
+    def __init__(self, backbone: str, n_types: int, *, dropout: float = 0.0, drop_path: float = 0.0) -> None:
+        super().__init__()
+        options = {"drop_path_rate": drop_path} if drop_path else {}
+        self.backbone = timm.create_model(backbone, num_classes=0, **options)
+        if hasattr(self.backbone, "pre_logits"):
+            # VGG's fully connected layers: nine tenths of its weights, and no part of a feature map.
+            self.backbone.pre_logits = nn.Identity()
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(self.backbone.num_features, n_types)
+
+    def feature_map(self, inputs: Tensor) -> Tensor:
+        """(n, 3, size, size) -> (n, C, h, w)."""
+        features = self.backbone.forward_features(inputs)
+        if features.ndim == 3:
+            patches = features[:, self.backbone.num_prefix_tokens :]
+            side = int(patches.shape[1] ** 0.5)
+            features = patches.transpose(1, 2).unflatten(2, (side, side))
+        return features
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(n, 3, size, size) -> (n, K) logits."""
+        return self.head(self.dropout(self.feature_map(inputs).mean(dim=(2, 3))))
+
+    def feature_map_of_views(self, inputs: Tensor, views: int) -> Tensor:
+        """(n, 3, size, size) -> (n, C, h, w): mean over turned and mirrored views, each turned back.
+
+        The head is linear, so the logit of the mean map is the mean of the views' logits. The
+        views are the first of: as it is, mirrored, upside down, both, and these four transposed.
+        """
+        total: Tensor | None = None
+        for view in range(views):
+            axes = [axis for axis, bit in ((3, 1), (2, 2)) if view & bit]
+            seen = inputs.transpose(2, 3) if view & 4 else inputs
+            features = torch.flip(self.feature_map(torch.flip(seen, axes)), axes)
+            features = features.transpose(2, 3) if view & 4 else features
+            total = features if total is None else total + features
+        assert total is not None
+        return total / views
+
+    def logits(self, features: Tensor) -> Tensor:
+        """(n, C, h, w) -> (n, K)."""
+        return self.head(features.mean(dim=(2, 3)))

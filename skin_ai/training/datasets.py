@@ -1,0 +1,126 @@
+"""Cases in the layout of PAD-UFES-20, and how they are split into folds."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+from skin_ai.narrative import SITES, SYMPTOMS, Answer, Facts
+
+FOLDS = 5
+SPLIT_SEED = 42
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png")
+COLUMNS = ("patient_id", "lesion_id", "age", "region", "diagnostic", "img_id", *SYMPTOMS)
+_ANSWERS = {"True": Answer.YES, "False": Answer.NO, "UNK": Answer.UNKNOWN, "": Answer.UNSAID}
+
+
+class DatasetError(ValueError):
+    """The folder cannot be used; the message names the file, row and field."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row: what a patient can tell, the photo if there is one, and the type that was found.
+
+    `biopsed` and the columns that are empty for all rows without biopsy stay unread: their
+    emptiness tells the type.
+    """
+
+    key: str
+    patient: str
+    type: str
+    facts: Facts
+    photo: Path | None
+
+
+def load_cases(folder: Path, types: tuple[str, ...], *, require_photos: bool = False) -> list[Case]:
+    """All rows of `folder/metadata.csv`, with photos found in `folder/images`.
+
+    A row whose photo is not there has `photo=None` (it serves the language model only) unless
+    `require_photos`. Raises DatasetError with the row's number (1 is the header) and the field.
+    """
+    table = folder / "metadata.csv"
+    if not table.is_file():
+        raise DatasetError(f"{table} does not exist; the folder needs metadata.csv and images/.")
+    photos = {
+        path.stem: path
+        for path in sorted(folder.glob("images/**/*"))
+        if path.suffix.lower() in PHOTO_SUFFIXES
+    }
+    cases: list[Case] = []
+    seen: dict[str, int] = {}
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
+        if missing:
+            raise DatasetError(f"{table} lacks the columns {', '.join(missing)}.")
+        for number, row in enumerate(rows, start=2):
+            case = _case(row, f"{table}, row {number}", types, photos, require_photos)
+            if case.key in seen:
+                raise DatasetError(
+                    f"{table}, row {number}: img_id {case.key} stands in row {seen[case.key]} already."
+                )
+            seen[case.key] = number
+            cases.append(case)
+    if not cases:
+        raise DatasetError(f"{table} has no rows.")
+    return cases
+
+
+def _case(
+    row: dict[str, str | None],
+    where: str,
+    types: tuple[str, ...],
+    photos: dict[str, Path],
+    require_photos: bool,
+) -> Case:
+    value = {column: (row[column] or "").strip() for column in COLUMNS}
+    for column in ("patient_id", "img_id"):
+        if not value[column]:
+            raise DatasetError(f"{where}: {column} is empty.")
+    if value["diagnostic"] not in types:
+        raise DatasetError(f"{where}: diagnostic is {value['diagnostic']!r}, known are {', '.join(types)}.")
+    key = Path(value["img_id"]).stem
+    if require_photos and key not in photos:
+        raise DatasetError(
+            f"{where}: no photo {key} with one of the endings {', '.join(PHOTO_SUFFIXES)} in images/."
+        )
+    return Case(key, value["patient_id"], value["diagnostic"], _facts(value, where), photos.get(key))
+
+
+def _facts(value: dict[str, str], where: str) -> Facts:
+    try:
+        age = int(float(value["age"])) if value["age"] else None
+    except (ValueError, OverflowError):  # OverflowError: "inf"
+        raise DatasetError(f"{where}: age is {value['age']!r}, not a number of years.") from None
+    if age is not None and not 0 <= age <= 120:
+        raise DatasetError(f"{where}: age is {age}; it must lie between 0 and 120 years.")
+    site = value["region"].upper() or None
+    if site is not None and site not in SITES:
+        raise DatasetError(f"{where}: region is {value['region']!r}, known are {', '.join(SITES)}.")
+    for symptom in SYMPTOMS:
+        if value[symptom] not in _ANSWERS:
+            raise DatasetError(
+                f"{where}: {symptom} is {value[symptom]!r}; it must be True, False, UNK or empty."
+            )
+    return Facts(age=age, site=site, **{symptom: _ANSWERS[value[symptom]] for symptom in SYMPTOMS})
+
+
+def split_folds(cases: list[Case]) -> np.ndarray:
+    """(n,) the fold in which each case is tested, by patient and stratified by type; -1: in none.
+
+    Folds are made of the cases with a photo. A case without one goes with its patient, and is
+    only ever trained on (-1) where its patient has no photo at all.
+    """
+    with_photo = [case for case in cases if case.photo is not None]
+    patients = [case.patient for case in with_photo]
+    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SPLIT_SEED)
+    fold_of: dict[str, int] = {}
+    parts = splitter.split(np.zeros(len(with_photo)), [case.type for case in with_photo], patients)
+    for fold, (_, test) in enumerate(parts):
+        fold_of |= {patients[i]: fold for i in test}
+    return np.array([fold_of.get(case.patient, -1) for case in cases])

@@ -1,0 +1,197 @@
+"""Fine-tunes the image model, one fold after the other, and keeps out-of-fold logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import timm
+import torch
+from accelerate import PartialState
+from accelerate.utils import set_seed
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, one_hot
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+from tqdm import tqdm
+
+from skin_ai.image_model import ImageModel, Preprocessing
+from skin_ai.photo import crop_square, read_photo
+from skin_ai.training.augmentation import Augmentation, augment
+from skin_ai.training.loop import fit
+
+SQUARE = 300  # pixels; the shorter side of the training photos
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """Everything that shapes the image model; saved with the result.
+
+    weights: a safetensors file in timm's layout, or "" for timm's own download; frozen: modules
+    of the backbone that keep their pretraining; averaging: decay of the weights' moving average.
+    """
+
+    backbone: str = "tf_efficientnet_lite0"
+    weights: str = ""
+    frozen: tuple[str, ...] = ("conv_stem", "bn1", "blocks.0", "blocks.1", "blocks.2")
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    epochs: int = 12
+    head_epochs: int = 1
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    head_learning_rate: float = 3e-3
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.1
+    mixup: float = 0.0
+    dropout: float = 0.2
+    drop_path: float = 0.1
+    averaging: float = 0.98
+    views: int = 8
+    seed: int = 42
+
+
+class _Photos(Dataset[tuple[Tensor, int]]):
+    def __init__(self, squares: list[np.ndarray], labels: np.ndarray, transform: v2.Transform) -> None:
+        self.squares, self.labels, self.transform = squares, labels, transform
+
+    def __len__(self) -> int:
+        return len(self.squares)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        pixels = torch.from_numpy(self.squares[index]).permute(2, 0, 1)
+        return self.transform(pixels), int(self.labels[index])
+
+
+def read_squares(paths: list[Path]) -> list[np.ndarray]:
+    """(300, 300, 3) uint8 centre of each photo, decoded once and kept in memory."""
+    resize = Preprocessing(size=SQUARE).resize
+    return [
+        resize(crop_square(read_photo(path.read_bytes()))) for path in tqdm(paths, desc="photos", leave=False)
+    ]
+
+
+def pretrained(settings: ImageSettings, n_types: int) -> ImageModel:
+    """The backbone with its published weights and a new head."""
+    model = ImageModel(settings.backbone, n_types, dropout=settings.dropout, drop_path=settings.drop_path)
+    if settings.weights:
+        state = load_file(settings.weights)
+    else:
+        state = timm.create_model(settings.backbone, pretrained=True).state_dict()
+    wanted = model.backbone.state_dict()
+    missing = [name for name in wanted if name not in state]
+    if missing:
+        raise ValueError(f"{settings.weights} does not fit {settings.backbone}: it lacks {missing[0]}.")
+    model.backbone.load_state_dict({name: state[name].to(wanted[name].dtype) for name in wanted})
+    return model
+
+
+def log_prior(labels: np.ndarray, n_types: int) -> Tensor:
+    """(K,) log frequency of each type; a type that never occurs counts as once."""
+    counts = np.maximum(np.bincount(labels, minlength=n_types), 1)
+    return torch.tensor(np.log(counts / counts.sum()), dtype=torch.float32)
+
+
+def train_model(
+    squares: list[np.ndarray], labels: np.ndarray, n_types: int, settings: ImageSettings, done: Path
+) -> ImageModel:
+    """The fine-tuned model, saved as `done`; goes on where a killed run stopped.
+
+    The loss is cross-entropy of the logits plus the log prior (logit adjustment, Menon et al.
+    2021, eq. 10), so that the bare logits are scores for equally frequent types.
+    """
+    set_seed(settings.seed)
+    model = pretrained(settings, n_types)
+    if done.exists():
+        model.load_state_dict(load_file(done))
+        return model.eval()
+    prior = log_prior(labels, n_types)
+    data = _Photos(squares, labels, augment(settings.augmentation, settings.preprocessing.size))
+    model = model.to(memory_format=torch.channels_last)
+
+    def batches(epoch: int) -> DataLoader[tuple[Tensor, int]]:
+        return DataLoader(data, settings.batch_size, shuffle=True, drop_last=len(data) > settings.batch_size)
+
+    def loss(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        pixels, target = batch
+        soft = one_hot(target, n_types).float()
+        if settings.mixup:
+            share = float(np.random.beta(settings.mixup, settings.mixup))
+            order = torch.randperm(len(target), device=target.device)
+            pixels = share * pixels + (1 - share) * pixels[order]
+            soft = share * soft + (1 - share) * soft[order]
+        inputs = settings.preprocessing.normalize(pixels).contiguous(memory_format=torch.channels_last)
+        logits = network(inputs).float() + prior.to(pixels.device)
+        return cross_entropy(logits, soft, label_smoothing=settings.label_smoothing)
+
+    def start_epoch(network: nn.Module, epoch: int) -> None:
+        assert isinstance(network, ImageModel)
+        network.backbone.requires_grad_(epoch >= settings.head_epochs)
+        # The earliest layers see edges and colours, which 950 photos need not teach again, and
+        # cost most of the time.
+        for name, module in network.backbone.named_modules():
+            if name in settings.frozen:
+                module.requires_grad_(False).eval()
+
+    groups = [
+        {"params": list(model.backbone.parameters()), "lr": settings.learning_rate},
+        {"params": list(model.head.parameters()), "lr": settings.head_learning_rate},
+    ]
+    checkpoint = done.with_suffix(".checkpoint")
+    trained = fit(
+        model,
+        groups,
+        batches,
+        loss,
+        epochs=settings.epochs,
+        weight_decay=settings.weight_decay,
+        averaging=settings.averaging,
+        seed=settings.seed,
+        checkpoint=checkpoint,
+        start_epoch=start_epoch,
+    )
+    assert isinstance(trained, ImageModel)
+    if PartialState().is_main_process:
+        save_file({name: value.contiguous() for name, value in trained.state_dict().items()}, done)
+        checkpoint.unlink(missing_ok=True)
+    PartialState().wait_for_everyone()
+    return trained
+
+
+def predict_logits(model: ImageModel, squares: list[np.ndarray], settings: ImageSettings) -> np.ndarray:
+    """(n, K) logits for equally frequent types, mean over views, as the app computes them."""
+    rows = []
+    with torch.inference_mode():
+        for square in tqdm(squares, desc="predicting", leave=False):
+            features = model.feature_map_of_views(settings.preprocessing(square), settings.views)
+            rows.append(model.logits(features)[0])
+    return torch.stack(rows).numpy()
+
+
+def train_image_model(
+    squares: list[np.ndarray],
+    labels: np.ndarray,
+    folds: np.ndarray,
+    n_types: int,
+    settings: ImageSettings,
+    work: Path,
+) -> np.ndarray:
+    """(n, K) out-of-fold logits; the model of all photos is left in `work/image-final.safetensors`."""
+    logits = np.zeros((len(squares), n_types), dtype=np.float32)
+    for fold in range(int(folds.max()) + 1):
+        saved = work / f"image-fold{fold}-logits.safetensors"
+        test = np.flatnonzero(folds == fold)
+        if not saved.exists():
+            train = np.flatnonzero(folds != fold)
+            own = replace(settings, seed=settings.seed + fold)
+            done = work / f"image-fold{fold}.safetensors"
+            model = train_model([squares[i] for i in train], labels[train], n_types, own, done)
+            predicted = predict_logits(model, [squares[i] for i in test], settings)
+            if PartialState().is_main_process:
+                save_file({"logits": torch.from_numpy(predicted)}, saved)
+            PartialState().wait_for_everyone()
+        logits[test] = load_file(saved)["logits"].numpy()
+    train_model(squares, labels, n_types, settings, work / "image-final.safetensors")
+    return logits

@@ -1,0 +1,99 @@
+"""One training loop for both models: accelerate, weight averaging, and a checkpoint every epoch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs, extract_model_from_parallel, set_seed
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+from transformers import get_cosine_schedule_with_warmup
+
+log = logging.getLogger(__name__)
+
+WARM_UP = 0.15  # share of all updates during which the learning rate rises
+
+
+def fastest_precision() -> str:
+    """bf16 where the processor or GPU computes in it, otherwise single precision ("no")."""
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    return "bf16" if torch.cpu._is_avx512_bf16_supported() else "no"
+
+
+def fit(
+    model: nn.Module,
+    groups: Sequence[dict[str, Any]],
+    batches: Callable[[int], DataLoader[Any]],
+    loss: Callable[[nn.Module, Any], Tensor],
+    *,
+    epochs: int,
+    weight_decay: float,
+    averaging: float,
+    seed: int,
+    checkpoint: Path,
+    start_epoch: Callable[[nn.Module, int], None] = lambda model, epoch: None,
+) -> nn.Module:
+    """Trains `model` with AdamW and a cosine schedule; returns it, or its moving average, on the CPU.
+
+    groups: parameters with their learning rates; batches: epoch -> loader of the same length each
+    epoch; averaging: decay of the weights' moving average, 0 for none. A killed run goes on from
+    the last finished epoch in `checkpoint`, and gives what an uninterrupted one would have given.
+    """
+    # Parameters that wait for their epoch have no gradient, which several GPUs must be told.
+    accelerator = Accelerator(
+        mixed_precision=fastest_precision(),
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+    optimizer = torch.optim.AdamW(list(groups), weight_decay=weight_decay)
+    n_batches = len(accelerator.prepare_data_loader(batches(0)))
+    n_updates = epochs * n_batches
+    schedule = get_cosine_schedule_with_warmup(optimizer, round(WARM_UP * n_updates), n_updates)
+    prepared, optimizer = accelerator.prepare(model, optimizer)
+    averaged = None
+    if averaging:
+        averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(averaging), use_buffers=True)
+    parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "schedule": schedule}
+    if averaged is not None:
+        parts["averaged"] = averaged
+    first = 0
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, map_location=accelerator.device, weights_only=True)
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+        first = saved["epoch"] + 1
+        log.info("%s: going on after epoch %d", checkpoint.stem, first)
+    for epoch in range(first, epochs):
+        set_seed(seed * 1000 + epoch)  # each epoch alone, so that a resumed run is the same run
+        prepared.train()
+        start_epoch(model, epoch)
+        total = 0.0
+        loader = accelerator.prepare_data_loader(batches(epoch))
+        for batch in tqdm(loader, desc=f"{checkpoint.stem} {epoch + 1}/{epochs}", leave=False, mininterval=2):
+            with accelerator.autocast():
+                value = loss(prepared, batch)
+            optimizer.zero_grad()
+            accelerator.backward(value)
+            accelerator.clip_grad_norm_(prepared.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            if averaged is not None:
+                averaged.update_parameters(model)
+            total += value.item()
+        log.info("%s epoch %d/%d: loss %.3f", checkpoint.stem, epoch + 1, epochs, total / n_batches)
+        if accelerator.is_main_process:
+            state = {name: part.state_dict() for name, part in parts.items()} | {"epoch": epoch}
+            torch.save(state, checkpoint.with_suffix(".new"))
+            checkpoint.with_suffix(".new").replace(checkpoint)
+    accelerator.wait_for_everyone()
+    result: nn.Module = model if averaged is None else averaged.module
+    # Without the autocast that training put around it: it must predict as it will when it is loaded.
+    result = extract_model_from_parallel(result, keep_fp32_wrapper=False)
+    return result.cpu().eval()

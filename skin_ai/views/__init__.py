@@ -1,0 +1,1 @@
+"""What several pages draw; the only part of skin_ai that knows streamlit."""

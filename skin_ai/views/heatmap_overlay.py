@@ -1,0 +1,84 @@
+"""Evidence of the image model laid over the photo, and the same in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from PIL import Image
+
+# Purple and green of ColorBrewer's PRGn, told apart with every common colour blindness; neither is a
+# colour of skin. Green speaks for, purple against.
+FOR = (0, 136, 55)
+AGAINST = (123, 50, 148)
+# Evidence at all places that sums to this logit would just fill the scale: below it maps stay pale
+# instead of showing noise in full colour.
+LEAST_LOGIT = 2.0
+HARDLY = 0.1  # of the scale: what a picture shows as nothing is called nothing
+
+
+def common_scale(heatmaps: Mapping[str, np.ndarray]) -> float:
+    """The evidence at one place that gets full colour, the same for all types of a case."""
+    strongest = max(float(np.abs(evidence).max()) for evidence in heatmaps.values())
+    places = next(iter(heatmaps.values())).size
+    return max(strongest, LEAST_LOGIT / places)
+
+
+def overlay(evidence: np.ndarray, scale: float, side: int) -> np.ndarray:
+    """(side, side, 4) uint8 colours for (h, w) evidence in logits; transparent where there is none."""
+    smooth = np.asarray(
+        Image.fromarray(evidence.astype(np.float32)).resize((side, side), Image.Resampling.BICUBIC)
+    )
+    strength = np.clip(np.abs(smooth) / scale, 0, 1)
+    colours = np.where((smooth > 0)[..., None], np.array(FOR), np.array(AGAINST))
+    return np.dstack([colours, np.round(255 * strength)]).astype(np.uint8)
+
+
+def on_photo(square: np.ndarray, colours: np.ndarray, opacity: float) -> np.ndarray:
+    """The (s, s, 3) square with (s, s, 4) colours over it; opacity from 0 to 1, where strongest."""
+    alpha = opacity * colours[..., 3:].astype(float) / 255
+    mixed: np.ndarray = np.round((1 - alpha) * square + alpha * colours[..., :3])
+    return mixed.astype(np.uint8)
+
+
+def in_words(evidence: np.ndarray, scale: float, name: str) -> str:
+    """Where the evidence for and against a type lies, in one or two sentences."""
+    if np.abs(evidence).max() < HARDLY * scale:
+        return f"The photo holds hardly any evidence for or against {name}, on the scale of this case."
+    said = []
+    for word, side in (("for", np.clip(evidence, 0, None)), ("against", np.clip(-evidence, 0, None))):
+        if side.max() < HARDLY * scale:
+            said.append(f"There is hardly any evidence {word} {name}.")
+        else:
+            said.append(
+                f"The strongest evidence {word} {name} lies {_place(side)}; {_middle_share(side):.0%} of all "
+                f"evidence {word} it lies within the middle half of width and height."
+            )
+    return " ".join(said)
+
+
+def _place(evidence: np.ndarray) -> str:
+    """Which ninth of the photo the strongest place falls in."""
+    height, width = evidence.shape
+    row, column = np.unravel_index(int(evidence.argmax()), evidence.shape)
+    vertical = ("upper", "", "lower")[int(3 * (row + 0.5) / height)]
+    horizontal = ("left", "", "right")[int(3 * (column + 0.5) / width)]
+    if not vertical and not horizontal:
+        return "at the centre"
+    if vertical and horizontal:
+        return f"{vertical} {horizontal} of the centre"
+    return {"upper": "above", "lower": "below"}.get(vertical, f"{horizontal} of") + " the centre"
+
+
+def _middle_share(evidence: np.ndarray) -> float:
+    """The part of the evidence within the middle half of the width and of the height."""
+    rows, columns = (_covered_by_middle_half(places) for places in evidence.shape)
+    return float(rows @ evidence @ columns / evidence.sum())
+
+
+def _covered_by_middle_half(places: int) -> np.ndarray:
+    """How much of each of `places` equal parts of a side lies between its quarter and three quarters."""
+    edges = np.arange(places + 1) / places
+    covered: np.ndarray = np.minimum(edges[1:], 0.75) - np.maximum(edges[:-1], 0.25)
+    covered = covered.clip(min=0) * places
+    return covered

@@ -1,0 +1,170 @@
+"""A diagnosis on a page, top to bottom like the decision: photo, recommendations, elimination, answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from skin_ai.chain import Probability
+from skin_ai.diagnose import FLAGS, Diagnosis
+from skin_ai.diseases import DISEASES, Nature
+from skin_ai.views import elimination, heatmap_overlay, pictures
+from skin_ai.views.elimination import name, percent
+
+LISTED = 6  # types that are listed; the others of a larger label set are summed up in a line
+NOTABLE_DIFFERENCE = 0.05  # of a probability, between chain and single pass
+
+WHAT_PROBABILITIES_MEAN = {
+    "balanced": "The probabilities assume that all types are equally common. A type that is rarer among your "
+    "patients is less probable than shown, one that is more common is more probable.",
+    "prior": "The probabilities assume types as common as in the clinic that the training data came from.",
+}  # by the manifest's "probabilities"
+
+
+def show(diagnosis: Diagnosis, square: np.ndarray | None, probabilities: str) -> None:
+    """The whole result.
+
+    square: the photo as the model saw it; probabilities: the manifest's word for their meaning.
+    """
+    for flag in diagnosis.flags:
+        st.markdown(f"**Note:** {FLAGS[flag]}")
+    if square is not None:
+        st.subheader("1 · What the photo model recommends")
+        _photo_beside_recommendations(diagnosis, square)
+    st.subheader(f"{2 if square is not None else 1} · How the options were eliminated")
+    _elimination(diagnosis)
+    st.subheader(f"{3 if square is not None else 2} · Answer")
+    _answer(diagnosis)
+    if probabilities in WHAT_PROBABILITIES_MEAN:
+        st.caption(WHAT_PROBABILITIES_MEAN[probabilities])
+
+
+def _photo_beside_recommendations(diagnosis: Diagnosis, square: np.ndarray) -> None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        _photo_with_heatmap(diagnosis, square)
+    with right:
+        st.markdown("From the photo alone, before any words:")
+        _bars(diagnosis.recommendations)
+
+
+@st.fragment
+def _photo_with_heatmap(diagnosis: Diagnosis, square: np.ndarray) -> None:
+    picture = st.container()
+    if not st.toggle("Show where the photo model found evidence", key="heatmap"):
+        with picture:
+            pictures.show(square, "The photo as the model saw it", "Photo of the lesion as the model saw it")
+        return
+    type_ = st.selectbox(
+        "Evidence for and against",
+        [item.type for item in diagnosis.recommendations],
+        format_func=name,
+        key="heatmap_type",
+    )
+    opacity = st.slider("Strength of the colours", 0, 100, 60, format="%d%%", key="heatmap_opacity")
+    scale = heatmap_overlay.common_scale(diagnosis.heatmaps)
+    evidence = diagnosis.heatmaps[type_]
+    photo = pictures.smaller(square)
+    coloured = heatmap_overlay.on_photo(
+        photo, heatmap_overlay.overlay(evidence, scale, len(photo)), opacity / 100
+    )
+    words = heatmap_overlay.in_words(evidence, scale, DISEASES[type_].name)
+    with picture:
+        pictures.show(coloured, "Green: evidence for the type. Purple: against it.", words)
+    st.markdown(words)
+    st.caption(
+        "All types share one scale. The map says what the photo model used, not where disease is; "
+        "such maps are the weakest part of an explanation, so weigh the elimination first."
+    )
+
+
+def _bars(ranked: Sequence[Probability]) -> None:
+    """A bar and its number for the most probable types, a line for the others."""
+    for item in ranked[:LISTED]:
+        st.progress(min(1.0, item.probability), text=f"{name(item.type)} · **{percent(item.probability)}**")
+    _others(ranked)
+
+
+def _others(ranked: Sequence[Probability]) -> None:
+    if others := ranked[LISTED:]:
+        st.caption(f"{len(others)} others together: {percent(sum(item.probability for item in others))}")
+
+
+def _elimination(diagnosis: Diagnosis) -> None:
+    sentences = elimination.step_sentences(diagnosis.steps)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.html(elimination.FOLLOW_THEME)
+        st.plotly_chart(
+            elimination.figure(diagnosis.steps),
+            config={"displayModeBar": False},
+            alt=" ".join(sentences),
+            key="elimination",
+        )
+        st.caption(elimination.legend(diagnosis.steps))
+    with right:
+        for sentence in sentences:
+            number, rest = sentence.split(":", 1)
+            st.markdown(f"**{number}:**{rest}")
+    with st.expander("The elimination as a table"):
+        st.table(elimination.table(diagnosis.steps), hide_index=True, border="horizontal")
+        st.caption(
+            "Words and photo: by how much each moved the type's logit relative to the other options; "
+            "+0.7 doubles the odds, -0.7 halves them."
+        )
+
+
+def _answer(diagnosis: Diagnosis) -> None:
+    first = diagnosis.answer[0]
+    disease = DISEASES[first.type]
+    st.markdown(
+        f"### {name(first.type)}, {percent(first.probability)}\n"
+        f"{_capital(disease.nature)} · ICD-10 {disease.icd10}"
+    )
+    single = {item.type: item.probability for item in diagnosis.single_pass}
+    differ = _differ(diagnosis)
+    st.table(
+        [
+            {
+                "Type": f"{name(item.type)} ({DISEASES[item.type].icd10})",
+                "Nature": str(DISEASES[item.type].nature),
+                "Chain" if differ else "Probability": percent(item.probability),
+                **({"Single pass": percent(single[item.type])} if differ else {}),
+            }
+            for item in diagnosis.answer[:LISTED]
+        ],
+        hide_index=True,
+        border="horizontal",
+    )
+    _others(diagnosis.answer)
+    st.markdown(_by_nature(diagnosis.answer))
+    st.caption(
+        "Chain: the answer after elimination. Single pass: the same model asked once with all options."
+        if differ
+        else "Asked once with all options (single pass), the same model gives the same order "
+        "and nearly the same probabilities."
+    )
+
+
+def _differ(diagnosis: Diagnosis) -> bool:
+    """Whether a reader would take something else from the single pass than from the chain."""
+    single = {item.type: item.probability for item in diagnosis.single_pass}
+    return [item.type for item in diagnosis.answer] != [item.type for item in diagnosis.single_pass] or any(
+        abs(item.probability - single[item.type]) >= NOTABLE_DIFFERENCE for item in diagnosis.answer
+    )
+
+
+def _by_nature(ranked: Sequence[Probability]) -> str:
+    sums = {
+        nature: sum(item.probability for item in ranked if DISEASES[item.type].nature is nature)
+        for nature in (Nature.MALIGNANT, Nature.PRE_MALIGNANT, Nature.BENIGN)
+    }
+    return (
+        "Taken together: " + ", ".join(f"{nature} {percent(total)}" for nature, total in sums.items()) + "."
+    )
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

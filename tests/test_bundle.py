@@ -1,0 +1,213 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
+
+from skin_ai.bundle import (
+    DEFAULT_BUNDLE,
+    FILES,
+    FORMAT,
+    IMAGE_FILE,
+    LANGUAGE_FILE,
+    MANIFEST,
+    PREDICTIONS_FILE,
+    WEIGHTS,
+    BundleError,
+    bundle_names,
+    load_bundle,
+    read_manifest,
+)
+from skin_ai.diseases import DISEASES
+
+SHIPPED = WEIGHTS / DEFAULT_BUNDLE
+LARGEST_BUNDLE = 60e6  # bytes
+EVERY_MODE = ("photo_only", "words_only", "single_pass", "chain")
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """A folder with the shipped files as links, but a manifest of its own."""
+    folder = tmp_path / "copied"
+    folder.mkdir()
+    for name in FILES:
+        (folder / name).symlink_to(SHIPPED / name)
+    shutil.copyfile(SHIPPED / MANIFEST, folder / MANIFEST)
+    return folder
+
+
+def load_error(folder: Path) -> str:
+    with pytest.raises(BundleError) as found:
+        load_bundle(folder.name, folder.parent)
+    return str(found.value)
+
+
+# ---- what loads ----
+
+
+def test_shipped_bundle_is_the_default_and_loads_ready_to_be_asked(bundle):
+    assert bundle_names()[0] == bundle.name == DEFAULT_BUNDLE
+    assert set(bundle.types) <= set(DISEASES)
+    for model in (bundle.image_model, bundle.language_model):
+        assert not any(module.training for module in model.modules())
+        assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_unchanged_copy_loads_from_another_folder(copied, bundle):
+    found = load_bundle(copied.name, copied.parent)
+    assert found.name == "copied"
+    assert found.schedule == bundle.schedule
+
+
+# ---- what does not load ----
+
+
+@pytest.mark.parametrize("name", (*FILES, MANIFEST))
+def test_missing_file_is_named(copied, name):
+    (copied / name).unlink()
+    assert str(copied / name) in load_error(copied)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_one_flipped_bit_is_found_and_the_file_named(copied, name):
+    data = bytearray((SHIPPED / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (copied / name).unlink()
+    (copied / name).write_bytes(data)
+    assert str(copied / name) in load_error(copied)
+
+
+def test_cut_file_is_found_and_named(copied):
+    data = (SHIPPED / IMAGE_FILE).read_bytes()
+    (copied / IMAGE_FILE).unlink()
+    (copied / IMAGE_FILE).write_bytes(data[:-100])
+    assert str(copied / IMAGE_FILE) in load_error(copied)
+
+
+@pytest.mark.parametrize("text", ("", "{", "[1]", "null", '{"format": 0}', "\x00\xff"))
+def test_manifest_that_is_none_is_named(copied, text):
+    (copied / MANIFEST).write_text(text, encoding="latin-1")
+    assert str(copied / MANIFEST) in load_error(copied)
+
+
+Change = Callable[[dict], object]
+# What is changed in the manifest, the change, and the file that the error must name.
+MISMATCHES: dict[str, tuple[Change, str]] = {
+    "other format": (lambda m: m.update(format=FORMAT + 1), MANIFEST),
+    "other backbone": (lambda m: m["image_model"].update(backbone="mobilenetv2_100"), IMAGE_FILE),
+    "unknown backbone": (lambda m: m["image_model"].update(backbone="no_such_network"), IMAGE_FILE),
+    "other prompts": (lambda m: m["language_model"].update(prompts=["a", "b", "c"]), MANIFEST),
+    "type too many": (lambda m: m["types"].append("ACNE"), MANIFEST),
+    "schedule too short": (lambda m: m["language_model"].update(schedule=[6, 3]), MANIFEST),
+    "schedule that rises": (lambda m: m["language_model"].update(schedule=[6, 2, 3, 1]), MANIFEST),
+    "empty schedule": (lambda m: m["language_model"].update(schedule=[], temperatures=[]), MANIFEST),
+    "temperature too few": (lambda m: m["language_model"]["temperatures"].pop(), MANIFEST),
+    "unknown preprocessing": (lambda m: m["image_model"]["preprocessing"].update(hue=1), MANIFEST),
+    "types no list": (lambda m: m.update(types=6), MANIFEST),
+    "no types": (lambda m: m.pop("types"), MANIFEST),
+    "no image model": (lambda m: m.pop("image_model"), MANIFEST),
+    "no schedule": (lambda m: m["language_model"].pop("schedule"), MANIFEST),
+    "no photo temperature": (lambda m: m["image_model"].pop("temperature"), MANIFEST),
+    "no checksums": (lambda m: m.pop("files"), MANIFEST),
+    "no checksum of the predictions": (lambda m: m["files"].pop(PREDICTIONS_FILE), MANIFEST),
+    "swapped checksums": (
+        lambda m: m["files"].update({IMAGE_FILE: m["files"][LANGUAGE_FILE]}),
+        IMAGE_FILE,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISMATCHES)
+def test_mismatched_manifest_names_the_file_in_one_short_line(copied, name):
+    change, named = MISMATCHES[name]
+    manifest = json.loads((SHIPPED / MANIFEST).read_text(encoding="utf-8"))
+    change(manifest)
+    (copied / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    message = load_error(copied)
+    assert str(copied / named) in message
+    assert "\n" not in message
+    assert len(message) < 500
+
+
+def test_weights_of_another_label_set_do_not_fit(copied):
+    manifest = json.loads((SHIPPED / MANIFEST).read_text(encoding="utf-8"))
+    manifest["types"] = manifest["types"][:3]
+    manifest["language_model"] |= {"schedule": [3, 2, 1], "temperatures": [1.0, 1.0]}
+    (copied / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    assert str(copied / IMAGE_FILE) in load_error(copied)
+
+
+# ---- what is in weights/ ----
+
+
+def bundle_folders() -> list[Path]:
+    return [WEIGHTS / name for name in bundle_names()]
+
+
+def test_nothing_in_weights_is_pickled():
+    for path in WEIGHTS.rglob("*"):
+        if path.is_file():
+            assert path.suffix in (".json", ".safetensors"), path
+            # A zip starts with PK, a bare pickle of protocol 2 or later with 0x80; safetensors with a length.
+            assert not path.read_bytes()[:2].startswith((b"PK", b"\x80\x02", b"\x80\x04")), path
+
+
+@pytest.mark.parametrize("folder", bundle_folders(), ids=lambda folder: folder.name)
+def test_bundle_is_small_and_holds_nothing_else(folder):
+    assert sum(path.stat().st_size for path in folder.iterdir()) < LARGEST_BUNDLE
+    assert {path.name for path in folder.iterdir()} == {*FILES, MANIFEST}
+
+
+@pytest.mark.parametrize("folder", bundle_folders(), ids=lambda folder: folder.name)
+def test_manifest_says_what_a_reader_must_know(folder):
+    manifest = read_manifest(folder)
+    for entry in ("name", "types", "prior", "figures", "data", "starting_weights", "code_version"):
+        assert manifest.get(entry), entry
+    for data in manifest["data"]:
+        assert data["name"]
+        assert data["licence"]
+    assert manifest["name"] == folder.name
+    assert sum(manifest["prior"].values()) == pytest.approx(1, abs=1e-3)
+    assert "patient" in manifest["figures"]["protocol"]
+    text = (folder / MANIFEST).read_text(encoding="utf-8")
+    assert "NaN" not in text
+    assert "/root" not in text
+
+
+@pytest.fixture(scope="module", params=bundle_folders(), ids=lambda folder: folder.name)
+def out_of_fold(request):
+    """The manifest and the out-of-fold predictions of a bundle."""
+    return read_manifest(request.param), load_file(request.param / PREDICTIONS_FILE)
+
+
+def test_no_patient_is_in_two_folds(out_of_fold):
+    _, saved = out_of_fold
+    assert set(saved["folds"].tolist()) == set(range(5))
+    fold_of = {}
+    for patient, fold in zip(saved["patients"].tolist(), saved["folds"].tolist(), strict=True):
+        assert fold_of.setdefault(patient, fold) == fold
+
+
+@pytest.mark.parametrize("mode", EVERY_MODE)
+def test_figures_of_the_manifest_are_those_of_the_saved_predictions(out_of_fold, mode):
+    manifest, saved = out_of_fold
+    figures = manifest["figures"]["modes"][mode]
+    truth, scores = saved["truth"], saved[mode].astype(float)
+    scores = scores / scores.sum(1, keepdims=True)
+    prior = np.array([manifest["prior"][type_] for type_ in manifest["types"]])
+    with_prior = (scores * prior).argmax(1)
+    aucs = [roc_auc_score(truth == k, scores[:, k]) for k in range(len(prior))]
+    recomputed = {
+        "balanced_accuracy": balanced_accuracy_score(truth, scores.argmax(1)),
+        "accuracy": accuracy_score(truth, with_prior),
+        "macro_auc": np.mean(aucs),
+    }
+    assert figures["n"] == len(truth)
+    for name, value in recomputed.items():
+        # Half precision may turn a near tie, and a type has as few as twenty cases.
+        assert figures[name]["value"] == pytest.approx(value, abs=0.01), name
+        assert figures[name]["low"] <= figures[name]["value"] <= figures[name]["high"], name

@@ -1,0 +1,156 @@
+import pytest
+
+from skin_ai.chain import Option, Step
+from skin_ai.views import elimination
+
+
+def step(*options: tuple[str, float, float, float], keep: int) -> Step:
+    return Step(tuple(Option(type_, p, rank < keep, w, f) for rank, (type_, p, w, f) in enumerate(options)))
+
+
+STEPS = (
+    step(
+        ("MEL", 0.5, 0.1, 2.0),
+        ("NEV", 0.4, 0.2, 1.0),
+        ("SEK", 0.06, -0.1, -1.5),
+        ("ACK", 0.04, -0.2, -1.5),
+        keep=2,
+    ),
+    step(("NEV", 0.9, 1.8, 0.1), ("MEL", 0.1, -1.8, -0.1), keep=1),
+)
+
+
+def test_rows_begin_with_the_last_standing_and_end_with_the_first_dropped():
+    assert elimination.last_standing_first(STEPS) == ("NEV", "MEL", "SEK", "ACK")
+
+
+def test_each_step_says_what_decided():
+    assert [elimination.decided_by(step) for step in STEPS] == ["mostly photo", "mostly words"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "dropped", "decision"),
+    [
+        ((1.0, 1.0), (-1.0, -1.0), "words and photo"),
+        ((1.0, 0.0), (-1.0, 0.0), "words alone"),
+        ((0.0, 1.0), (0.0, -1.0), "photo alone"),
+        ((0.01, 0.01), (-0.01, -0.01), "neither clearly"),
+        # Words that spoke against what was kept did not decide.
+        ((-2.0, 3.0), (2.0, -3.0), "mostly photo"),
+    ],
+)
+def test_decision_follows_what_sets_kept_and_dropped_apart(kept, dropped, decision):
+    assert elimination.decided_by(step(("MEL", 0.6, *kept), ("NEV", 0.4, *dropped), keep=1)) == decision
+
+
+@pytest.mark.parametrize(
+    ("words", "photo", "marks", "compact"),
+    [
+        (0.1, -0.1, "", ""),
+        (0.5, 0.0, "words ▲", "w ▲"),
+        (2.0, -0.5, "words ▲▲<br>photo ▼", "w ▲▲ p ▼"),
+        (0.0, -3.0, "photo ▼▼", "p ▼▼"),
+    ],
+)
+def test_marks_show_notable_shares_only(words, photo, marks, compact):
+    option = Option("MEL", 0.5, True, words, photo)
+    assert elimination.marks(option) == marks
+    assert elimination.marks(option, compact=True) == compact
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [(0.0, "0%"), (0.001, "<1%"), (0.014, "1%"), (0.5, "50%"), (0.999, ">99%"), (1.0, "100%")],
+)
+def test_percent_never_rounds_to_certainty(probability, text):
+    assert elimination.percent(probability) == text
+
+
+def bars(figure):
+    return [trace for trace in figure.data if trace.type == "bar"]
+
+
+def written(figure) -> str:
+    return "\n".join(text for trace in figure.data if trace.type == "scatter" for text in trace.text)
+
+
+def test_picture_has_a_bar_for_each_option_and_hatches_the_dropped():
+    kept, dropped = bars(elimination.figure(STEPS))
+    assert len(kept.x) == 3
+    assert len(dropped.x) == 3
+    assert dropped.marker.pattern.shape
+    assert not kept.marker.pattern.shape
+
+
+def test_bars_are_as_long_as_the_model_was_sure():
+    kept, dropped = bars(elimination.figure(STEPS))
+    lengths = {
+        row[0]: length
+        for bar in (kept, dropped)
+        for row, length, base in zip(bar.customdata, bar.x, bar.base, strict=True)
+        if base == 0
+    }
+    assert lengths["Melanoma"] / lengths["Nevus"] == pytest.approx(0.5 / 0.4)
+
+
+def test_picture_is_readable_without_colour():
+    text = written(elimination.figure(STEPS))
+    for part in (
+        "✕ 4%",
+        "90%",
+        "<b>Nevus · remains</b>",
+        "Melanoma · dropped at step 2",
+        "4 → 2",
+        "mostly words",
+    ):
+        assert part in text
+
+
+def test_picture_has_no_text_under_12_pixels_and_no_background():
+    figure = elimination.figure(STEPS)
+    assert min(trace.textfont.size for trace in figure.data if trace.type == "scatter") >= 12
+    assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
+
+
+def test_picture_grows_with_the_options_and_fits_the_columns():
+    everything = [(type_, 1 / 6, 0.0, 1.0) for type_ in ("NEV", "MEL", "BCC", "SCC", "ACK", "SEK")]
+    many = (step(*everything, keep=2), STEPS[1])
+    assert elimination.figure(many).layout.height > elimination.figure(STEPS).layout.height
+    assert elimination.figure(STEPS).layout.xaxis.range == (0, 2)
+
+
+def test_many_steps_use_letters_that_the_legend_explains():
+    chain = (STEPS[0], *[STEPS[1]] * 3)
+    assert "w ▲▲" in written(elimination.figure(chain))
+    assert "(w, p)" in elimination.legend(chain)
+    assert "(w, p)" not in elimination.legend(STEPS)
+
+
+def test_sentences_say_what_the_picture_shows():
+    first, second = elimination.step_sentences(STEPS)
+    assert first == (
+        "Step 1: four options. Kept melanoma (50%) and nevus (40%). "
+        "Dropped seborrheic keratosis (6%) and actinic keratosis (4%). "
+        "The photo decided more than the words. "
+        "The photo spoke most for melanoma and against seborrheic keratosis."
+    )
+    assert "The words spoke most for nevus and against melanoma." in second
+
+
+def test_sentences_count_the_improbable_instead_of_listing_them():
+    tail = [(type_, 0.001, 0.0, 0.0) for type_ in ("BCC", "SCC", "MEL", "ACK", "NEV")]
+    sentence = elimination.step_sentences((step(("SEK", 0.995, 0.0, 0.0), *tail, keep=1),))[0]
+    assert "melanoma (<1%) and two more under 1%" in sentence
+
+
+def test_table_has_every_option_at_every_step():
+    rows = elimination.table(STEPS)
+    assert len(rows) == 6
+    assert rows[-1] == {
+        "Step": "2",
+        "Type": "Melanoma",
+        "Probability": "10%",
+        "": "✕ dropped",
+        "Words": "-1.80",
+        "Photo": "-0.10",
+    }

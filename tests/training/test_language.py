@@ -1,0 +1,289 @@
+from collections import Counter
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import MistralConfig, MistralModel, PreTrainedTokenizerFast
+
+from skin_ai.chain import Question, build_language_model, load_language_weights
+from skin_ai.narrative import SITES, Answer, Facts
+from skin_ai.training import loop
+from skin_ai.training.datasets import Case
+from skin_ai.training.language import (
+    AGE_CLASSES,
+    READING_OUTPUTS,
+    LanguageSettings,
+    make_examples,
+    predict_steps,
+    pretrained,
+    reading_targets,
+    teach_reading,
+    train_chain,
+)
+
+ALL = tuple(range(6))
+MANY = 400  # draws
+
+
+@pytest.fixture(scope="module")
+def settings(tiny_language_model):
+    return LanguageSettings(
+        base=str(tiny_language_model), reading_updates=10, reading_batch_size=8, epochs=2, batch_size=8,
+        frozen_layers=1,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cases(types):
+    """A dozen cases, and what an image model thinks of them: None where there is no photo."""
+    rng = np.random.default_rng(0)
+    cases, photos = [], []
+    for number in range(12):
+        facts = Facts(age=30 + number, site=SITES[number % 5], itch=Answer.YES, bleed=Answer.NO)
+        cases.append(Case(str(number), str(number), types[number % 6], facts, None))
+        photos.append(torch.tensor(rng.dirichlet(np.ones(6)), dtype=torch.float32) if number % 3 else None)
+    return cases, photos
+
+
+def same_weights(one, other):
+    one, other = one.state_dict(), other.state_dict()
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.fixture
+def kill_at(monkeypatch):
+    """Ends the training where an epoch (counted from 0) would begin, as a kill would."""
+    original = loop.set_seed
+
+    def kill(epoch):
+        def set_seed(seed):
+            if seed % 1000 == epoch:
+                raise Killed
+            original(seed)
+
+        monkeypatch.setattr(loop, "set_seed", set_seed)
+
+    return kill
+
+
+# ---- reading ----
+
+
+@pytest.mark.parametrize(
+    ("facts", "symptoms", "site", "age"),
+    [
+        (Facts(), [2] * 6, len(SITES), AGE_CLASSES - 1),
+        (Facts(age=0, site=SITES[0], itch=Answer.YES, elevation=Answer.NO), [0, 2, 2, 2, 2, 1], 0, 0),
+        (Facts(age=39, site=SITES[2], grew=Answer.UNKNOWN), [2] * 6, 2, 3),
+        (Facts(age=120, hurt=Answer.NO), [2, 2, 1, 2, 2, 2], len(SITES), AGE_CLASSES - 2),
+    ],
+)
+def test_reading_targets_are_symptoms_site_and_decade(facts, symptoms, site, age):
+    assert reading_targets(facts) == [*symptoms, site, age]
+
+
+def test_reading_is_taught_once_and_measured_on_held_out_wordings(settings, types, tmp_path, kill_at):
+    done = tmp_path / "reading.safetensors"
+    figures = teach_reading(settings, types, done)
+    assert done.exists()
+    assert {name.split("_in_")[1] for name in figures} == {"training_wordings", "held_out_wordings"}
+    assert all(0 <= value <= 1 for value in figures.values())
+    kill_at(0)
+    assert teach_reading(settings, types, done) == figures
+
+
+def test_what_was_read_starts_the_chain(settings, cases, types, tmp_path):
+    reading = tmp_path / "reading.safetensors"
+    teach_reading(settings, types, reading)
+    reader = pretrained(settings, types, n_outputs=READING_OUTPUTS)
+    load_language_weights(reader, reading)
+    model = train_chain(*cases, types, replace(settings, epochs=1), reading, tmp_path / "chain.safetensors")
+    encoder, frozen = reader.classifier.base_model, "encoder.layer.0.output.dense.weight"
+    assert torch.equal(encoder.get_parameter(frozen), model.classifier.base_model.get_parameter(frozen))
+
+
+# ---- examples ----
+
+
+def examples_of(cases, types, settings, *, seed=0, all_options=False):
+    return make_examples(*cases, types, settings, Random(seed), all_options=all_options)
+
+
+def test_each_case_gives_one_example_a_step_with_its_type_among_the_options(cases, types, settings):
+    examples = examples_of(cases, types, settings)
+    assert len(examples) == 3 * len(cases[0])
+    for number, example in enumerate(examples):
+        case = cases[0][number // 3]
+        options = example.question.options
+        assert types[example.label] == case.type
+        assert example.label in options
+        assert len(set(options)) == len(options) == settings.schedule[number % 3]
+        assert list(options) == sorted(options)
+        assert example.photographed == (cases[1][number // 3] is not None)
+
+
+def test_examples_are_new_each_epoch_and_the_same_each_run(cases, types, settings):
+    narratives = [
+        [example.question.narrative for example in examples_of(cases, types, settings, seed=seed)]
+        for seed in (1, 1, 2)
+    ]
+    assert narratives[0] == narratives[1] != narratives[2]
+
+
+def test_control_differs_in_nothing_but_the_options(cases, types, settings):
+    chain, control = (examples_of(cases, types, settings, all_options=control) for control in (False, True))
+    for one, other in zip(chain, control, strict=True):
+        assert other.question.options == ALL
+        assert one.question.narrative == other.question.narrative
+        assert one.question.photo is other.question.photo
+        assert (one.label, one.photographed) == (other.label, other.photographed)
+
+
+def test_hard_options_are_drawn_more_often(types, settings):
+    photo = torch.tensor([0.1, 0.6, 0.25, 0.03, 0.01, 0.01])
+    case = Case("1", "1", types[0], Facts(itch=Answer.YES), None)
+    counts = {}
+    for hard in (0.8, 0.0):
+        own = replace(settings, hard=hard, schedule=(6, 2, 1))
+        examples = make_examples([case] * MANY, [photo] * MANY, types, own, Random(0), all_options=False)
+        counts[hard] = Counter(
+            other for e in examples if len(e.question.options) == 2 for other in e.question.options
+        )
+    assert counts[0.8][1] > counts[0.8][2] > counts[0.8][5] > 0
+    # With two options the other is type k with probability proportional to 0.8 p(k) + 0.2 / 6.
+    chance = 0.8 * photo.numpy() + 0.2 / 6
+    assert counts[0.8][1] / MANY == pytest.approx(chance[1] / chance[1:].sum(), abs=0.08)
+    for other in range(1, 6):
+        assert counts[0.0][other] / MANY == pytest.approx(1 / 5, abs=0.08)
+
+
+def test_words_or_photo_are_missing_as_often_as_set_and_never_both(types, settings):
+    case = Case("1", "1", types[0], Facts(itch=Answer.YES), None)
+    examples = make_examples(
+        [case] * MANY, [torch.full((6,), 1 / 6)] * MANY, types, settings, Random(0), all_options=False
+    )
+    no_words = np.mean([not example.question.narrative for example in examples])
+    no_photo = np.mean([example.question.photo is None for example in examples])
+    assert no_words == pytest.approx(settings.missing_words, abs=0.03)
+    assert no_photo == pytest.approx(settings.missing_photo, abs=0.03)
+    assert all(e.question.narrative or e.question.photo is not None for e in examples)
+    without = make_examples([case] * MANY, [None] * MANY, types, settings, Random(0), all_options=False)
+    assert all(e.question.narrative and e.question.photo is None for e in without)
+
+
+# ---- training ----
+
+
+def test_killed_run_goes_on_and_gives_the_same_weights(settings, cases, types, tmp_path, kill_at):
+    whole = train_chain(*cases, types, settings, None, tmp_path / "whole.safetensors")
+    done = tmp_path / "killed.safetensors"
+    kill_at(1)
+    with pytest.raises(Killed):
+        train_chain(*cases, types, settings, None, done)
+    assert not done.exists()
+    kill_at(0)
+    resumed = train_chain(*cases, types, settings, None, done)
+    assert same_weights(whole, resumed)
+    kill_at(1)
+    read = train_chain(*cases, types, settings, None, done)
+    assert same_weights(whole, read)
+    # Figures of a run that went on are those of a run in one go, whatever precision it trained in.
+    question = [Question("It bleeds.", cases[1][1], ALL)]
+    with torch.inference_mode():
+        assert torch.allclose(whole(question), read(question), atol=1e-6)
+
+
+def test_embeddings_and_lower_layers_stay_and_the_rest_moves(settings, cases, types, tmp_path):
+    own = replace(settings, averaging=0, epochs=1)
+    start = pretrained(own, types).classifier.base_model
+    model = train_chain(*cases, types, own, None, tmp_path / "chain.safetensors")
+    trained = model.classifier.base_model
+    moved = {
+        name
+        for name, value in start.named_parameters()
+        if not torch.equal(value, trained.get_parameter(name))
+    }
+    assert "encoder.layer.1.output.dense.weight" in moved
+    assert not [name for name in moved if name.startswith(("embeddings.word_embeddings", "encoder.layer.0."))]
+    assert model.photo_weight.item() != 1
+
+
+def test_control_is_another_model(settings, cases, types, tmp_path):
+    own = replace(settings, epochs=1)
+    chain = train_chain(*cases, types, own, None, tmp_path / "chain.safetensors")
+    control = train_chain(*cases, types, own, None, tmp_path / "control.safetensors", all_options=True)
+    assert not same_weights(chain, control)
+
+
+# ---- adapters for large models ----
+
+
+@pytest.fixture(scope="module")
+def mistral(types, tmp_path_factory):
+    """The folder of a random two-layer Mistral; its tokenizer has no padding token, as the real one."""
+    folder = tmp_path_factory.mktemp("mistral")
+    spoken = "it itches bleeds no photo and options words melanoma % , : . I am on my"
+    words = ["<unk>", "<s>", "</s>", *spoken.split(" ")]
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>",
+        model_input_names=["input_ids", "attention_mask"],
+    ).save_pretrained(folder)  # fmt: skip
+    torch.manual_seed(0)
+    MistralModel(
+        MistralConfig(
+            vocab_size=len(words), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+            num_attention_heads=2, num_key_value_heads=1, bos_token_id=1, eos_token_id=2,
+        )
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lora(mistral):
+    return LanguageSettings(
+        base=str(mistral), reading_updates=5, reading_batch_size=4, epochs=1, batch_size=8, lora_rank=4
+    )
+
+
+def test_adapters_are_few_weights_and_the_base_stays(lora, types):
+    model = pretrained(lora, types)
+    trained = {name for name, value in model.named_parameters() if value.requires_grad}
+    assert trained
+    assert all("lora_" in name or "score" in name or name == "photo_weight" for name in trained)
+    assert any("lora_" in name for name in trained)
+
+
+def test_adapters_train_merge_and_predict(lora, mistral, cases, types, tmp_path, kill_at):
+    reading, done = tmp_path / "reading.safetensors", tmp_path / "chain.safetensors"
+    teach_reading(lora, types, reading)
+    model = train_chain(*cases, types, lora, reading, done)
+    assert not [name for name in model.state_dict() if "lora" in name]
+    (steps,) = predict_steps(model, ["it itches"], [cases[1][1]], lora.schedule, (1.0, 1.0, 1.0))
+    assert [len(step.options) for step in steps] == [6, 3, 2]
+    # What serves knows nothing of adapters: it reads the merged weights.
+    serving = build_language_model(mistral, types).eval()
+    load_language_weights(serving, done)
+    questions = [Question("it itches", cases[1][1], ALL), Question("no", None, (1, 2))]
+    with torch.inference_mode():
+        assert torch.allclose(serving(questions), model.eval()(questions), atol=1e-5)
+    start = pretrained(replace(lora, lora_rank=0), types)
+    assert not torch.equal(
+        start.classifier.model.layers[0].mlp.up_proj.weight,
+        model.classifier.model.layers[0].mlp.up_proj.weight,
+    )
+
+
+def test_finished_adapters_are_read_again_and_not_trained(lora, cases, types, tmp_path, kill_at):
+    done = tmp_path / "chain.safetensors"
+    model = train_chain(*cases, types, lora, None, done)
+    kill_at(0)
+    assert same_weights(model, train_chain(*cases, types, lora, None, done))
