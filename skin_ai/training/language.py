@@ -40,6 +40,7 @@ class LanguageSettings:
 
     base: folder of a Hugging Face model; frozen_layers: of the encoder, after the reading stage
     (the embeddings are then frozen too); missing_words, missing_photo: share of examples without;
+    probe_strength: C of the logistic regression that starts the head, 0 for a random head;
     hard: share of an option's chance that comes from the photo's probability, the rest is uniform;
     lora_rank: 0 trains all weights, else adapters of this rank; four_bit: needs a GPU.
     """
@@ -49,12 +50,13 @@ class LanguageSettings:
     reading_batch_size: int = 32
     reading_learning_rate: float = 4e-4
     schedule: tuple[int, ...] = (6, 3, 2, 1)
-    epochs: int = 2
+    epochs: int = 1
     batch_size: int = 32
-    learning_rate: float = 2e-4
-    head_learning_rate: float = 2e-3
+    learning_rate: float = 1.5e-4
+    head_learning_rate: float = 5e-4
     weight_decay: float = 0.01
-    averaging: float = 0.99
+    probe_strength: float = 0.1
+    averaging: float = 0.98
     frozen_layers: int = 3
     missing_words: float = 0.1
     missing_photo: float = 0.15
@@ -330,6 +332,13 @@ def train_chain(
         logits = logits + priors.to(logits.device)[[int(example.photographed) for example in batch]]
         return cross_entropy(logits, torch.tensor([example.label for example in batch], device=logits.device))
 
+    # Encoders whose head is one linear layer; a decoder's head sees every token.
+    head = getattr(model.classifier, "classifier", None)
+    if settings.probe_strength and isinstance(head, nn.Linear):
+        rng = Random(settings.seed * 1000 - 1)
+        examples = make_examples(cases, photos, types, settings, rng, all_options=all_options)
+        rng.shuffle(examples)
+        fit_head(model, head, examples[: len(examples) // 2], priors, settings)
     fresh = [model.photo_weight, *head_parameters(model)]
     known = {id(parameter) for parameter in fresh}
     encoder = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
@@ -358,6 +367,46 @@ def train_chain(
         checkpoint.unlink(missing_ok=True)
     PartialState().wait_for_everyone()
     return result
+
+
+def fit_head(
+    model: LanguageModel,
+    head: nn.Linear,
+    examples: list[Example],
+    priors: Tensor,
+    settings: LanguageSettings,
+) -> None:
+    """Fits the new head to what the encoder already reads, before both are trained together.
+
+    A random head would first pull the encoder out of shape (Kumar et al. 2022: linear probing, then
+    fine-tuning). Logistic regression with the photo's term and the log prior as offset; priors: (2, K).
+    """
+    inputs: list[Tensor] = []
+    catch = head.register_forward_pre_hook(lambda _, arguments: inputs.append(arguments[0]))
+    offsets = []
+    model.eval()
+    examples = sorted(examples, key=lambda example: len(example.question.narrative))
+    with torch.inference_mode():
+        torch.nn.init.zeros_(head.weight)
+        torch.nn.init.zeros_(head.bias)
+        for start in range(0, len(examples), settings.batch_size):
+            part = examples[start : start + settings.batch_size]
+            logits = model([example.question for example in part])
+            offsets.append(logits + priors[[int(example.photographed) for example in part]])
+    catch.remove()
+    features, offset = torch.cat(inputs).clone(), torch.cat(offsets).clone()
+    labels = torch.tensor([example.label for example in examples])
+    optimizer = torch.optim.LBFGS(head.parameters(), max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        penalty = head.weight.square().sum() / (2 * settings.probe_strength * len(labels))
+        value = cross_entropy(head(features) + offset, labels) + penalty
+        value.backward()
+        return value
+
+    optimizer.step(closure)
+    optimizer.zero_grad()
 
 
 def _by_length(examples: list[Example], batch_size: int, rng: Random) -> list[list[Example]]:

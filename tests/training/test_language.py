@@ -16,6 +16,7 @@ from skin_ai.training.language import (
     AGE_CLASSES,
     READING_OUTPUTS,
     LanguageSettings,
+    fit_head,
     make_examples,
     predict_steps,
     pretrained,
@@ -179,6 +180,23 @@ def test_words_or_photo_are_missing_as_often_as_set_and_never_both(types, settin
 
 
 # ---- training ----
+
+
+def test_fitted_head_tells_the_types_apart_better_than_the_photo_alone(settings, cases, types):
+    model = pretrained(settings, types)
+    head = model.classifier.classifier
+    examples = examples_of(cases, types, settings, all_options=True)
+    no_prior = torch.zeros(2, len(types))
+    questions = [example.question for example in examples]
+    labels = torch.tensor([example.label for example in examples])
+    fit_head(model, head, examples, no_prior, replace(settings, probe_strength=1e4))
+    with torch.inference_mode():
+        fitted = torch.nn.functional.cross_entropy(model(questions), labels)
+        torch.nn.init.zeros_(head.weight)
+        torch.nn.init.zeros_(head.bias)
+        photo_alone = torch.nn.functional.cross_entropy(model(questions), labels)
+    assert fitted < photo_alone - 0.01
+    assert all(parameter.grad is None for parameter in model.parameters())
 
 
 def test_killed_run_goes_on_and_gives_the_same_weights(settings, cases, types, tmp_path, kill_at):
