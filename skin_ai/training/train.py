@@ -17,7 +17,15 @@ from safetensors.torch import load_file, save_file
 
 import skin_ai
 from skin_ai.bundle import IMAGE_FILE, LANGUAGE_FILE, PREDICTIONS_FILE, TOKENIZER_FILES, write_manifest
-from skin_ai.chain import PROMPTS, Step, answer, load_language_weights, save_language_model, single_pass
+from skin_ai.chain import (
+    PROMPTS,
+    Option,
+    Step,
+    answer,
+    load_language_weights,
+    save_language_model,
+    single_pass,
+)
 from skin_ai.diseases import LABEL_SETS
 from skin_ai.training import evaluation
 from skin_ai.training.datasets import Case, load_cases, split_folds
@@ -261,36 +269,66 @@ def _language_folds(
     Each also in wordings that no model was trained on, to tell reading from memory.
     """
     with_photo = [i for i, photo in enumerate(photos) if photo is not None]
-    untempered = (1.0,) * (len(run.language.schedule) - 1)
     result: dict[str, dict[int, tuple[Step, ...]]] = {}
     for fold in range(int(folds.max()) + 1):
-        train_on = np.flatnonzero(folds != fold).tolist()
-        settings = replace(run.language, seed=run.language.seed + fold)
-        model = train_chain(
-            [cases[i] for i in train_on],
-            [photos[i] for i in train_on],
-            run.types,
-            settings,
-            reading,
-            work / f"{name}-fold{fold}.safetensors",
-            all_options=name == "control",
-        )
         test = [i for i in with_photo if folds[i] == fold]
-        seen, unseen = [photos[i] for i in test], [None] * len(test)
-        for mode, shown, held_out in (
-            ("both", seen, False),
-            ("words", unseen, False),
-            ("both_in_held_out_wordings", seen, True),
-            ("words_in_held_out_wordings", unseen, True),
-        ):
-            words = [evaluation_narrative(cases[i].facts, cases[i].key, held_out=held_out) for i in test]
-            chains = predict_steps(model, words, shown, run.language.schedule, untempered)
+        for mode, chains in language_fold(run, cases, folds, photos, reading, work, name, fold).items():
             result.setdefault(mode, {}).update(zip(test, chains, strict=True))
-        found = np.array([run.types.index(answer(result["both"][i])[0].type) for i in test])
-        right = np.array([run.types.index(cases[i].type) for i in test])
-        recall = evaluation.recall_samples(right, found, len(run.types), np.ones((1, len(test))))
-        log.info("%s fold %d: balanced accuracy %.3f", name, fold, np.nanmean(recall))
     return {mode: [chains[i] for i in with_photo] for mode, chains in result.items()}
+
+
+def language_fold(
+    run: Run,
+    cases: Sequence[Case],
+    folds: np.ndarray,
+    photos: Sequence[torch.Tensor | None],
+    reading: Path,
+    work: Path,
+    name: str,
+    fold: int,
+) -> dict[str, list[tuple[Step, ...]]]:
+    """Trains one fold of the chain or of its control, and eliminates for the patients it never saw."""
+    saved = work / f"{name}-fold{fold}-steps.json"
+    if saved.exists():
+        return {
+            mode: [
+                tuple(Step(tuple(Option(**option) for option in step)) for step in chain) for chain in chains
+            ]
+            for mode, chains in json.loads(saved.read_text(encoding="utf-8")).items()
+        }
+    train_on = np.flatnonzero(folds != fold).tolist()
+    model = train_chain(
+        [cases[i] for i in train_on],
+        [photos[i] for i in train_on],
+        run.types,
+        replace(run.language, seed=run.language.seed + fold),
+        reading,
+        work / f"{name}-fold{fold}.safetensors",
+        all_options=name == "control",
+    )
+    test = [i for i in np.flatnonzero(folds == fold).tolist() if photos[i] is not None]
+    seen, unseen = [photos[i] for i in test], [None] * len(test)
+    untempered = (1.0,) * (len(run.language.schedule) - 1)
+    result = {}
+    for mode, shown, held_out in (
+        ("both", seen, False),
+        ("words", unseen, False),
+        ("both_in_held_out_wordings", seen, True),
+        ("words_in_held_out_wordings", unseen, True),
+    ):
+        words = [evaluation_narrative(cases[i].facts, cases[i].key, held_out=held_out) for i in test]
+        result[mode] = predict_steps(model, words, shown, run.language.schedule, untempered)
+    found = np.array([run.types.index(answer(chain)[0].type) for chain in result["both"]])
+    right = np.array([run.types.index(cases[i].type) for i in test])
+    recall = evaluation.recall_samples(right, found, len(run.types), np.ones((1, len(test))))
+    log.info("%s fold %d: balanced accuracy %.3f", name, fold, np.nanmean(recall))
+    if PartialState().is_main_process:
+        plain = {
+            mode: [[[asdict(option) for option in step.options] for step in chain] for chain in chains]
+            for mode, chains in result.items()
+        }
+        saved.write_text(json.dumps(plain), encoding="utf-8")
+    return result
 
 
 def _fit_step_temperature(
