@@ -158,24 +158,29 @@ def eliminate(
     types: tuple[str, ...],
     schedule: tuple[int, ...],
     temperatures: tuple[float, ...],
+    *,
+    shares: bool = True,
 ) -> tuple[Step, ...]:
     """Asks with all options, keeps the most probable, asks again with only these, until one is left.
 
     ask: questions -> (n, K) logits; photo: (K,) probabilities or None; schedule: options in play
     at each step, from K to 1, e.g. (6, 3, 2, 1); temperatures: one a step, len(schedule) - 1.
-    Each step also asks with the words and with the photo blanked, in the same batch, for the shares.
+    Each step also asks with the words and with the photo blanked, in the same batch, for the shares;
+    without `shares` it does not, and they are 0.
     """
     options = tuple(range(len(types)))
     steps = []
     for keep, temperature in zip(schedule[1:], temperatures, strict=True):
         questions = [Question(narrative, photo, options)]
-        if narrative and photo is not None:
+        if shares and narrative and photo is not None:
             questions += [Question("", photo, options), Question(narrative, None, options)]
         logits = ask(questions)[:, list(options)]
         probabilities = (logits[0] / temperature).softmax(0).tolist()
         relative = logits - logits.mean(dim=1, keepdim=True)
         if len(questions) == 3:
             words, seen = (relative[0] - relative[1]).tolist(), (relative[0] - relative[2]).tolist()
+        elif not shares:
+            words = seen = [0.0] * len(options)
         else:
             # With one input only, all that sets the options apart comes from it.
             whole, nothing = relative[0].tolist(), [0.0] * len(options)

@@ -27,13 +27,15 @@ class NothingToDiagnose(ValueError):
 class Diagnosis:
     """One run of a case; the photo's pixels are not part of it.
 
-    recommendations: of the image model, best first, empty without a photo.
+    recommendations: of the image model, best first, empty without a photo. feature_map: (C, h, w),
+    the image model's last one, None without a photo.
     heatmaps: type -> (h, w) evidence on the scale of the logit, positive for and negative
     against; empty without a photo. flags: what the reader should know about this run.
     """
 
     bundle: str
     recommendations: tuple[Probability, ...]
+    feature_map: np.ndarray | None = field(repr=False)
     heatmaps: dict[str, np.ndarray] = field(repr=False)
     steps: tuple[Step, ...]
     answer: tuple[Probability, ...]
@@ -42,7 +44,7 @@ class Diagnosis:
     timings_ms: dict[str, float]
 
     def as_json(self) -> dict[str, Any]:
-        """What can be written as JSON: all but the heatmaps; types as codes with their names."""
+        """What can be written as JSON: all but the maps; types as codes with their names."""
         return {
             "bundle": self.bundle,
             "recommendations": _named(self.recommendations),
@@ -87,6 +89,7 @@ def diagnose(
         raise NothingToDiagnose("Give a photo, the patient's words, or both.")
     flags = [name for name, missing in (("no_photo", photo is None), ("no_words", not words)) if missing]
     recommendations: tuple[Probability, ...] = ()
+    feature_map: np.ndarray | None = None
     heatmaps: dict[str, np.ndarray] = {}
     seen = None
     with torch.inference_mode():
@@ -101,6 +104,7 @@ def diagnose(
                 logits = bundle.image_model.logits(features)[0]
                 seen = (logits / bundle.photo_temperature).softmax(0)
                 recommendations = _ranked(bundle.types, seen.tolist())
+                feature_map = features[0].numpy()
             with _timed(timings, "heatmaps"):
                 maps = class_activation_maps(features[0], bundle.image_model.head.weight).numpy()
                 heatmaps = dict(zip(bundle.types, maps, strict=True))
@@ -116,7 +120,15 @@ def diagnose(
         flags.append("disagree")
     timings["total"] = sum(timings.values())
     return Diagnosis(
-        bundle.name, recommendations, heatmaps, steps, chain_answer, single, tuple(flags), timings
+        bundle=bundle.name,
+        recommendations=recommendations,
+        feature_map=feature_map,
+        heatmaps=heatmaps,
+        steps=steps,
+        answer=chain_answer,
+        single_pass=single,
+        flags=tuple(flags),
+        timings_ms=timings,
     )
 
 

@@ -309,13 +309,11 @@ def language_fold(
     test = [i for i in np.flatnonzero(folds == fold).tolist() if photos[i] is not None]
     seen, unseen = [photos[i] for i in test], [None] * len(test)
     untempered = (1.0,) * (len(run.language.schedule) - 1)
+    modes = [("both", seen, False), ("words", unseen, False)]
+    if name == "chain":
+        modes += [("both_in_held_out_wordings", seen, True), ("words_in_held_out_wordings", unseen, True)]
     result = {}
-    for mode, shown, held_out in (
-        ("both", seen, False),
-        ("words", unseen, False),
-        ("both_in_held_out_wordings", seen, True),
-        ("words_in_held_out_wordings", unseen, True),
-    ):
+    for mode, shown, held_out in modes:
         words = [evaluation_narrative(cases[i].facts, cases[i].key, held_out=held_out) for i in test]
         result[mode] = predict_steps(model, words, shown, run.language.schedule, untempered)
     found = np.array([run.types.index(answer(chain)[0].type) for chain in result["both"]])
