@@ -189,6 +189,7 @@ def ask_for_words(case: CaseState) -> str:
 def fill_symptom_form(case: CaseState) -> None:
     keys = {fact: f"{fact}_{case.forms}" for fact in ("age", "site", *SYMPTOMS)}
     with st.expander("Symptom form"), st.form("symptoms", border=False):
+        st.caption("Writes sentences that the language model reads more surely than free words.")
         age, site = st.columns(2)
         age.number_input("Age in years", 0, AGE_LIMIT, None, key=keys["age"], placeholder="not said")
         site.selectbox(
