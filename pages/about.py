@@ -17,6 +17,8 @@ MODES = {
     "words_only": "Words only",
     "single_pass": "Single pass",
     "chain": "Chain",
+    "words_only_in_held_out_wordings": "Words only, in wordings never trained on",
+    "chain_in_held_out_wordings": "Chain, in wordings never trained on",
 }
 MEASURES = {
     "balanced_accuracy": "Balanced accuracy",
@@ -37,8 +39,8 @@ words or photo decided. It is made for clinicians and researchers who study how 
 WHAT_IT_IS_NOT = """
 - It is not a medical device, and nothing in it has been validated for care.
 - It knows only the types listed below. A lesion of any other type gets one of these names all the same.
-- It reads the wordings that it was taught, and reads others less surely: the sentences of the symptom form are
-  what it understands best.
+- It reads the wordings that it was taught and misreads many others: then words can make the answer worse than the
+  photo alone would (see the figures). The sentences of the symptom form are what it understands best.
 - It cannot say that a photo is unusable or that a lesion is harmless. A low probability of melanoma is not an
   exclusion of melanoma.
 - Its photos come from few clinics: where your camera or your patients differ, expect it to do worse.
@@ -96,7 +98,8 @@ def show_types(manifest: dict[str, Any]) -> None:
 
 def show_figures(figures: dict[str, Any], types: list[str]) -> None:
     st.subheader("How well it does")
-    modes = {key: figures["modes"][key] for key in MODES if key in figures.get("modes", {})}
+    measured = figures.get("modes", {}) | figures.get("others", {})
+    modes = {key: measured[key] for key in MODES if key in measured}
     if not modes:
         st.markdown("This bundle has no figures.")
         return
@@ -111,11 +114,11 @@ def show_figures(figures: dict[str, Any], types: list[str]) -> None:
             hide_index=True,
             border="horizontal",
         )
-    cases = ", ".join(f"{MODES[key].lower()} {mode['n']:,}" for key, mode in modes.items() if "n" in mode)
+    cases = " or ".join(sorted({f"{mode['n']:,}" for mode in modes.values()}))
     st.caption(f"In brackets: 95% intervals. Cases: {cases}. Best is 1, for the calibration error 0.")
     for entry in figures.get("comparison", {}).values():
         st.markdown(f"- {entry['text']}: {interval(entry)}")
-    show_by_type(modes, types)
+    show_by_type({key: mode for key, mode in modes.items() if key in figures["modes"]}, types)
 
 
 def show_by_type(modes: dict[str, Any], types: list[str]) -> None:
