@@ -39,8 +39,8 @@ words or photo decided. It is made for clinicians and researchers who study how 
 WHAT_IT_IS_NOT = """
 - It is not a medical device, and nothing in it has been validated for care.
 - It knows only the types listed below. A lesion of any other type gets one of these names all the same.
-- It reads the wordings that it was taught and misreads many others: then words can make the answer worse than the
-  photo alone would (see the figures). The sentences of the symptom form are what it understands best.
+- It reads the wordings that it was taught and misreads many others: then words can make the answer worse than
+  the photo alone would (see the figures). The sentences of the symptom form are what it understands best.
 - It cannot say that a photo is unusable or that a lesion is harmless. A low probability of melanoma is not an
   exclusion of melanoma.
 - Its photos come from few clinics: where your camera or your patients differ, expect it to do worse.

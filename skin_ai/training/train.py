@@ -309,6 +309,7 @@ def language_fold(
     test = [i for i in np.flatnonzero(folds == fold).tolist() if photos[i] is not None]
     seen, unseen = [photos[i] for i in test], [None] * len(test)
     untempered = (1.0,) * (len(run.language.schedule) - 1)
+    modes: list[tuple[str, Sequence[torch.Tensor | None], bool]]
     modes = [("both", seen, False), ("words", unseen, False)]
     if name == "chain":
         modes += [("both_in_held_out_wordings", seen, True), ("words_in_held_out_wordings", unseen, True)]
