@@ -26,6 +26,7 @@ from skin_ai.chain import (
     eliminate,
     load_language_weights,
     save_language_model,
+    set_padding,
 )
 from skin_ai.narrative import SITES, SYMPTOMS, Answer, Facts, tell
 from skin_ai.training.datasets import Case
@@ -206,9 +207,7 @@ def pretrained(
         )
     tokenizer = AutoTokenizer.from_pretrained(folder)
     config = AutoConfig.from_pretrained(folder, num_labels=n_outputs or len(types))
-    if tokenizer.pad_token is None:  # Llama, Mistral and Falcon have none
-        tokenizer.pad_token = tokenizer.eos_token
-    config.pad_token_id = tokenizer.pad_token_id
+    set_padding(tokenizer, config)
     classifier = AutoModelForSequenceClassification.from_pretrained(folder, config=config, **options)
     if settings.lora_rank:
         from peft import LoraConfig, TaskType, get_peft_model
