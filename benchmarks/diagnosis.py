@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import platform
 import socket
 import statistics
 import subprocess
@@ -16,6 +14,7 @@ import torch
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from benchmarks.machine import machine
 from skin_ai.bundle import load_bundle
 from skin_ai.diagnose import diagnose
 from skin_ai.photo import crop_square, read_photo
@@ -28,7 +27,7 @@ BROWSER = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "
 
 def main() -> None:
     """Prints medians in milliseconds, and the whole as a ratio to the bare forward passes."""
-    print(f"machine: {_processor()}, {os.cpu_count()} cores, torch {torch.__version__}")
+    print(f"machine: {machine()}, torch {torch.__version__}")
     start = time.perf_counter()
     bundle = load_bundle()
     print(f"load and verify the bundle: {1000 * (time.perf_counter() - start):.0f} ms")
@@ -91,12 +90,6 @@ def _first_page() -> float:
             server.terminate()
             server.wait()
             browser.close()
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor()
 
 
 if __name__ == "__main__":

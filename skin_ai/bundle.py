@@ -37,7 +37,8 @@ class Bundle:
     """Both models, ready to be asked and never changed; one object serves all sessions.
 
     temperatures: what logits are divided by before the softmax, fitted out of fold;
-    schedule: options in play at each step, from all types to 1.
+    schedule: options in play at each step, from all types to 1; sha256: of the manifest, which holds
+    that of every file.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Bundle:
     language_model: LanguageModel
     schedule: tuple[int, ...]
     chain_temperatures: tuple[float, ...]
+    sha256: str
 
 
 def bundle_names() -> tuple[str, ...]:
@@ -130,6 +132,7 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
             language_model=language_model.eval().requires_grad_(False),
             schedule=schedule,
             chain_temperatures=temperatures,
+            sha256=sha256(folder / MANIFEST),
         )
     except KeyError as error:
         raise BundleError(f"{folder / MANIFEST} lacks the entry {error}.") from error

@@ -78,19 +78,25 @@ VARIATION_SELECTOR = "\ufe0f"
 
 
 def clean_narrative(text: str) -> str:
-    """Free text as one line of plain characters (Unicode NFC), without invisible ones and tokenizer tokens.
-
-    Raises NarrativeError when there are more than NARRATIVE_LIMIT visible characters.
-    """
-    visible = "".join(_visible(text, place) for place in range(len(text)))
-    cleaned = " ".join(unicodedata.normalize("NFC", visible).split())
-    if len(cleaned) > NARRATIVE_LIMIT:
-        raise NarrativeError(
-            f"The text has {len(cleaned):,} characters; please shorten it to at most {NARRATIVE_LIMIT:,}."
-        )
+    """The patient's words as `clean_text` makes them, without what a tokenizer takes for its own tokens."""
+    cleaned = clean_text(text, NARRATIVE_LIMIT)
     # Until nothing changes: taking the brackets off "<|[SEP]|>" brings another token to light.
     while (harmless := " ".join(SPECIAL_TOKEN.sub(_without_brackets, cleaned).split())) != cleaned:
         cleaned = harmless
+    return cleaned
+
+
+def clean_text(text: str, limit: int) -> str:
+    """Free text as one line of plain characters (Unicode NFC), without invisible ones.
+
+    Raises NarrativeError when there are more than `limit` visible characters.
+    """
+    visible = "".join(_visible(text, place) for place in range(len(text)))
+    cleaned = " ".join(unicodedata.normalize("NFC", visible).split())
+    if len(cleaned) > limit:
+        raise NarrativeError(
+            f"The text has {len(cleaned):,} characters; please shorten it to at most {limit:,}."
+        )
     return cleaned
 
 

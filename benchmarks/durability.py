@@ -1,0 +1,25 @@
+"""Fifty times kill -9 in the middle of saving: `python -m benchmarks.durability`."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+
+from benchmarks.machine import machine
+from tests.study.saver import kill_while_saving
+
+KILLS = 50
+
+
+def main() -> None:
+    """Prints how many answers were called saved, and how many of them were lost or half."""
+    print(f"machine: {machine()}, SQLite {sqlite3.sqlite_version}")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["SKIN_AI_DATA"] = folder
+        found = kill_while_saving(f"sqlite:///{folder}/study.db", KILLS)
+    print(f"{KILLS} kills: {found.said} answers called saved, {found.lost} lost, {found.half} half")
+
+
+if __name__ == "__main__":
+    main()

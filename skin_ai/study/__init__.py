@@ -1,0 +1,1 @@
+"""Reader studies: what is kept, blinding, decks, statistics and export."""

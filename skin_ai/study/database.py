@@ -1,0 +1,286 @@
+"""Opening, migrating and copying the database: SQLite by default, PostgreSQL by its address."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import platformdirs
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    MetaData,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+FILE: Final = "study.db"
+BUSY_SECONDS: Final = 30.0  # that a writer waits for another one
+ROWS_AT_ONCE: Final = 20  # of a copy, in memory: a photo may have many megabytes
+# Any number, the same for all processes of the app: who holds it migrates.
+MIGRATION_LOCK: Final = 26_112_024
+
+log = logging.getLogger(__name__)
+
+
+class StoreError(RuntimeError):
+    """One sentence for the person at the screen: what is wrong with the database and what to do."""
+
+
+def data_folder() -> Path:
+    """Where everything is kept that this computer keeps: SKIN_AI_DATA, or the user's data folder."""
+    chosen = os.environ.get("SKIN_AI_DATA", "")
+    return Path(chosen) if chosen else platformdirs.user_data_path("skin_ai", appauthor=False)
+
+
+def open_engine(url: str = "") -> Engine:
+    """The database at `url` (SKIN_AI_DATABASE_URL, else SQLite in the data folder), brought up to date.
+
+    Raises StoreError where it cannot be opened, is not ours, or was made by a newer version of skin_ai;
+    then nothing of it was changed.
+    """
+    folder = data_folder()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        url = url or os.environ.get("SKIN_AI_DATABASE_URL", "")
+        if not url:
+            (folder / FILE).touch(mode=0o600)
+        engine = _engine(url or _sqlite(folder / FILE))
+        try:
+            with writing(engine) as connection:
+                _bring_up_to_date(connection, folder)
+        finally:
+            engine.dispose()
+        if engine.dialect.name == "sqlite":
+            # Only now: it changes the file, which had to be ours first, and a migration that makes a
+            # table anew must not drop the rows of others that point to it.
+            event.listen(engine, "connect", _prepare_sqlite)
+            engine.connect().close()
+    except OSError as error:
+        raise StoreError(
+            f"The data folder {folder} cannot be used ({error.strerror}); set SKIN_AI_DATA."
+        ) from error
+    except SQLAlchemyError as error:
+        raise StoreError(f"The database cannot be opened: {_cause(error)}.") from error
+    return engine
+
+
+def _sqlite(file: Path) -> URL:
+    return URL.create("sqlite", database=str(file))  # whatever characters its path holds
+
+
+def _engine(url: str | URL) -> Engine:
+    try:
+        address = make_url(url)
+        if address.get_backend_name() == "postgresql":
+            return create_engine(
+                address.set(drivername="postgresql+psycopg"),
+                pool_pre_ping=True,
+                connect_args={
+                    "connect_timeout": 5,
+                    # Milliseconds; without it a network that is gone is noticed only after minutes.
+                    "tcp_user_timeout": 10_000,
+                    "options": "-c timezone=UTC",
+                },
+                # What a reader or a patient said must not stand in an error's text.
+                hide_parameters=True,
+            )
+        if address.get_backend_name() != "sqlite":
+            raise StoreError(
+                f"SKIN_AI_DATABASE_URL names {address.drivername}; it must be sqlite or postgresql."
+            )
+        if address.database in (None, "", ":memory:"):
+            raise StoreError("SKIN_AI_DATABASE_URL names no file; what is kept would be lost at the end.")
+        engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise StoreError(
+            "SKIN_AI_DATABASE_URL is no address of a database, such as postgresql://user:password@host/name."
+        ) from error
+    event.listen(engine, "connect", _let_us_begin)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _let_us_begin(connection: sqlite3.Connection, _: Any) -> None:
+    # Transactions begin where _begin_sqlite says, not where the driver thinks.
+    connection.isolation_level = None
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
+    _log_ahead(connection)
+    for pragma in (
+        # An answer that was called saved survives a loss of power.
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        # What is deleted is overwritten, not only forgotten.
+        "secure_delete=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            # For this SQLite does not wait: another process may be opening the same new file.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes: kept as a whole at the end, or not at all.
+
+    It takes SQLite's write lock at once: a transaction that first reads and then finds the lock taken
+    fails, however long it would wait.
+    """
+    with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
+        yield connection
+
+
+def _cause(error: SQLAlchemyError) -> str:
+    """What the database says, in a line; parameters are never part of it."""
+    said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    return (said.splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def not_saved(error: SQLAlchemyError) -> StoreError:
+    """The sentence for a write that failed."""
+    cause = _cause(error)
+    log.error("not saved: %s", type(error).__name__)
+    if "full" in cause or "No space" in cause:
+        cause = "the disk is full; make room"
+    elif "locked" in cause:
+        cause = "the database is busy"
+    elif isinstance(error, DBAPIError) and (error.connection_invalidated or "connect" in cause):
+        cause = "the database cannot be reached"
+    return StoreError(f"Not saved: {cause}. What you entered is still here; try again.")
+
+
+def not_read(error: SQLAlchemyError) -> StoreError:
+    """The sentence for a reading that failed."""
+    log.error("not read: %s", type(error).__name__)
+    return StoreError(f"What is kept cannot be read now: {_cause(error)}. Try again in a moment.")
+
+
+def _bring_up_to_date(connection: Connection, folder: Path) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    scripts = ScriptDirectory.from_config(config)
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found == scripts.get_current_head():
+        return
+    if found is None and inspect(connection).get_table_names():
+        raise StoreError("The database holds tables that are not of skin_ai; give it an empty one.")
+    if found is not None:
+        if found not in {script.revision for script in scripts.walk_revisions()}:
+            raise StoreError(
+                f"The database was made by a newer version of skin_ai (revision {found}); update skin_ai. "
+                "Nothing was changed."
+            )
+        copy = folder / f"before-migration-{found}-{datetime.now(UTC):%Y%m%dT%H%M%S}.db"
+        backup(connection.engine, copy)
+        log.info("database of revision %s copied to %s before its migration", found, copy)
+    command.upgrade(config, "head")
+
+
+def backup(engine: Engine, out: Path) -> None:
+    """Copies the live database into a new SQLite file, as it stands at one moment.
+
+    Set SKIN_AI_DATABASE_URL to sqlite:///OUT to work with the copy. Raises StoreError if `out` exists or
+    the copy fails; then there is no file.
+    """
+    if out.exists():
+        raise StoreError(f"{out} exists already; choose a new name for the backup.")
+    partial = out.with_name(out.name + ".partial")
+    try:
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)
+        if engine.dialect.name == "sqlite":
+            _copy_sqlite(engine, partial)
+        else:
+            _copy_rows(engine, partial)
+        partial.replace(out)
+    except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+        partial.unlink(missing_ok=True)
+        cause = _cause(error) if isinstance(error, SQLAlchemyError) else error
+        raise StoreError(f"No backup was made: {cause}.") from error
+
+
+def forget_deleted(engine: Engine) -> None:
+    """Empties SQLite's log, which holds what pages held before; while others read, a later one does it."""
+    if engine.dialect.name != "sqlite":
+        return
+    try:
+        with _driver(engine) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except (sqlite3.Error, SQLAlchemyError) as error:
+        log.warning("the log was not emptied: %s", type(error).__name__)
+
+
+@contextmanager
+def _driver(engine: Engine) -> Iterator[sqlite3.Connection]:
+    """SQLite's own connection, outside of a transaction."""
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        yield driver
+
+
+def _copy_sqlite(engine: Engine, out: Path) -> None:
+    copy = sqlite3.connect(out)
+    try:
+        with _driver(engine) as source:
+            source.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+    finally:
+        copy.close()
+
+
+def _copy_rows(engine: Engine, out: Path) -> None:
+    tables = MetaData()
+    copy = create_engine(_sqlite(out), poolclass=NullPool, hide_parameters=True)
+    with (
+        engine.connect().execution_options(isolation_level="REPEATABLE READ") as source,
+        copy.begin() as target,
+    ):
+        tables.reflect(source)
+        for table in tables.tables.values():
+            for column in table.columns:
+                column.type = column.type.as_generic()
+                column.server_default = None
+        tables.create_all(target)
+        for table in tables.sorted_tables:
+            rows = source.execution_options(yield_per=ROWS_AT_ONCE).execute(select(table)).mappings()
+            for part in rows.partitions():
+                target.execute(table.insert(), [dict(row) for row in part])

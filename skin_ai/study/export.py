@@ -1,0 +1,368 @@
+"""The answers table as files for analysis elsewhere, and back. `dataset_schema.md` explains every column."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import pandas as pd
+
+from skin_ai.diseases import DISEASES, Nature, find
+from skin_ai.narrative import SITES
+from skin_ai.study.store import AGE_BANDS, ANSWER_COLUMNS, ROLES, SCALES, YEARS_OF_PRACTICE
+
+FileFormat = Literal["csv", "jsonl"]
+FILES: Final[dict[FileFormat, str]] = {"csv": "answers.csv", "jsonl": "answers.jsonl"}
+SCHEMA: Final = Path(__file__).with_name("dataset_schema.md")
+PATIENT_WORDS: Final = "narrative"
+DERIVED_COLUMNS: Final = (
+    "modality",
+    "truth_nature",
+    "truth_malignant",
+    "rating",
+    "correct",
+    "ai_rank_1",
+    "ai_probability_1",
+    "outside_scope",
+)  # made from the others when writing, not looked at when reading
+MODALITIES: Final = {"before": "unaided", "after": "aided"}
+MOST_PROBLEMS: Final = 20  # that one error lists
+
+# A spreadsheet overlooks blanks and quotes before a formula, and where it splits cells elsewhere than at our
+# commas (Excel does in half of Europe) a cell may begin within a text. Such places get a "'" and lose it when
+# the text is read; a text that has one there gets a second.
+_FORMULA: Final = r"(?:[^\S\t\r\n]|[\"\0\ufeff])*[=+\-@＝＋－＠']"  # noqa: RUF001
+_TO_GUARD: Final = re.compile(rf"\A(?=[\t\r\n]|{_FORMULA})|(?<=[;|\t\r\n])(?={_FORMULA})")
+_GUARDED: Final = re.compile(rf"\A'(?=[\t\r\n]|{_FORMULA})|(?<=[;|\t\r\n])'(?={_FORMULA})")
+
+
+class ExportError(ValueError):
+    """What is wrong with a file or folder and what to do, a line for each problem."""
+
+
+def to_csv(answers: pd.DataFrame, *, with_patient_words: bool = False) -> str:
+    """The answers as CSV, a row each, for spreadsheets too: none takes a text in it for a formula.
+
+    It begins with a byte order mark, without which Excel garbles accents.
+    """
+    out = StringIO(newline="")
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
+    writer.writerow(_columns(with_patient_words))
+    for row in _rows(answers, with_patient_words):
+        writer.writerow([_TO_GUARD.sub("'", _cell(value)) for value in row.values()])
+    return "\ufeff" + out.getvalue()
+
+
+def to_jsonl(answers: pd.DataFrame, *, with_patient_words: bool = False) -> str:
+    """The answers as JSON objects, a line each; what is missing is null."""
+    rows = _rows(answers, with_patient_words)
+    return "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+
+
+def write(
+    answers: pd.DataFrame, out: Path, file_format: FileFormat, *, with_patient_words: bool = False
+) -> None:
+    """A folder with the answers and their data dictionary; an export that is there is replaced.
+
+    Raises ExportError where the folder holds something else or cannot be written.
+    """
+    make = {"csv": to_csv, "jsonl": to_jsonl}[file_format]
+    text = make(answers, with_patient_words=with_patient_words)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if any(out.iterdir()) and not (out / SCHEMA.name).exists():
+            raise ExportError(f"{out} holds other files: choose a new or empty folder.")
+        _replace(out / SCHEMA.name, SCHEMA.read_bytes())
+        _replace(out / FILES[file_format], text.encode())
+        for other in FILES.keys() - {file_format}:  # of an earlier export: there is one set of answers
+            (out / FILES[other]).unlink(missing_ok=True)
+    except OSError as error:
+        raise ExportError(f"{out} cannot be written ({error.strerror}): choose another folder.") from error
+
+
+def read(path: Path) -> pd.DataFrame:
+    """The answers table of an export: its folder, or the file.
+
+    Raises ExportError for whatever Store.answers would not have given. Without the patient's words, these
+    are "".
+    """
+    file = _file_of(path)
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ExportError(f"{file} cannot be read ({error.strerror}): choose an export.") from error
+    except UnicodeDecodeError as error:
+        raise ExportError(f"{file} is not UTF-8 text: save it as UTF-8.") from error
+    rows = _rows_of_csv(text) if file.suffix.lower() == ".csv" else _rows_of_jsonl(text)
+    return _answers(rows)
+
+
+def _columns(with_patient_words: bool) -> tuple[str, ...]:
+    columns = (*ANSWER_COLUMNS, *DERIVED_COLUMNS)
+    return tuple(column for column in columns if with_patient_words or column != PATIENT_WORDS)
+
+
+def _rows(answers: pd.DataFrame, with_patient_words: bool) -> Iterator[dict[str, Any]]:
+    """Each answer as text, numbers and None, in the order of _columns."""
+    columns = _columns(with_patient_words)
+    table = answers[list(ANSWER_COLUMNS)]
+    for row in table.astype(object).where(table.notna(), None).to_dict("records"):
+        row["answered_at"] = f"{row['answered_at'].astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        row |= _derived(row)
+        yield {column: row[column] for column in columns}
+
+
+def _derived(row: dict[str, Any]) -> dict[str, Any]:
+    first, truth = _code(row["rank_1"]), _code(row["truth"])
+    nature = DISEASES[truth].nature if truth in DISEASES else None
+    rating = None
+    if first in DISEASES:
+        is_malignant = DISEASES[first].nature is Nature.MALIGNANT
+        rating = row["confidence"] if is_malignant else 100 - row["confidence"]
+    ai = json.loads(row["ai_answer"] or "[]")
+    return {
+        "modality": MODALITIES[row["stage"]],
+        "truth_nature": "" if nature is None else nature.value,
+        "truth_malignant": None if nature is None else int(nature is Nature.MALIGNANT),
+        "rating": rating,
+        "correct": int(first == truth) if truth else None,
+        "ai_rank_1": ai[0][0] if ai else "",
+        "ai_probability_1": ai[0][1] if ai else None,
+        "outside_scope": int(first not in [type_ for type_, _ in ai]) if ai else None,
+    }
+
+
+def _code(diagnosis: str) -> str:
+    """The type's code, or the text without the differences that do not count."""
+    disease = find(diagnosis)
+    return disease.code if disease else " ".join(diagnosis.split()).casefold()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(int(value))  # a word would be translated by a spreadsheet
+    return value if isinstance(value, str) else repr(value)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Writes a file that is there as a whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _file_of(path: Path) -> Path:
+    if path.is_dir():
+        files = [path / name for name in FILES.values() if (path / name).is_file()]
+        if len(files) != 1:
+            raise ExportError(
+                f"{path} holds {len(files)} of {' and '.join(FILES.values())}: choose a folder with one."
+            )
+        return files[0]
+    if path.suffix.lower() not in (".csv", ".jsonl"):
+        raise ExportError(f"{path} is no .csv or .jsonl file: choose an export.")
+    return path
+
+
+Rows = Iterable[tuple[int, dict[str, str]]]  # row as a spreadsheet or an editor numbers it, its cells
+
+
+def _rows_of_csv(text: str) -> Rows:
+    records = csv.reader(StringIO(text, newline=""), strict=True)
+    rows = []
+    try:
+        header = next(records, [])
+        _check_columns(1, header)
+        for row, cells in enumerate(records, start=2):
+            if cells and len(cells) != len(header):
+                raise ExportError(
+                    f"row {row} has {len(cells)} cells, the header {len(header)}: make them equal."
+                )
+            if cells:
+                texts = [_GUARDED.sub("", cell) for cell in cells]
+                rows.append((row, dict(zip(header, texts, strict=True))))
+    except csv.Error as error:
+        raise ExportError(f"line {records.line_num}: {error}. Export the file again.") from error
+    return rows
+
+
+def _rows_of_jsonl(text: str) -> Rows:
+    rows = []
+    for row, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ExportError(f"row {row} is no JSON ({error}): export the file again.") from error
+        if not isinstance(record, dict):
+            raise ExportError(f"row {row} is no JSON object: export the file again.")
+        _check_columns(row, list(record))
+        for column, value in record.items():
+            if isinstance(value, list | dict):
+                raise ExportError(f"row {row}, {column}: holds a list or an object; write text or a number.")
+        rows.append((row, {column: _cell(value) for column, value in record.items()}))
+    return rows
+
+
+def _check_columns(row: int, columns: Sequence[str]) -> None:
+    missing = [column for column in ANSWER_COLUMNS if column not in columns and column != PATIENT_WORDS]
+    if missing:
+        raise ExportError(
+            f"row {row} lacks the columns {', '.join(missing)}: export the file again, with commas."
+        )
+    for column in columns:
+        if column not in (*ANSWER_COLUMNS, *DERIVED_COLUMNS):
+            raise ExportError(f"row {row}: the column {column[:40]!r} is unknown; remove it.")
+        if columns.count(column) > 1:
+            raise ExportError(f"row {row}: the column {column} stands there twice; remove one.")
+
+
+def _shaped(pattern: str, what: str) -> Callable[[str], str]:
+    def parse(cell: str) -> str:
+        if not re.fullmatch(pattern, cell):
+            raise ValueError(f"is {cell[:40]!r}; it must be {what}.")
+        return cell
+
+    return parse
+
+
+def _one_of(values: Sequence[str]) -> Callable[[str], str]:
+    def parse(cell: str) -> str:
+        if cell not in values:
+            said = ", ".join(value or "nothing" for value in values)
+            raise ValueError(f"is {cell[:40]!r}; it must be one of: {said}.")
+        return cell
+
+    return parse
+
+
+def _whole_number(low: int, high: int, *, may_be_missing: bool = False) -> Callable[[str], int | None]:
+    def parse(cell: str) -> int | None:
+        if may_be_missing and not cell:
+            return None
+        if not re.fullmatch(r"[0-9]{1,3}", cell) or not low <= int(cell) <= high:
+            raise ValueError(f"is {cell[:40]!r}; it must be a whole number from {low} to {high}.")
+        return int(cell)
+
+    return parse
+
+
+def _moment(cell: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(cell)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError(f"is {cell[:40]!r}; it must be a time as 2026-03-02T09:30:00Z.")
+
+
+def _duration(cell: str) -> float:
+    try:
+        seconds = float(cell)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"is {cell[:40]!r}; it must be a number of seconds, as 12.5.")
+    return seconds
+
+
+def _ai_answer(cell: str) -> str:
+    try:
+        for type_, probability in json.loads(cell or "[]"):
+            if not isinstance(type_, str) or not 0 <= probability < 1.001:  # 1 and its rounding
+                raise ValueError
+    except (ValueError, TypeError, RecursionError):
+        raise ValueError('must be JSON as [["BCC", 0.61], ["SCC", 0.39]], or empty.') from None
+    return cell
+
+
+# What is none of these is any text.
+_PARSERS: Final[dict[str, Callable[[str], Any]]] = {
+    "reader": _shaped(r"[0-9A-Z]{4}-[0-9A-Z]{4}", "a code as K7Q4-M2XD"),
+    "role": _one_of((*ROLES, "")),
+    "years_of_practice": _one_of((*YEARS_OF_PRACTICE, "")),
+    "case": _shaped(r"[0-9a-f]{32}", "32 hexadecimal digits"),
+    "stage": _one_of(tuple(MODALITIES)),
+    "blinded": lambda cell: _one_of(("1", "0"))(cell) == "1",
+    "answered_at": _moment,
+    "seconds": _duration,
+    "rank_1": _shaped(r"(?s).*\S.*", "a diagnosis"),
+    "confidence": _whole_number(0, 100),
+    "age_band": _one_of((*AGE_BANDS, "")),
+    "body_site": _one_of((*SITES, "")),
+    "fitzpatrick": _whole_number(1, 6, may_be_missing=True),
+    "bundle_sha256": _shaped(r"([0-9a-f]{64})?", "64 hexadecimal digits or empty"),
+    "ai_answer": _ai_answer,
+    **dict.fromkeys(SCALES, _whole_number(1, 5, may_be_missing=True)),
+}
+_TYPES: Final = {
+    **dict.fromkeys(ANSWER_COLUMNS, "str"),
+    "blinded": "bool",
+    "answered_at": "datetime64[us, UTC]",
+    "seconds": "float64",
+    "confidence": "int64",
+    **dict.fromkeys(("fitzpatrick", *SCALES), "Int64"),
+}
+# A reader, a case and a run are each kept once: what the rows say of them must agree.
+_SAME: Final = {
+    ("reader",): ("role", "years_of_practice"),
+    ("case",): ("deck", "sample", "age_band", "body_site", "fitzpatrick", "truth", PATIENT_WORDS),
+    ("reader", "case"): ("bundle", "bundle_version", "bundle_sha256", "ai_answer"),
+}
+
+
+def _answers(rows: Rows) -> pd.DataFrame:
+    records: dict[int, dict[str, Any]] = {}
+    problems = []
+    for row, cells in rows:
+        record = {}
+        for column in ANSWER_COLUMNS:
+            try:
+                record[column] = _PARSERS.get(column, str)(cells.get(column, ""))
+            except ValueError as error:
+                problems.append(f"row {row}, {column}: {error}")
+        if len(record) == len(ANSWER_COLUMNS):
+            records[row] = record
+    problems += _contradictions(records)
+    if problems:
+        more = len(problems) - MOST_PROBLEMS
+        raise ExportError("\n".join(problems[:MOST_PROBLEMS] + [f"and {more} more problems."] * (more > 0)))
+    return pd.DataFrame(records.values(), columns=list(ANSWER_COLUMNS)).astype(_TYPES)
+
+
+def _contradictions(records: dict[int, dict[str, Any]]) -> Iterator[str]:
+    seen: dict[tuple[str, ...], int] = {}
+    for row, record in records.items():
+        if bool(record["bundle"]) != bool(record["ai_answer"]):
+            yield f"row {row}, ai_answer: stands there if and only if bundle does; fill in or empty both."
+        if record["stage"] == "before":
+            if not record["blinded"]:
+                yield f"row {row}, blinded: is 0, so there was no answer at stage before; remove the row."
+            if record["comment"] or any(record[scale] is not None for scale in SCALES):
+                yield f"row {row}, comment: feedback belongs to stage after; move it there."
+        first = seen.setdefault(("answer", record["reader"], record["case"], record["stage"]), row)
+        if first != row:
+            yield f"row {row}, stage: the same reader, case and stage stand in row {first}; keep one."
+        for key, columns in _SAME.items():
+            first = seen.setdefault((*key, *(record[column] for column in key)), row)
+            for column in columns:
+                if record[column] != records[first][column]:
+                    yield (
+                        f"row {row}, {column}: differs from row {first}, of the same {' and '.join(key)}; "
+                        "make them equal."
+                    )

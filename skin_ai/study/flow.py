@@ -1,0 +1,319 @@
+"""A reader's way through a case: their own answer first, only then the AI's, their final answer, feedback.
+
+What may be seen is decided here, by what the database holds, and not by what a page remembers: until a
+reader's own answer is on disk (or they chose to see the AI at once), `reveal` runs no model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from PIL import Image
+from sqlalchemy import delete, exists, select
+from sqlalchemy.orm import Session
+
+from skin_ai.diseases import find
+from skin_ai.narrative import clean_text
+from skin_ai.study.store import MAX_RANKS, Store, as_png
+from skin_ai.study.tables import Answer, Case, Clinician, Deck, Feedback, Photo, Reading, Run, Stage
+
+if TYPE_CHECKING:  # torch comes with them
+    from skin_ai.bundle import Bundle
+    from skin_ai.diagnose import Diagnosis
+
+NO_LONGER_THERE: Final = "This case is no longer there: it was deleted."
+# On PostgreSQL: FOR NO KEY UPDATE, so that other transactions may still point to the row.
+HELD: Final = {"key_share": True}
+DIAGNOSIS_LIMIT: Final = 100  # characters of a diagnosis that is written freely
+TEXT_LIMIT: Final = 2000  # characters of a reason or a comment
+
+
+class FlowError(ValueError):
+    """What cannot be done at this stage of a case, or what an answer lacks, in one sentence."""
+
+
+class Awaits(StrEnum):
+    """What a reading waits for."""
+
+    BEFORE = "before"
+    AFTER = "after"
+    FEEDBACK = "feedback"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Given:
+    """A reader's answer. ranks: codes of types, or text as written; confidence: 0 to 100."""
+
+    ranks: tuple[str, ...]
+    confidence: int
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a reader is with a case."""
+
+    case: Case
+    deck: Deck | None
+    reading: Reading
+    before: Answer | None
+    after: Answer | None
+    feedback: Feedback | None
+    has_kept_photo: bool
+
+    @property
+    def is_revealed(self) -> bool:
+        """Whether this reader may see the AI's result."""
+        return self.before is not None or self.reading.unblinded
+
+    @property
+    def awaits(self) -> Awaits:
+        if not self.is_revealed:
+            return Awaits.BEFORE
+        if self.after is None:
+            return Awaits.AFTER
+        return Awaits.FEEDBACK if self.feedback is None else Awaits.NOTHING
+
+
+def given(diagnoses: Sequence[str], confidence: int | None, reason: str = "") -> Given:
+    """An answer from what was typed: names and synonyms become codes, anything else stays as written.
+
+    Raises FlowError where it lacks a diagnosis or the confidence, and NarrativeError for a text too long.
+    """
+    written = [clean_text(text, DIAGNOSIS_LIMIT) for text in diagnoses]
+    ranks = [disease.code if (disease := find(text)) else text for text in written if text]
+    ranks = list(dict.fromkeys(ranks))  # the same type under two names counts once
+    if not ranks:
+        raise FlowError("Give at least one diagnosis.")
+    if len(ranks) > MAX_RANKS:
+        raise FlowError(f"Give at most {MAX_RANKS} diagnoses.")
+    if confidence is None:
+        raise FlowError("Say how confident you are.")
+    return Given(tuple(ranks), confidence, clean_text(reason, TEXT_LIMIT))
+
+
+def pixels_sha256(pixels: np.ndarray) -> str:
+    """Tells whether a photo that is given again is the same one."""
+    return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
+
+
+def keep_case(store: Store, reader: str, case: Case, photo: np.ndarray | None = None) -> None:
+    """Saves a reader's own case, or saves it anew until they have answered it or chosen to see the AI.
+
+    photo: the cleaned pixels, only where the clinician wants them kept.
+    """
+    png = None if photo is None else as_png(photo)
+    with store.writing() as session:
+        # A case that is new cannot be held yet, so its reader is: of two clicks the second one waits.
+        session.get(Clinician, reader, with_for_update=HELD)
+        known = _held_case(session, case.id)
+        if known is not None and known.owner != reader:
+            return
+        reading = session.get(Reading, (reader, case.id))
+        if reading is not None and (reading.unblinded or _answers(session, reader, case.id)):
+            return
+        case.owner = reader
+        session.merge(case)
+        session.flush()
+        session.merge(Reading(clinician=reader, case_id=case.id))
+        had_photo = session.scalar(delete(Photo).where(Photo.case_id == case.id).returning(Photo.case_id))
+        if png is not None:
+            session.add(Photo(case_id=case.id, png=png))
+    if had_photo and png is None:
+        store.forget_deleted()
+
+
+def open_deck_case(store: Store, reader: str, case_id: str) -> None:
+    """Notes that the reader has begun a case of a deck; raises FlowError where it is of none."""
+    with store.writing() as session:
+        case = _held_case(session, case_id)
+        if case is None or case.deck_id is None:
+            raise FlowError(NO_LONGER_THERE)
+        if session.get(Reading, (reader, case_id)) is None:
+            session.add(Reading(clinician=reader, case_id=case_id))
+
+
+def progress(store: Store, reader: str, case_id: str) -> Progress | None:
+    """How far the reader is with a case that they have opened; None for any other case."""
+    with store.reading() as session:
+        return next(iter(_progress(session, reader, Case.id == case_id)), None)
+
+
+def unfinished(store: Store, reader: str) -> list[Progress]:
+    """The reader's own cases that await an answer, the newest first."""
+    with store.reading() as session:
+        own = _progress(session, reader, Case.owner == reader)
+    return [one for one in own if one.awaits in (Awaits.BEFORE, Awaits.AFTER)]
+
+
+def deck_order(store: Store, reader: str, deck_id: str) -> list[tuple[str, Awaits]]:
+    """The cases of a deck in this reader's own random order, which stays the same, and what each awaits."""
+    with store.reading() as session:
+        cases = session.scalars(select(Case.id).where(Case.deck_id == deck_id)).all()
+        opened = {one.case.id: one.awaits for one in _progress(session, reader, Case.deck_id == deck_id)}
+    order = sorted(cases, key=lambda case: hashlib.sha256(f"{reader} {case}".encode()).digest())
+    return [(case, opened.get(case, Awaits.BEFORE)) for case in order]
+
+
+def unfinished_decks(store: Store, reader: str) -> set[str]:
+    """Names of the decks that the reader has begun and not yet answered to the end."""
+    with store.reading() as session:
+        begun = session.scalars(
+            select(Deck).where(
+                exists().where(
+                    Case.deck_id == Deck.id, Reading.case_id == Case.id, Reading.clinician == reader
+                )
+            )
+        ).all()
+    return {
+        deck.name
+        for deck in begun
+        if any(awaits in (Awaits.BEFORE, Awaits.AFTER) for _, awaits in deck_order(store, reader, deck.id))
+    }
+
+
+def commit(store: Store, reader: str, case_id: str, stage: Stage, answer: Given, seconds: float) -> None:
+    """Saves an answer for good. The first one of a stage stands: a second one changes nothing.
+
+    Raises FlowError for a stage whose turn has not come.
+    """
+    with store.writing() as session:
+        reading = _held(session, reader, case_id)
+        stages = {given.stage for given in _answers(session, reader, case_id)}
+        if stage in stages:
+            return
+        if stage is Stage.BEFORE and (reading.unblinded or Stage.AFTER in stages):
+            raise FlowError(
+                "The AI's result of this case was shown already: there is no blind answer any more."
+            )
+        if stage is Stage.AFTER and not (reading.unblinded or Stage.BEFORE in stages):
+            raise FlowError("Your own answer comes first.")
+        session.add(
+            Answer(
+                clinician=reader,
+                case_id=case_id,
+                stage=stage,
+                blinded=not reading.unblinded,
+                ranks=list(answer.ranks),
+                confidence=answer.confidence,
+                reason=answer.reason,
+                seconds=round(seconds, 1),
+            )
+        )
+
+
+def show_at_once(store: Store, reader: str, case_id: str) -> None:
+    """Gives up blinding, for a demo: whatever is answered to this case is marked unblinded for good."""
+    with store.writing() as session:
+        reading = _held(session, reader, case_id)
+        case = session.get(Case, case_id)
+        if case is not None and case.deck_id is not None:
+            raise FlowError("In a deck your own answer comes first.")
+        if not _answers(session, reader, case_id):
+            reading.unblinded = True
+
+
+def reveal(
+    store: Store, reader: str, case_id: str, bundle: Bundle, diagnose: Callable[[], Diagnosis]
+) -> Diagnosis:
+    """Runs the AI on a case and keeps the run; raises FlowError, and runs nothing, before its turn."""
+    case = progress(store, reader, case_id)
+    if case is None or not case.is_revealed:
+        raise FlowError("The AI is asked only after your own answer is saved.")
+    diagnosis = diagnose()
+    with store.writing() as session:
+        reading = _held(session, reader, case_id)
+        run = session.scalar(select(Run).where(Run.case_id == case_id, Run.bundle_sha256 == bundle.sha256))
+        if run is None:
+            run = Run(
+                case_id=case_id,
+                bundle=bundle.name,
+                bundle_version=bundle.manifest["code_version"],
+                bundle_sha256=bundle.sha256,
+                result=diagnosis.as_json(),
+            )
+            session.add(run)
+            session.flush()
+        if Stage.AFTER not in {given.stage for given in _answers(session, reader, case_id)}:
+            reading.run_id = run.id
+    return diagnosis
+
+
+def keep_feedback(
+    store: Store, reader: str, case_id: str, scales: dict[str, int | None], comment: str
+) -> None:
+    """Saves what the reader thinks of a case; what they say later takes its place."""
+    comment = clean_text(comment, TEXT_LIMIT)
+    with store.writing() as session:
+        _held(session, reader, case_id)
+        session.merge(Feedback(clinician=reader, case_id=case_id, comment=comment, **scales))
+
+
+def delete_case(store: Store, reader: str, case_id: str) -> None:
+    """Everything of a reader's own case: words, photo, runs, answers and feedback."""
+    with store.writing() as session:
+        session.execute(delete(Case).where(Case.id == case_id, Case.owner == reader))
+    store.forget_deleted()
+
+
+def kept_photo(store: Store, case_id: str) -> np.ndarray | None:
+    """The pixels (h, w, 3) of a case, where they are kept."""
+    with store.reading() as session:
+        photo = session.get(Photo, case_id)
+    return None if photo is None else np.array(Image.open(BytesIO(photo.png)).convert("RGB"))
+
+
+def _held_case(session: Session, case_id: str) -> Case | None:
+    """The case, held against all others who write something of it until the transaction ends."""
+    return session.get(Case, case_id, with_for_update=HELD)
+
+
+def _held(session: Session, reader: str, case_id: str) -> Reading:
+    """The reading, held with its case."""
+    held = _held_case(session, case_id)
+    reading = None if held is None else session.get(Reading, (reader, case_id))
+    if reading is None:
+        raise FlowError(NO_LONGER_THERE)
+    return reading
+
+
+def _answers(session: Session, reader: str, case_id: str) -> list[Answer]:
+    query = select(Answer).where(Answer.clinician == reader, Answer.case_id == case_id)
+    return list(session.scalars(query))
+
+
+def _progress(session: Session, reader: str, which: Any) -> list[Progress]:
+    """The reader's readings of the cases that `which` holds for, the newest first."""
+    opened = session.execute(
+        select(Reading, Case, Deck, exists().where(Photo.case_id == Case.id))
+        .join(Case, Case.id == Reading.case_id)
+        .outerjoin(Deck, Deck.id == Case.deck_id)
+        .where(Reading.clinician == reader, which)
+        .order_by(Reading.opened_at.desc())
+    ).all()
+    ids = select(Case.id).where(which)
+    answers = session.scalars(select(Answer).where(Answer.clinician == reader, Answer.case_id.in_(ids))).all()
+    stages = {(answer.case_id, answer.stage): answer for answer in answers}
+    said = session.scalars(
+        select(Feedback).where(Feedback.clinician == reader, Feedback.case_id.in_(ids))
+    ).all()
+    feedback = {one.case_id: one for one in said}
+    return [
+        Progress(
+            case,
+            deck,
+            reading,
+            stages.get((case.id, Stage.BEFORE)),
+            stages.get((case.id, Stage.AFTER)),
+            feedback.get(case.id),
+            has_photo,
+        )
+        for reading, case, deck, has_photo in opened
+    ]

@@ -1,0 +1,365 @@
+"""What a reader study shows: accuracy, switches, reliance, agreement and calibration, each with its n.
+
+All functions are pure. They take the table of readings() and give no figure where n is under MIN_N; their
+intervals speak of other readers and other cases (bootstrap.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from skin_ai.diseases import DISEASES, find
+from skin_ai.study.bootstrap import MIN_N as MIN_N  # with `as`: for others to import from here
+from skin_ai.study.bootstrap import Estimate as Estimate
+from skin_ai.study.bootstrap import (
+    bounds_where_all_are_alike,
+    estimate_of,
+    means,
+    median,
+    resample,
+    weighted_sums,
+)
+
+Stage = Literal["before", "after"]
+Who = Literal["before", "after", "ai"]
+STAGES: Final[tuple[Stage, ...]] = ("before", "after")
+WHO: Final[tuple[Who, ...]] = ("before", "after", "ai")
+TOPS: Final = (1, 3)  # accuracy of the first diagnosis, and of the first three
+
+OUTSIDE_SCOPE: Final = "outside the model's scope"
+NOT_STATED: Final = "not stated"
+RANK_COLUMNS: Final = ["rank_1", "rank_2", "rank_3", "rank_4"]
+
+# Groups in the order in which people look for them; columns that are not here are sorted.
+NATURAL_ORDER: Final = {
+    "fitzpatrick": ("1", "2", "3", "4", "5", "6"),
+    "truth": tuple(DISEASES),
+    "role": (
+        "dermatologist", "dermatology resident", "general practitioner", "other physician", "nurse",
+        "student", "other",
+    ),
+    "years_of_practice": ("0-2", "3-5", "6-10", "11-20", "over 20"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Switches:
+    """beneficial: of the readings wrong before, how many were right after; harmful: the reverse."""
+
+    beneficial: Estimate
+    harmful: Estimate
+
+
+@dataclass(frozen=True)
+class Reliance:
+    """Of the readings whose first diagnosis before was not the AI's: how many took the AI's as their own.
+
+    followed_when_right, followed_when_wrong: where a reference says which. outside_scope: readings that are
+    counted in none of these, as the AI could not have given the diagnosis before.
+    """
+
+    followed_when_right: Estimate
+    followed_when_wrong: Estimate
+    followed: Estimate
+    outside_scope: int
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Cohen's kappa of the first diagnoses of reader and AI; outside_scope: readings not in it."""
+
+    kappa: Estimate
+    outside_scope: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Every figure of a set of readings.
+
+    accuracy: by who ("before", "after", "ai") and top (1, 3); gain: accuracy after less accuracy before,
+    by top (1, 3); agreement, seconds (median) and confidence (mean, 0 to 100): by stage.
+    """
+
+    n_readings: int
+    n_readers: int
+    n_cases: int
+    n_with_truth: int
+    accuracy: dict[tuple[Who, int], Estimate]
+    gain: dict[int, Estimate]
+    switches: Switches
+    reliance: Reliance
+    agreement: dict[Stage, Agreement]
+    seconds: dict[Stage, Estimate]
+    confidence: dict[Stage, Estimate]
+
+
+# ---- from answers to readings ----
+
+
+def readings(answers: pd.DataFrame) -> pd.DataFrame:
+    """One row a reading that has a blinded answer before, an answer after and a run, by time of the latter.
+
+    ai: the run's types, best first; ai_probability: of the first; before, after: the reader's diagnoses,
+    most likely first. Equal diagnoses are equal strings: the type's code, or the text as it was first
+    written. A drawn sample is the case "sample:<name>" for whoever read it.
+    """
+    blinded = answers[answers["blinded"].astype(bool)]
+    before = blinded.loc[
+        blinded["stage"] == "before", ["reader", "case", *RANK_COLUMNS, "confidence", "seconds"]
+    ]
+    after = blinded[blinded["stage"] == "after"]
+    runs = {text: json.loads(text) for text in after["ai_answer"].unique() if text}
+    after = after[after["ai_answer"].isin([text for text, types in runs.items() if types])]
+    both = after.merge(before, on=["reader", "case"], suffixes=("", "_before"), validate="one_to_one")
+    both = both.sort_values("answered_at", kind="stable", ignore_index=True)
+
+    ranks_before = [f"{column}_before" for column in RANK_COLUMNS]
+    texts = np.concatenate([both[column].unique() for column in ("truth", *ranks_before, *RANK_COLUMNS)])
+    spelling = _one_spelling(texts)
+    types = {text: tuple(str(type_) for type_, _ in run) for text, run in runs.items()}
+
+    def ranked(columns: list[str]) -> list[tuple[str, ...]]:
+        rows = zip(*(both[column] for column in columns), strict=True)
+        return [tuple(spelling[text] for text in row if text) for row in rows]
+
+    return pd.DataFrame(
+        {
+            **{column: both[column] for column in ("reader", "role", "years_of_practice", "deck")},
+            "case": both["case"].where(both["sample"] == "", "sample:" + both["sample"]),
+            "fitzpatrick": both["fitzpatrick"],
+            "truth": both["truth"].map(spelling).astype("str"),
+            "ai": pd.Series([types[text] for text in both["ai_answer"]], dtype=object),
+            "ai_probability": np.array([runs[text][0][1] for text in both["ai_answer"]], dtype=float),
+            "before": pd.Series(ranked(ranks_before), dtype=object),
+            "after": pd.Series(ranked(RANK_COLUMNS), dtype=object),
+            "before_confidence": both["confidence_before"],
+            "after_confidence": both["confidence"],
+            "before_seconds": both["seconds_before"],
+            "after_seconds": both["seconds"],
+            "answered_at": both["answered_at"],
+        }
+    )
+
+
+def _one_spelling(texts: Iterable[str]) -> dict[str, str]:
+    """For each text the code of its type, or the first of the texts that differ in case and spaces only."""
+    first: dict[str, str] = {}
+    spelling = {}
+    for text in texts:
+        disease = find(text)
+        plain = " ".join(text.split())
+        spelling[text] = disease.code if disease else first.setdefault(plain.casefold(), plain)
+    return spelling
+
+
+def correct(readings: pd.DataFrame, who: Who, top: int = 1) -> np.ndarray:
+    """(n,) whether the reference is among the first `top` diagnoses; False where there is no reference."""
+    pairs = zip(readings["truth"].to_numpy(dtype=object), readings[who], strict=True)
+    return np.array([truth != "" and truth in ranks[:top] for truth, ranks in pairs], dtype=bool)
+
+
+def _has_truth(readings: pd.DataFrame) -> np.ndarray:
+    return (readings["truth"] != "").to_numpy(dtype=bool)
+
+
+def _first(readings: pd.DataFrame, who: Who) -> np.ndarray:
+    return np.array([ranks[0] if ranks else "" for ranks in readings[who]], dtype=object)
+
+
+def _in_scope(readings: pd.DataFrame, stage: Stage) -> np.ndarray:
+    """(n,) whether the reader's first diagnosis is one that the AI could have given."""
+    pairs = zip(_first(readings, stage), readings["ai"], strict=True)
+    return np.array([first in types for first, types in pairs], dtype=bool)
+
+
+# ---- figures with intervals; weights: of resample(readings), drawn where they are not given ----
+
+
+def accuracy(readings: pd.DataFrame, who: Who, top: int = 1, weights: np.ndarray | None = None) -> Estimate:
+    """How often the reference is among the first `top` diagnoses, of the readings that have a reference."""
+    return means(readings, [(correct(readings, who, top), _has_truth(readings))], weights)[0]
+
+
+def gain(readings: pd.DataFrame, top: int = 1, weights: np.ndarray | None = None) -> Estimate:
+    """Accuracy after less accuracy before. Paired: each resample has the same readings on both sides."""
+    difference = correct(readings, "after", top).astype(float) - correct(readings, "before", top)
+    return means(readings, [(difference, _has_truth(readings))], weights)[0]
+
+
+def switches(readings: pd.DataFrame, weights: np.ndarray | None = None) -> Switches:
+    """First diagnoses that turned right, and that turned wrong.
+
+    Apart, as their difference hides the harm: wrong AI misled readers of all levels in Tschandl et al. 2020
+    (Nat. Med. 26:1229).
+    """
+    before, after, truth = correct(readings, "before"), correct(readings, "after"), _has_truth(readings)
+    return Switches(*means(readings, [(after, truth & ~before), (~after, truth & before)], weights))
+
+
+def reliance(readings: pd.DataFrame, weights: np.ndarray | None = None) -> Reliance:
+    """How often the AI was followed by readers who had said something else.
+
+    To follow when it is wrong is the over-reliance that committing first is to reduce (Buçinca et al. 2021,
+    Proc. ACM Hum.-Comput. Interact. 5 CSCW1:188).
+    """
+    ai, in_scope = _first(readings, "ai"), _in_scope(readings, "before")
+    differed = in_scope & (_first(readings, "before") != ai)
+    followed = _first(readings, "after") == ai
+    right, truth = correct(readings, "ai"), _has_truth(readings)
+    among = (differed & right, differed & truth & ~right, differed)
+    when_right, when_wrong, always = means(readings, [(followed, rows) for rows in among], weights)
+    return Reliance(when_right, when_wrong, always, outside_scope=int((~in_scope).sum()))
+
+
+def agreement(readings: pd.DataFrame, stage: Stage, weights: np.ndarray | None = None) -> Agreement:
+    """Cohen's kappa of the first diagnoses of reader and AI, over all readings in scope together."""
+    said, ai, in_scope = _first(readings, stage), _first(readings, "ai"), _in_scope(readings, stage)
+    weights = resample(readings) if weights is None else weights
+    n = int(in_scope.sum())
+    observed, expected = _observed_and_expected(said, ai, in_scope, weights)
+    kappa = estimate_of(_kappa(observed, expected), n)
+    if kappa.value is not None and observed[0] in (0, 1):
+        bounds = np.array(bounds_where_all_are_alike(observed[0] == 1, readings[in_scope]))
+        low, high = _kappa(bounds, expected[0])
+        kappa = replace(kappa, low=float(low), high=float(high))
+    return Agreement(kappa, outside_scope=len(readings) - n)
+
+
+def seconds(readings: pd.DataFrame, stage: Stage, weights: np.ndarray | None = None) -> Estimate:
+    """The median time from the showing of the stage to the answer."""
+    return median(readings, readings[f"{stage}_seconds"].to_numpy(dtype=float), weights)
+
+
+def confidence(readings: pd.DataFrame, stage: Stage, weights: np.ndarray | None = None) -> Estimate:
+    """The mean of what readers stated, 0 to 100."""
+    values = readings[f"{stage}_confidence"].to_numpy(dtype=float)
+    return means(readings, [(values, np.isfinite(values))], weights)[0]
+
+
+def summary(readings: pd.DataFrame) -> Summary:
+    """Every figure, from one bootstrap: the same as of the functions one by one."""
+    weights = resample(readings)
+    return Summary(
+        n_readings=len(readings),
+        n_readers=readings["reader"].nunique(),
+        n_cases=readings["case"].nunique(),
+        n_with_truth=int(_has_truth(readings).sum()),
+        accuracy={(who, top): accuracy(readings, who, top, weights) for who in WHO for top in TOPS},
+        gain={top: gain(readings, top, weights) for top in TOPS},
+        switches=switches(readings, weights),
+        reliance=reliance(readings, weights),
+        agreement={stage: agreement(readings, stage, weights) for stage in STAGES},
+        seconds={stage: seconds(readings, stage, weights) for stage in STAGES},
+        confidence={stage: confidence(readings, stage, weights) for stage in STAGES},
+    )
+
+
+def by_group(readings: pd.DataFrame, column: str) -> dict[str, Summary]:
+    """The summary of each group of readings alike in a column; those that lack it last, as "not stated"."""
+    labels = readings[column].astype("string").replace("", pd.NA).fillna(NOT_STATED).to_numpy(dtype=object)
+    names = _in_order(labels, NATURAL_ORDER.get(column, ()))
+    return {name: summary(readings[labels == name]) for name in names}
+
+
+def _in_order(names: Iterable[str], order: Sequence[str]) -> list[str]:
+    """Each name once: those of the order as it has them, then others by the alphabet, then "not stated"."""
+    places = {name: place for place, name in enumerate(order)}
+    return sorted(set(names), key=lambda name: (name == NOT_STATED, places.get(name, len(places)), name))
+
+
+def _observed_and_expected(
+    said: np.ndarray, ai: np.ndarray, among: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(resamples,) observed agreement and that expected by chance from both margins (Cohen 1960, eq. 1).
+
+    nan where a resample has none of these readings; where all expect the same one type, kappa is not defined.
+    """
+    codes, types = pd.factorize(np.concatenate([said[among], ai[among]]))
+    by_reader, by_ai = np.split(np.eye(len(types))[codes], 2)
+    same = (said == ai)[among, None]
+    sums = weighted_sums(np.hstack([by_reader, by_ai, same]).T, weights[among])
+    of_reader, of_ai = np.split(sums[:-1], 2)
+    total = of_reader.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        return sums[-1] / total, (of_reader * of_ai).sum(axis=0) / total**2
+
+
+def _kappa(observed: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((observed - expected) / (1 - expected))
+
+
+# ---- tables to draw ----
+
+
+def kappa_over_time(readings: pd.DataFrame, blocks: int = 10) -> pd.DataFrame:
+    """Kappa before and after in consecutive blocks of nearly equal n, nan where under MIN_N are in scope.
+
+    At most `blocks`, fewer where a block would have under MIN_N readings. Columns: block (from 1), n,
+    before, after.
+    """
+    ordered = readings.sort_values("answered_at", kind="stable")
+    count = min(blocks, len(ordered) // MIN_N)
+    parts = np.array_split(np.arange(len(ordered)), count) if count else []
+    columns: dict[str, np.ndarray] = {
+        "block": np.arange(1, count + 1),
+        "n": np.array([len(part) for part in parts], dtype=int),
+    }
+    ai = _first(ordered, "ai")
+    for stage in STAGES:
+        said, in_scope = _first(ordered, stage), _in_scope(ordered, stage)
+        weights = np.zeros((len(ordered), count))
+        for block, part in enumerate(parts):
+            weights[part, block] = in_scope[part].sum() >= MIN_N
+        columns[stage] = _kappa(*_observed_and_expected(said, ai, in_scope, weights))
+    return pd.DataFrame(columns)
+
+
+def calibration(confidence: np.ndarray, correct: np.ndarray, bins: int = 5) -> pd.DataFrame:
+    """Mean confidence (0 to 1) and share of correct answers in bins of nearly equal n, least confident first.
+
+    confidence, correct: (n,). Readers like round numbers, so equal confidences share a bin: the order of the
+    answers does not matter. There are fewer bins where they would have under MIN_N; one that has under MIN_N
+    all the same is left out. Columns: confidence, accuracy, n.
+    """
+    bins = min(bins, len(confidence) // MIN_N)
+    place = (rankdata(confidence) - 0.5) / max(1, len(confidence))
+    table = pd.DataFrame({"confidence": confidence, "accuracy": correct}, dtype=float)
+    grouped = table.groupby(np.floor(place * bins))
+    result = grouped.mean().assign(n=grouped.size())
+    return result[result["n"] >= MIN_N].reset_index(drop=True)
+
+
+def confusion(readings: pd.DataFrame, stage: Stage) -> pd.DataFrame:
+    """How often the reader's first diagnosis (rows) met the AI's (columns), for types that either said.
+
+    The last row, OUTSIDE_SCOPE, is of diagnoses that the AI could not have given.
+    """
+    ai = _first(readings, "ai")
+    said = np.where(_in_scope(readings, stage), _first(readings, stage), OUTSIDE_SCOPE)
+    types = _in_order({*said, *ai} - {OUTSIDE_SCOPE}, tuple(DISEASES))
+    counts = pd.Series(1, index=pd.MultiIndex.from_arrays([said, ai])).groupby(level=[0, 1]).sum()
+    rows = [[int(counts.get((row, type_), 0)) for type_ in types] for row in (*types, OUTSIDE_SCOPE)]
+    return pd.DataFrame(rows, index=[*types, OUTSIDE_SCOPE], columns=types)
+
+
+def flow(readings: pd.DataFrame) -> pd.DataFrame:
+    """How many went from right or wrong before to right or wrong after, where a reference says which.
+
+    Columns: before, after ("right" or "wrong"), n; always four rows.
+    """
+    before, after, truth = correct(readings, "before"), correct(readings, "after"), _has_truth(readings)
+    states = {"right": True, "wrong": False}
+    rows = [
+        (first, then, int((truth & (before == states[first]) & (after == states[then])).sum()))
+        for first in states
+        for then in states
+    ]
+    return pd.DataFrame(rows, columns=["before", "after", "n"])

@@ -1,0 +1,351 @@
+"""What is kept: readers, decks, and the one table of answers that everything is counted from.
+
+What a method calls saved is on disk when it returns. What fails raises StoreError, one sentence for the
+person at the screen, and leaves nothing behind. A reader's work on one case is in flow.py.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from sqlalchemy import Engine, and_, delete, func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from skin_ai.study import database
+from skin_ai.study.database import StoreError
+from skin_ai.study.tables import Answer, Case, Clinician, Deck, Feedback, Photo, Reading, Run, Stage, plain
+
+if TYPE_CHECKING:
+    import skin_ai.study.deck as decks
+
+ROLES: Final = (
+    "dermatologist",
+    "dermatology resident",
+    "general practitioner",
+    "other physician",
+    "nurse",
+    "student",
+    "other",
+)
+YEARS_OF_PRACTICE: Final = ("0-2", "3-5", "6-10", "11-20", "over 20")
+AGE_BANDS: Final = ("0-17", "18-39", "40-59", "60-79", "80 and over")
+MAX_RANKS: Final = 4
+RANKS: Final = tuple(f"rank_{place}" for place in range(1, MAX_RANKS + 1))
+SCALES: Final = ("agrees", "heatmap_on_lesion", "steps_helped", "would_use")
+ANSWER_COLUMNS: Final = (
+    "reader",
+    "role",
+    "years_of_practice",
+    "deck",
+    "case",
+    "sample",
+    "stage",
+    "blinded",
+    "answered_at",
+    "seconds",
+    *RANKS,
+    "confidence",
+    "reason",
+    "age_band",
+    "body_site",
+    "fitzpatrick",
+    "truth",
+    "bundle",
+    "bundle_version",
+    "bundle_sha256",
+    "ai_answer",
+    *SCALES,
+    "comment",
+    "narrative",
+)
+# Letters and digits that are not taken for one another when a code is read aloud or from paper.
+CODE_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+CODE_HALF: Final = 4  # characters before and after the hyphen: 39 bits
+
+
+class Store:
+    """One database, shared by all sessions. Objects that it returns are copies, free of the database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A transaction that is kept as a whole at the end, or not at all: then StoreError says so."""
+        try:
+            with (
+                database.writing(self.engine) as connection,
+                Session(connection, expire_on_commit=False) as session,
+            ):
+                yield session
+                session.flush()
+        except SQLAlchemyError as error:
+            # PostgreSQL tells the whole row that it refused: what was said must not reach a log.
+            raise database.not_saved(error) from None
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        try:
+            with Session(self.engine, expire_on_commit=False) as session:
+                yield session
+        except SQLAlchemyError as error:
+            raise database.not_read(error) from None
+
+    def add_clinician(self, role: str = "", years_of_practice: str = "") -> str:
+        """A new reader's code."""
+        halves = ("".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_HALF)) for _ in range(2))
+        code = "-".join(halves)
+        with self.writing() as session:
+            session.add(Clinician(code=code, role=role, years_of_practice=years_of_practice))
+        return code
+
+    def describe_clinician(self, code: str, role: str, years_of_practice: str) -> None:
+        with self.writing() as session:
+            clinician = session.get(Clinician, code)
+            if clinician is not None:
+                clinician.role, clinician.years_of_practice = role, years_of_practice
+
+    def clinician(self, code: str) -> Clinician | None:
+        """The reader with this code, however it is typed: in lower case, without the hyphen, with spaces."""
+        plain = "".join(character for character in code.upper() if character.isalnum())
+        with self.reading() as session:
+            return session.get(Clinician, f"{plain[:CODE_HALF]}-{plain[CODE_HALF:]}")
+
+    def counts(self, since: datetime) -> tuple[int, int]:
+        """How many readers have joined and how many answers were given."""
+        with self.reading() as session:
+            joined = session.scalar(select(func.count()).where(Clinician.joined_at >= since))
+            answered = session.scalar(select(func.count()).where(Answer.answered_at >= since))
+        return joined or 0, answered or 0
+
+    def add_deck(self, deck: decks.Deck) -> str:
+        """Takes a deck as a whole; its id. StoreError if one of this name is there already."""
+        deck_id = uuid.uuid4().hex
+        photos = [None if case.photo is None else as_png(case.photo) for case in deck.cases]
+        with self.writing() as session:
+            if session.scalar(select(Deck).where(Deck.name == deck.name)):
+                raise StoreError(
+                    f"There is a deck named “{deck.name}” already: delete it, or rename the new one."
+                )
+            session.add(
+                Deck(id=deck_id, name=deck.name, shows_reference=deck.shows_reference, note=deck.note)
+            )
+            session.flush()
+            for case, png in zip(deck.cases, photos, strict=True):
+                case_id = uuid.uuid4().hex
+                session.add(
+                    Case(
+                        id=case_id,
+                        deck_id=deck_id,
+                        narrative=case.narrative,
+                        age_band=case.age_band,
+                        body_site=case.body_site,
+                        fitzpatrick=case.fitzpatrick,
+                        reference=case.reference,
+                        explanation=case.explanation,
+                    )
+                )
+                session.flush()
+                if png is not None:
+                    session.add(Photo(case_id=case_id, png=png))
+        return deck_id
+
+    def decks(self) -> list[tuple[Deck, int]]:
+        """All decks by name, each with its number of cases."""
+        sizes = select(Case.deck_id, func.count().label("size")).group_by(Case.deck_id).subquery()
+        query = select(Deck, sizes.c.size).join(sizes, sizes.c.deck_id == Deck.id).order_by(Deck.name)
+        with self.reading() as session:
+            return [(deck, size) for deck, size in session.execute(query)]
+
+    def delete_deck(self, deck_id: str) -> None:
+        """The deck with its cases, photos and all answers to them."""
+        with self.writing() as session:
+            session.execute(delete(Deck).where(Deck.id == deck_id))
+        self.forget_deleted()
+
+    def forget_deleted(self) -> None:
+        """Removes what is deleted from the disk as well."""
+        database.forget_deleted(self.engine)
+
+    def answers(self, deck: str | None = None, reader: str | None = None) -> pd.DataFrame:
+        """One row an answer, oldest first: ANSWER_COLUMNS, as dataset_schema.md says.
+
+        deck: only of the deck of this name ("": of none); reader: only of this one.
+        """
+        query = (
+            select(
+                Answer.clinician.label("reader"),
+                Clinician.role,
+                Clinician.years_of_practice,
+                func.coalesce(Deck.name, "").label("deck"),
+                Answer.case_id.label("case"),
+                Case.sample,
+                Answer.stage,
+                Answer.blinded,
+                Answer.answered_at,
+                Answer.seconds,
+                Answer.ranks,
+                Answer.confidence,
+                Answer.reason,
+                Case.age_band,
+                Case.body_site,
+                Case.fitzpatrick,
+                Case.reference.label("truth"),
+                Reading.run_id,
+                *(getattr(Feedback, scale) for scale in SCALES),
+                func.coalesce(Feedback.comment, "").label("comment"),
+                Case.narrative,
+            )
+            .join(Clinician, Clinician.code == Answer.clinician)
+            .join(Case, Case.id == Answer.case_id)
+            .join(Reading, and_(Reading.clinician == Answer.clinician, Reading.case_id == Answer.case_id))
+            .outerjoin(Deck, Deck.id == Case.deck_id)
+            .outerjoin(
+                Feedback,
+                and_(
+                    Feedback.clinician == Answer.clinician,
+                    Feedback.case_id == Answer.case_id,
+                    Answer.stage == Stage.AFTER,
+                ),
+            )
+            .order_by(Answer.answered_at, Answer.id)
+        )
+        if deck is not None:
+            query = query.where(func.coalesce(Deck.name, "") == deck)
+        if reader is not None:
+            query = query.where(Answer.clinician == reader)
+        runs = select(Run.id, Run.bundle, Run.bundle_version, Run.bundle_sha256, Run.result["answer"])
+        with self.reading() as session:
+            rows = session.execute(query).all()
+            of_run = {id_: (*bundle, _ranking(answer)) for id_, *bundle, answer in session.execute(runs)}
+        return _table(rows, of_run)
+
+    def add_answers(self, answers: pd.DataFrame) -> None:
+        """Takes an exported table into a database that holds no answers yet; StoreError otherwise."""
+        with self.writing() as session:
+            if session.scalar(select(func.count()).select_from(Answer)):
+                raise StoreError("This database holds answers already: import into an empty one.")
+            for table in _as_rows(answers):
+                session.add_all(table)
+                session.flush()
+
+    def backup(self, out: Path) -> None:
+        database.backup(self.engine, out)
+
+
+def open_store(url: str = "") -> Store:
+    """The store of this computer, or of SKIN_AI_DATABASE_URL; raises StoreError with one sentence."""
+    return Store(database.open_engine(url))
+
+
+def as_png(pixels: np.ndarray) -> bytes:
+    """The pixels (h, w, 3) as a file that holds nothing else."""
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def _ranking(answer: Any) -> str:
+    return json.dumps([[item["type"], item["probability"]] for item in answer or ()])
+
+
+def _table(rows: Sequence[Any], of_run: dict[int, tuple[str, ...]]) -> pd.DataFrame:
+    """The answers table from what the database gave."""
+    if not rows:
+        table = pd.DataFrame(columns=[*ANSWER_COLUMNS], dtype=object)
+    else:
+        table = pd.DataFrame(rows, columns=[*rows[0]._fields])
+        ranks = [(*given, *[""] * (MAX_RANKS - len(given))) for given in table.pop("ranks")]
+        table[[*RANKS]] = pd.DataFrame(ranks, index=table.index)
+        runs = [of_run.get(run, ("", "", "", "")) for run in table.pop("run_id")]
+        table[["bundle", "bundle_version", "bundle_sha256", "ai_answer"]] = runs
+    types = dict.fromkeys(ANSWER_COLUMNS, "str")
+    types |= dict.fromkeys(("fitzpatrick", *SCALES), "Int64")
+    types |= {"blinded": "bool", "seconds": "float64", "confidence": "int64"}
+    types["answered_at"] = "datetime64[us, UTC]"
+    moments = pd.to_datetime(table["answered_at"], utc=True)
+    return table.assign(answered_at=moments).astype(types)[[*ANSWER_COLUMNS]]
+
+
+def _as_rows(answers: pd.DataFrame) -> Iterator[list[Any]]:
+    """Objects of each table in turn: clinicians, decks, cases, runs, readings, answers, feedback.
+
+    Each table must be in the database before the next is asked for.
+    """
+    records = answers.astype(object).where(answers.notna(), None).to_dict("records")
+    clinicians: dict[str, Clinician] = {}
+    loaded: dict[str, Deck] = {}
+    cases: dict[str, Case] = {}
+    runs: dict[tuple[str, str], Run] = {}
+    readings: dict[tuple[str, str], Reading] = {}
+    for row in records:
+        code, name, case_id = row["reader"], row["deck"], row["case"]
+        clinicians.setdefault(
+            code, Clinician(code=code, role=row["role"], years_of_practice=row["years_of_practice"])
+        )
+        if name and name not in loaded:
+            loaded[name] = Deck(id=uuid.uuid4().hex, name=name, shows_reference=False)
+        if case_id not in cases:
+            cases[case_id] = Case(
+                id=case_id,
+                deck_id=loaded[name].id if name else None,
+                owner=None if name else code,
+                reference=row["truth"],
+                **{
+                    column: row[column]
+                    for column in ("sample", "narrative", "age_band", "body_site", "fitzpatrick")
+                },
+            )
+        if row["bundle"] and (case_id, row["bundle_sha256"]) not in runs:
+            ranking = [{"type": type_, "probability": value} for type_, value in json.loads(row["ai_answer"])]
+            runs[case_id, row["bundle_sha256"]] = Run(
+                case_id=case_id,
+                result={"answer": ranking},
+                **{column: row[column] for column in ("bundle", "bundle_version", "bundle_sha256")},
+            )
+    yield from map(list, (clinicians.values(), loaded.values(), cases.values(), runs.values()))
+    # Only now have the runs got their numbers.
+    for row in records:
+        run = runs.get((row["case"], row["bundle_sha256"]))
+        readings[row["reader"], row["case"]] = Reading(
+            clinician=row["reader"],
+            case_id=row["case"],
+            unblinded=not row["blinded"],
+            run_id=run.id if run else None,
+        )
+    yield list(readings.values())
+    yield [
+        Answer(
+            clinician=row["reader"],
+            case_id=row["case"],
+            stage=Stage(row["stage"]),
+            ranks=[plain(row[rank]) for rank in RANKS if row[rank]],
+            **{
+                column: row[column]
+                for column in ("blinded", "confidence", "reason", "seconds", "answered_at")
+            },
+        )
+        for row in records
+    ]
+    yield [
+        Feedback(
+            clinician=row["reader"],
+            case_id=row["case"],
+            comment=row["comment"],
+            **{scale: row[scale] for scale in SCALES},
+        )
+        for row in records
+        if row["comment"] or any(row[scale] is not None for scale in SCALES)
+    ]

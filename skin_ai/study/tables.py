@@ -1,0 +1,213 @@
+"""The tables of a study."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Stage(StrEnum):
+    """When an answer was given: before its reader saw the AI, or after."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment with its time zone; SQLite, which knows none, keeps it in UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class PlainText(TypeDecorator[str]):
+    """Text that every database takes: PostgreSQL keeps no NUL, neither keeps halves of surrogate pairs."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else plain(value)
+
+
+class LongText(PlainText):
+    impl = Text
+    cache_ok = True
+
+
+def plain(text: str) -> str:
+    return text.replace("\0", "").encode(errors="replace").decode()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Base(DeclarativeBase):
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+        str: LongText(),
+    }
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
+        }
+    )
+
+
+CODE = PlainText(16)  # of a clinician
+HEX_ID = PlainText(32)
+
+
+def of_clinician() -> ForeignKey:
+    return ForeignKey("clinicians.code", ondelete="CASCADE")
+
+
+def of_case() -> ForeignKey:
+    return ForeignKey("cases.id", ondelete="CASCADE")
+
+
+class Clinician(Base):
+    """A reader: a pseudonymous code, and what they say of themselves ("" where they don't)."""
+
+    __tablename__ = "clinicians"
+
+    code: Mapped[str] = mapped_column(CODE, primary_key=True)
+    role: Mapped[str] = mapped_column(default="")
+    years_of_practice: Mapped[str] = mapped_column(default="")
+    joined_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Deck(Base):
+    __tablename__ = "decks"
+
+    id: Mapped[str] = mapped_column(HEX_ID, primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    shows_reference: Mapped[bool]
+    note: Mapped[str] = mapped_column(default="")
+    loaded_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Case(Base):
+    """A photo and words with their particulars: of a deck, or of the reader who brought it.
+
+    sample: the name of a drawn sample, else ""; such a photo is drawn anew, never kept.
+    photo_sha256: of the cleaned pixels, "" without a photo; it tells whether a photo that is given
+    again is the same. crop: centre x, y and size, as in photo.Crop.
+    """
+
+    __tablename__ = "cases"
+
+    id: Mapped[str] = mapped_column(HEX_ID, primary_key=True)
+    deck_id: Mapped[str | None] = mapped_column(ForeignKey("decks.id", ondelete="CASCADE"), index=True)
+    owner: Mapped[str | None] = mapped_column(CODE, of_clinician(), index=True)
+    sample: Mapped[str] = mapped_column(default="")
+    narrative: Mapped[str] = mapped_column(default="")
+    age_band: Mapped[str] = mapped_column(default="")
+    body_site: Mapped[str] = mapped_column(default="")
+    fitzpatrick: Mapped[int | None]
+    photo_sha256: Mapped[str] = mapped_column(default="")
+    crop: Mapped[list[Any]] = mapped_column(default=lambda: [0.5, 0.5, 1.0])
+    reference: Mapped[str] = mapped_column(default="")
+    explanation: Mapped[str] = mapped_column(default="")
+    opened_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Photo(Base):
+    """The cleaned pixels of a case, as PNG: of a deck's case, or where the clinician chose to keep them."""
+
+    __tablename__ = "photos"
+
+    case_id: Mapped[str] = mapped_column(HEX_ID, of_case(), primary_key=True)
+    png: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Run(Base):
+    """One diagnosis of a case by one bundle. bundle_sha256: of the manifest, which names every file's."""
+
+    __tablename__ = "runs"
+    __table_args__ = (UniqueConstraint("case_id", "bundle_sha256"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case_id: Mapped[str] = mapped_column(HEX_ID, of_case())
+    bundle: Mapped[str]
+    bundle_version: Mapped[str]
+    bundle_sha256: Mapped[str] = mapped_column(String(64))
+    result: Mapped[dict[str, Any]]
+    made_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Reading(Base):
+    """One reader's work on one case. unblinded: they chose to see the AI without an answer of their own."""
+
+    __tablename__ = "readings"
+
+    clinician: Mapped[str] = mapped_column(CODE, of_clinician(), primary_key=True)
+    case_id: Mapped[str] = mapped_column(HEX_ID, of_case(), primary_key=True, index=True)
+    unblinded: Mapped[bool] = mapped_column(default=False)
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
+    opened_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Answer(Base):
+    """ranks: one to four diagnoses, the most likely first: a type's code, or text as written.
+
+    confidence: 0 to 100; seconds: from the showing of the stage to the answer.
+    """
+
+    __tablename__ = "answers"
+    __table_args__ = (UniqueConstraint("clinician", "case_id", "stage"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    clinician: Mapped[str] = mapped_column(CODE, of_clinician())
+    case_id: Mapped[str] = mapped_column(HEX_ID, of_case(), index=True)
+    stage: Mapped[Stage] = mapped_column(String(8))
+    blinded: Mapped[bool]
+    ranks: Mapped[list[Any]]
+    confidence: Mapped[int]
+    reason: Mapped[str] = mapped_column(default="")
+    seconds: Mapped[float]
+    answered_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Feedback(Base):
+    """Scales from 1 (not at all) to 5 (fully); None where nothing was chosen."""
+
+    __tablename__ = "feedback"
+
+    clinician: Mapped[str] = mapped_column(CODE, of_clinician(), primary_key=True)
+    case_id: Mapped[str] = mapped_column(HEX_ID, of_case(), primary_key=True, index=True)
+    agrees: Mapped[int | None]
+    heatmap_on_lesion: Mapped[int | None]
+    steps_helped: Mapped[int | None]
+    would_use: Mapped[int | None]
+    comment: Mapped[str] = mapped_column(default="")
+    given_at: Mapped[datetime] = mapped_column(default=now)

@@ -1,0 +1,158 @@
+import re
+
+import pandas as pd
+import pytest
+
+from skin_ai.study import statistics
+from skin_ai.study.statistics import Estimate
+from skin_ai.study.take_home import moments, pace, pdf, sureness, take_home, written
+from tests.study.made_up_study import WORDS_OF_THE_PATIENT, answers
+
+NOTICE = "Research software, not a medical device."
+
+
+@pytest.fixture
+def mine() -> pd.DataFrame:
+    everyone = answers(n_readers=3, n_cases=40, seed=1)
+    return everyone[everyone["reader"] == everyone["reader"].iloc[0]]
+
+
+def page_of(table: pd.DataFrame) -> str:
+    """What the PDF's drawing commands are; a line of text stands in them in brackets."""
+    return pdf(take_home(table), NOTICE, compress=False).decode("latin-1")
+
+
+def text_of(page: str) -> str:
+    """The written text, with its brackets."""
+    words = re.findall(r"\(((?:[^()\\]|\\.)*)\) Tj", page)
+    return " ".join(re.sub(r"\\(.)", r"\1", word) for word in words)
+
+
+def pages(page: str) -> int:
+    return len(re.findall(r"/Type /Page\b(?!s)", page))
+
+
+@pytest.mark.parametrize(
+    ("estimate", "unit", "text"),
+    [
+        (Estimate(0.744, 0.651, 0.82, 120), "", "0.74 (0.65 to 0.82), n = 120"),
+        (Estimate(-0.05, -0.2, 0.1, 5), "", "-0.05 (-0.20 to 0.10), n = 5"),
+        (Estimate(30.2, 29.3, 31.1, 4911), " s", "30 s (29 to 31), n = 4,911"),
+        (Estimate(64.4, 60.0, 68.1, 24), "%", "64% (60 to 68), n = 24"),
+        (Estimate(None, None, None, 3), "", "too few (n = 3)"),
+        (Estimate(None, None, None, 12), "", "not defined (n = 12)"),
+    ],
+)
+def test_figures_are_written_with_interval_and_n(estimate, unit, text):
+    assert written(estimate, unit) == text
+
+
+def test_figures_are_those_of_the_statistics(mine):
+    readings = statistics.readings(mine)
+    summary = take_home(mine)
+    assert summary.summary == statistics.summary(readings)
+    assert sum(summary.helped.values()) == summary.summary.switches.beneficial.count
+    assert sum(summary.misled.values()) == summary.summary.switches.harmful.count
+    assert summary.day == mine["answered_at"].max().date()
+
+
+def test_pdf_is_one_page_with_every_figure(mine):
+    page, figures = page_of(mine), take_home(mine).summary
+    assert pages(page) == 1
+    text = text_of(page)
+    for estimate in (
+        *figures.accuracy.values(),
+        figures.switches.beneficial,
+        figures.switches.harmful,
+        *(figures.agreement[stage].kappa for stage in ("before", "after")),
+    ):
+        assert written(estimate) in text
+    flowing = text.replace("  ", " ")
+    for sentence in (*moments(take_home(mine)), *sureness(take_home(mine)), pace(take_home(mine))):
+        assert sentence in flowing
+
+
+def test_pdf_says_what_it_is_and_of_whom(mine):
+    text = text_of(page_of(mine))
+    for part in (
+        NOTICE,
+        "Protocol:",
+        mine["reader"].iloc[0],
+        str(mine["answered_at"].max().date()),
+        f"{len(statistics.readings(mine))} cases, all with a reference diagnosis",
+        "Made-up deck",
+        "pad-ufes-20 1.0",
+    ):
+        assert part in text
+
+
+def test_pdf_holds_no_words_of_the_patient_and_no_comment(mine):
+    text = text_of(page_of(mine.assign(comment="Too slow.", reason="It looked like one.")))
+    for words in (WORDS_OF_THE_PATIENT, "Matilda", "Too slow", "looked like"):
+        assert words not in text
+
+
+@pytest.mark.parametrize(
+    ("deck", "shown"),
+    [
+        ("Zürich 2026", "Zürich 2026"),
+        ("皮膚 deck", "?? deck"),
+        ("Příběhy", "P?íb?hy"),
+        ("brackets ) and \\ too (", "brackets ) and \\ too ("),
+        ("a\nb\tc", "a b c"),
+    ],
+)
+def test_deck_of_any_script_is_written_as_far_as_it_can_be(mine, deck, shown):
+    page = page_of(mine.assign(deck=deck))
+    assert pages(page) == 1
+    assert shown in text_of(page)
+
+
+def test_longest_names_stay_on_one_page(mine):
+    long = mine.assign(deck="W" * 500, truth=[f"{'long ' * 80}{n % 9}" for n in range(len(mine))])
+    page = page_of(long)
+    assert pages(page) == 1
+    assert "Protocol:" in text_of(page)
+    lowest = min(float(y) for y in re.findall(r"BT [\d.]+ ([\d.-]+) Td", page))
+    assert lowest > 30  # points from the lower edge
+
+
+def test_few_cases_give_no_figures(mine):
+    few = mine[mine["case"].isin(statistics.readings(mine)["case"].head(3))]
+    text = text_of(page_of(few))
+    assert "too few (n = 3)" in text
+    assert not re.search(r"\d\.\d\d \(", text)
+    assert sureness(take_home(few)) == []
+
+
+def test_deck_without_reference_speaks_of_agreement_confidence_and_time_only(mine):
+    text = text_of(page_of(mine.assign(truth="")))
+    assert "no reference diagnoses" in text
+    assert "Cohen's kappa" in text
+    assert "you were on average" in text
+    assert "right in" not in text
+    assert "First diagnosis right" not in text
+    assert "none with a reference diagnosis" in text
+
+
+def test_unblinded_answers_give_no_summary(mine):
+    assert take_home(mine[mine["stage"] == "after"].assign(blinded=False)) is None
+
+
+@pytest.mark.parametrize(
+    ("confidence", "verdict"), [(100, "surer than right"), (5, "more often right than sure")]
+)
+def test_confidence_is_set_against_what_was_right(mine, confidence, verdict):
+    for sentence in sureness(take_home(mine.assign(confidence=confidence))):
+        assert verdict in sentence
+        assert f"{confidence}% sure" in sentence
+
+
+def test_moments_name_both_sides_even_where_nothing_happened(mine):
+    same = mine.copy()
+    before = mine[mine["stage"] == "before"].set_index("case")["rank_1"]
+    same["rank_1"] = same["case"].map(before).fillna(same["rank_1"])
+    assert moments(take_home(same)) == [
+        "The AI helped (wrong before, right after): in no case.",
+        "The AI misled (right before, wrong after): in no case.",
+    ]
