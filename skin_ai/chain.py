@@ -114,7 +114,7 @@ class Option:
     """One type at one step.
 
     probability: among the options of the step; words, photo: by how much the narrative and the
-    photo moved its logit relative to the other options (0 where there is none). They say what
+    photo moved its calibrated logit relative to the other options (0 where there is none). They say what
     the model used, not what is true.
     """
 
@@ -174,8 +174,8 @@ def eliminate(
         questions = [Question(narrative, photo, options)]
         if shares and narrative and photo is not None:
             questions += [Question("", photo, options), Question(narrative, None, options)]
-        logits = ask(questions)[:, list(options)]
-        probabilities = (logits[0] / temperature).softmax(0).tolist()
+        logits = ask(questions)[:, list(options)] / temperature
+        probabilities = logits[0].softmax(0).tolist()
         relative = logits - logits.mean(dim=1, keepdim=True)
         if len(questions) == 3:
             words, seen = (relative[0] - relative[1]).tolist(), (relative[0] - relative[2]).tolist()

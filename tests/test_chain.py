@@ -1,3 +1,4 @@
+import math
 from itertools import pairwise
 from random import Random
 
@@ -132,6 +133,15 @@ def test_shares_say_which_input_moved_which_option():
                 continue
             assert shares.pop(moved) == pytest.approx(by * (1 - 1 / len(step.options)), abs=1e-5)
             assert list(shares.values()) == pytest.approx([-by / len(step.options)] * len(shares), abs=1e-5)
+
+
+def test_shares_are_on_the_scale_of_the_probabilities():
+    """With words alone, the words' shares tell how far the probabilities that are shown lie apart."""
+    for temperature in (0.5, 2.0):
+        first = eliminate(random_ask(3), "It itches.", None, TYPES, (6, 1), (temperature,))[0]
+        best, second = first.options[:2]
+        odds = math.log(best.probability / second.probability)
+        assert best.words - second.words == pytest.approx(odds, abs=1e-5)
 
 
 def test_shares_sum_to_zero_over_the_options():
