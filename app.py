@@ -2,16 +2,21 @@
 
 import streamlit as st
 
-from skin_ai.views import notices
+from skin_ai.views import kiosk, notices, study
 
 st.set_page_config(page_title="skin_ai", layout="wide", menu_items={"About": notices.RESEARCH_ONLY})
-page = st.navigation(
-    [
-        st.Page("pages/case.py", title="Case", default=True),
-        st.Page("pages/about.py", title="About"),
-    ],
-    position="top",
-)
+kiosk.leave_if_asked()
+pages = [st.Page("pages/case.py", title="Case", default=True)]
+if not kiosk.is_on():
+    pages += [st.Page("pages/deck.py", title="Deck")]
+pages += [st.Page("pages/compare.py", title="Compare")]
+if not kiosk.is_on():
+    pages += [st.Page("pages/feedback.py", title="Feedback")]
+pages += [st.Page("pages/about.py", title="About")]
+page = st.navigation(pages, position="top")
 with st.container(horizontal_alignment="center"), st.container(width=notices.PAGE_WIDTH):
     notices.research_only()
+    if kiosk.is_on():
+        kiosk.bar(study.store())
+    study.remember_reader()
     page.run()

@@ -55,8 +55,17 @@ one example for each step, which is called Chain of Options. This is our reading
 that is dropped keeps the probability that it had reached, so the answer sums to 100%. To tell what words and
 photo contributed, every step is also asked with the words and with the photo left out.
 
-A photo is decoded, stripped of its metadata and kept in the server's memory for the session. Photos and
-words are neither written to disk nor sent anywhere.
+You give your own diagnosis before the AI is even asked: seeing advice first makes people follow it, wrong
+advice too (Buçinca 2021, Tschandl 2020). What changed between your first and your final answer is on the
+Compare page, helpful and harmful changes apart.
+"""
+
+WHAT_IS_KEPT = """
+On the computer that runs this app, or in the database of whoever runs the study, and nowhere else: the
+patient's words and particulars, your answers with times, the AI's result, and your feedback. You are a code,
+with your role and years of practice if you say them. A photo is stripped of its metadata and stays in memory
+for the session; its pixels are kept only where you tick that for a case, or where a deck brings it. "Delete
+this case" removes all of it. Nothing is sent anywhere.
 """
 
 
@@ -68,6 +77,8 @@ def main() -> None:
     st.markdown(WHAT_IT_IS_NOT)
     st.subheader("How it works")
     st.markdown(HOW_IT_WORKS)
+    st.subheader("What is kept")
+    st.markdown(WHAT_IS_KEPT)
     try:
         manifest = read_manifest(WEIGHTS / DEFAULT_BUNDLE)
     except BundleError as error:

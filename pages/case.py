@@ -1,4 +1,4 @@
-"""One case: photo and words in, the decision out."""
+"""One case: the clinician's own answer, then the AI's, the final answer, and what they think of it."""
 
 from __future__ import annotations
 
@@ -6,46 +6,24 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from skin_ai.narrative import (
-    AGE_LIMIT,
-    NARRATIVE_LIMIT,
-    SITES,
-    SYMPTOMS,
-    Answer,
-    Facts,
-    NarrativeError,
-    clean_narrative,
-    sentences,
-)
-from skin_ai.photo import MAX_BYTES, Crop, PhotoError, crop_square, read_photo
+from skin_ai.narrative import NarrativeError, clean_narrative
+from skin_ai.photo import Crop, PhotoError, crop_square
 from skin_ai.samples import SAMPLES
-from skin_ai.views import door, pictures
-from skin_ai.views.case_state import CaseState, Inputs, Photo, Run, current_case
+from skin_ai.study import flow
+from skin_ai.study.database import StoreError
+from skin_ai.study.flow import Awaits, FlowError, Progress
+from skin_ai.study.store import Store
+from skin_ai.study.tables import Case, Stage
+from skin_ai.views import answer_form, door, feedback_form, inputs, kiosk, pictures, start_screen, study
+from skin_ai.views.case_state import CaseState, Inputs, Photo, begin_case, current_case, has_case
+from skin_ai.views.free_text import plain
 
 if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for torch
     from skin_ai.bundle import Bundle
 
-UPLOAD, CAMERA, SAMPLE = "Upload", "Camera", "Sample"
-FILE_TYPES = ["jpg", "jpeg", "png", "webp", "heic", "heif"]
-WORDS = "words"
-QUESTIONS = {
-    "itch": "Does it itch?",
-    "grew": "Has it grown?",
-    "hurt": "Does it hurt?",
-    "changed": "Has it changed its look?",
-    "bleed": "Has it bled?",
-    "elevation": "Is it raised?",
-}
-ANSWERS = {
-    Answer.YES: "yes",
-    Answer.NO: "no",
-    Answer.UNKNOWN: "don't know",
-    Answer.UNSAID: "not said",
-}
+CASE = "case"
+AS_GIVEN = "What was given"
 
 
 @st.cache_resource(show_spinner=False)
@@ -56,184 +34,287 @@ def models() -> Bundle:
 
 
 def main() -> None:
+    store = study.store()
+    if store is None:
+        return
+    if kiosk.is_on() and not kiosk.has_visitor():
+        start_screen.show(store)
+        return
+    try:
+        case, progress = opened_case(store)
+        show_head(store, case, progress)
+        if progress is None or progress.awaits is Awaits.BEFORE:
+            ask_before(store, case, progress)
+        else:
+            show_after(store, case, progress)
+    except StoreError as error:
+        st.error(str(error))
+
+
+def opened_case(store: Store) -> tuple[CaseState, Progress | None]:
+    """The case on screen, and how far its reader is: after a reload, the one that the address names."""
+    reader = study.current_reader()
+    # Only a session that has no case yet: "New case" must not lead back to the former one.
+    named = "" if has_case() else st.query_params.get(CASE, "")
+    if reader and named and flow.progress(store, reader, named) is not None:
+        begin_case(named)
     case = current_case()
-    st.title("Case")
-    st.markdown(
-        "Give a photo of the lesion, the patient's words, or both. "
-        "The models rank the possible diagnoses and show which one they drop at which step."
+    progress = flow.progress(store, reader, case.id) if reader else None
+    if progress is not None and not case.is_restored:
+        restore(store, case, progress)
+    if progress is not None and not kiosk.is_on():
+        st.query_params[CASE] = case.id
+    else:
+        st.query_params.clear()
+    return case, progress
+
+
+def restore(store: Store, case: CaseState, progress: Progress) -> None:
+    """Puts what is kept of a case into the session, the photo as far as it is kept."""
+    case.is_restored = True
+    if case.photo is None:
+        sample = next((sample for sample in SAMPLES if sample.name == progress.case.sample), None)
+        if sample is not None:
+            case.photo = Photo(sample.draw(), sample.name)
+        elif (pixels := flow.kept_photo(store, case.id)) is not None:
+            case.photo = Photo(pixels)
+        if progress.deck is None:
+            case.words_to_show = progress.case.narrative
+
+
+def show_head(store: Store, case: CaseState, progress: Progress | None) -> None:
+    title, who = st.columns([3, 1], vertical_alignment="bottom")
+    with title:
+        st.title("Case")
+    with who:
+        if not kiosk.is_on():
+            study.show_reader(store)
+    if progress is not None and progress.deck is not None:
+        show_deck_progress(store, progress)
+    elif progress is None:
+        st.markdown(
+            "Give a photo of the lesion, the patient's words, or both, and **your own diagnosis first**. "
+            "Then the models rank the possible diagnoses and show which one they drop at which step, and you "
+            "decide again."
+        )
+        offer_unfinished(store)
+
+
+def show_deck_progress(store: Store, progress: Progress) -> None:
+    deck = progress.deck
+    assert deck is not None
+    order = flow.deck_order(store, progress.reading.clinician, deck.id)
+    done = sum(awaits in (Awaits.FEEDBACK, Awaits.NOTHING) for _, awaits in order)
+    st.progress(
+        done / len(order),
+        text=f"Deck “{plain(deck.name)}”: {done} of {len(order)} cases answered",
     )
-    photo_side, words_side = st.columns(2, gap="large")
-    with photo_side:
-        st.subheader("Photo")
-        crop = choose_photo(case) if case.photo is None else frame_photo(case)
-    with words_side:
-        st.subheader("The patient's words")
-        words = ask_for_words(case)
-        fill_symptom_form(case)
-    inputs = Inputs(case.photo, crop, words)
-    is_asked = st.button("Diagnose", type="primary", width="stretch")
+    if st.button(
+        "Pause", icon=":material/pause:", help="All that you saved stays; go on from the Deck page."
+    ):
+        begin_case()
+        st.switch_page("pages/deck.py")
+
+
+def offer_unfinished(store: Store) -> None:
+    reader = study.current_reader()
+    waiting = flow.unfinished(store, reader) if reader else []
+    if not waiting:
+        return
+    with st.expander(f"Cases to go on with ({len(waiting)})"):
+        for one in waiting:
+            awaited = "your diagnosis" if one.awaits is Awaits.BEFORE else "your final answer"
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.button("Go on", key=f"go_on_{one.case.id}", on_click=begin_case, args=(one.case.id,))
+                words = one.case.narrative[:60] or "photo without words"
+                st.text(
+                    f"{one.case.opened_at.astimezone():%d %b %H:%M}, awaits {awaited}: {words}",
+                    width="stretch",
+                )
+
+
+def ask_before(store: Store, case: CaseState, progress: Progress | None) -> None:
+    """What the case is made of, and the clinician's own answer: nothing of the AI."""
+    is_deck = progress is not None and progress.deck is not None
+    if is_deck:
+        assert progress is not None
+        show_given(case, progress.case)
+        given = None
+        seconds = case.seconds_at(Stage.BEFORE)
+    else:
+        given, keep_photo = ask_for_inputs(case, progress)
+        is_begun = given.photo is not None or bool(given.words.strip())
+        seconds = case.seconds_at(Stage.BEFORE if is_begun else "nothing")
+    st.subheader("Your diagnosis")
+    diagnoses, confidence, reason = answer_form.ask(case, Stage.BEFORE)
+    role, years = "", ""
+    if study.current_reader() is None and not kiosk.is_on():
+        with st.expander("About you, asked once (optional)"):
+            role, years = study.ask_who()
+    with st.container(horizontal=True):
+        commits = st.button("Save my diagnosis and show the AI's", type="primary")
+        at_once = not is_deck and st.button(
+            "Show me the AI at once", help="Your answer then counts as unblinded."
+        )
+        keeps = not is_deck and not kiosk.is_on() and st.button("Keep for later", type="tertiary")
     place = st.empty()
-    if is_asked:
-        diagnose_case(case, inputs, place)
-    if case.run is not None:
-        show_result(case.run, inputs)
+    if commits or at_once or keeps:
+        try:
+            answer = flow.given(diagnoses, confidence, reason) if commits else None
+            kept = None if given is None else as_case(case, given)
+            if given is not None and kept is None:
+                place.warning("Give a photo, the patient's words, or both.")
+                return
+            reader = study.joined_reader(store, role, years)
+            if given is not None and kept is not None:
+                photo = given.photo.pixels if given.photo and keep_photo and not given.photo.sample else None
+                flow.keep_case(store, reader, kept, photo)
+                case.is_restored = True  # whatever fails from here on: what is typed next is newer
+            if answer is not None:
+                flow.commit(store, reader, case.id, Stage.BEFORE, answer, seconds)
+            elif at_once:
+                flow.show_at_once(store, reader, case.id)
+        except (FlowError, NarrativeError, StoreError) as error:
+            place.error(str(error))
+            return
+        if keeps:
+            begin_case()
+        st.rerun()
     if not case.models_are_loaded and load_models(place) is not None:
-        # While the clinician looks for a photo; once a server, so mostly it takes no time.
+        # While the clinician looks at the case; once a server, so mostly it takes no time.
         place.empty()
         case.models_are_loaded = True
 
 
-def choose_photo(case: CaseState) -> Crop:
-    way = st.segmented_control(
-        "Where the photo comes from",
-        [UPLOAD, CAMERA, SAMPLE],
-        default=UPLOAD,
-        required=True,
-        key="way",
-        label_visibility="collapsed",
-    )
-    # A fresh key for each file: the widget lets go of the one before.
-    key = f"{way}_{case.files}"
-    if way == UPLOAD:
-        st.file_uploader(
-            f"JPEG, PNG, WebP or HEIC, at most {MAX_BYTES // 1024**2} MB",
-            type=FILE_TYPES,
-            key=key,
-            on_change=take_file,
-            args=(case, key),
+def ask_for_inputs(case: CaseState, progress: Progress | None) -> tuple[Inputs, bool]:
+    """Photo, words and particulars of a case of the clinician's own; whether the photo is to be kept."""
+    photo_side, words_side = st.columns(2, gap="large")
+    with photo_side:
+        st.subheader("Photo")
+        kept = progress.case if progress else None
+        crop = inputs.choose_photo(case) if case.photo is None else inputs.frame_photo(case)
+        keep_photo = show_what_is_kept(case, progress)
+    with words_side:
+        st.subheader("The patient's words")
+        words = inputs.ask_for_words(case)
+        inputs.fill_symptom_form(case)
+        case.particulars = inputs.ask_for_particulars(case, kept)
+    return Inputs(case.photo, crop, words), keep_photo
+
+
+def show_what_is_kept(case: CaseState, progress: Progress | None) -> bool:
+    if case.photo is not None and not case.photo.sample:
+        keeps: bool = st.checkbox(
+            "Keep the photo with this case",
+            progress is not None and progress.has_kept_photo,
+            key=case.key("keep_photo"),
+            persist_state="session",
         )
-    elif way == CAMERA:
-        st.camera_input("Fill the picture with the lesion", key=key, on_change=take_file, args=(case, key))
+        st.caption(
+            "The photo will be kept, its pixels only, with words, answers and feedback."
+            if keeps
+            else "The photo is not kept: it is gone with this session. Words, answers and feedback are kept."
+        )
+        return keeps
+    st.caption("Words, answers and feedback are kept for the study; a photo only if you say so.")
+    return False
+
+
+def as_case(case: CaseState, given: Inputs) -> Case | None:
+    """What is kept of the case; None without photo and words. Raises NarrativeError."""
+    words = clean_narrative(given.words)
+    if given.photo is None and not words:
+        return None
+    crop = given.crop
+    return Case(
+        id=case.id,
+        sample=given.photo.sample if given.photo else "",
+        narrative=words,
+        photo_sha256=flow.pixels_sha256(given.photo.pixels) if given.photo else "",
+        crop=[crop.x, crop.y, crop.size],
+        **case.particulars,
+    )
+
+
+def show_after(store: Store, case: CaseState, progress: Progress) -> None:
+    """The AI's result beside the clinician's own answer, then the final answer and feedback."""
+    kept = progress.case
+    if kept.photo_sha256 and case.photo is None:
+        ask_for_photo_again(case)
+        return
+    if (
+        case.photo is not None
+        and kept.photo_sha256
+        and flow.pixels_sha256(case.photo.pixels) != kept.photo_sha256
+    ):
+        case.photo = None
+        case.refuse("This is another photo than the one that you answered; choose the same file.")
+        ask_for_photo_again(case)
+        return
+    with st.expander(AS_GIVEN, expanded=False):
+        show_given(case, kept)
+    place = st.empty()
+    if case.diagnosis is None and not run_models(store, case, progress, place):
+        return
+    show_result(case, progress)
+    st.divider()
+    if progress.after is None:
+        ask_final_answer(store, case, progress)
     else:
-        titles = {sample.title: sample for sample in SAMPLES}
-        title = st.selectbox("Drawn by code, to try the app without a patient", list(titles), key="sample")
-        pictures.show(titles[title].draw(), title, title)
-        st.button("Use this drawing", on_click=take_sample, args=(case, title))
+        show_final_answer(store, case, progress)
+    offer_next(store, case, progress)
+
+
+def ask_for_photo_again(case: CaseState) -> None:
+    st.info("The photo of this case was not kept. Choose it again to see the AI's result.")
+    inputs.upload_photo(case)
     if case.problem:
         st.error(case.problem)
-    return Crop()
 
 
-def take_file(case: CaseState, key: str) -> None:
-    """Keeps the clean pixels of an uploaded file, or the sentence why not, and lets go of its bytes."""
-    file = st.session_state[key]
-    # A click that interrupts the run after the upload makes streamlit call again, now for a deleted file.
-    if not isinstance(file, UploadedFile):
-        return
+def show_given(case: CaseState, kept: Case) -> None:
+    """Photo, words and particulars, for reading.
+
+    Not the skin type of a deck's case: where it was not recorded can tell of the diagnosis.
+    """
+    photo_side, words_side = st.columns(2, gap="large")
+    with photo_side:
+        if case.photo is not None:
+            title = inputs.photo_title(case.photo)
+            pictures.show(crop_square(case.photo.pixels, Crop(*kept.crop)), title, title)
+        else:
+            st.markdown("No photo")
+    with words_side:
+        st.text(kept.narrative or "No words")
+        if said := inputs.particulars_in_words(kept):
+            st.caption(said)
+
+
+def run_models(store: Store, case: CaseState, progress: Progress, place: DeltaGenerator) -> bool:
+    """Asks the AI, now that it may be asked; whether there is a result."""
+    bundle = load_models(place)
+    if bundle is None:
+        return False
+    case.models_are_loaded = True
+    from skin_ai.diagnose import diagnose
+
+    kept = progress.case
+    pixels = None if case.photo is None else case.photo.pixels
     try:
-        case.take(Photo(read_photo(file.getvalue())))
-    except PhotoError as error:
-        case.refuse(str(error))
-    # Streamlit itself would keep the bytes, metadata included, until the session ends.
-    context = get_script_run_ctx()
-    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
-        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
-
-
-def take_sample(case: CaseState, title: str) -> None:
-    """Takes a drawing, and its words where none were typed."""
-    sample = next(sample for sample in SAMPLES if sample.title == title)
-    case.take(Photo(sample.draw(), sample.title))
-    if st.session_state.get(WORDS, "").strip() in ("", *(other.narrative for other in SAMPLES)):
-        case.words_to_show = sample.narrative
-
-
-def remove_photo(case: CaseState) -> None:
-    case.photo = None
-
-
-def frame_photo(case: CaseState) -> Crop:
-    photo = case.photo
-    assert photo is not None
-    previews = st.columns(2, wrap=False)
-    with st.expander("Frame the lesion"):
-        st.caption("The lesion should lie in the middle and fill a good part of the frame.")
-        x = percent_slider("Left to right", 0, 50, f"frame_x_{case.files}")
-        y = percent_slider("Top to bottom", 0, 50, f"frame_y_{case.files}")
-        size = percent_slider("Size", 10, 100, f"frame_size_{case.files}")
-    crop = Crop(x / 100, y / 100, size / 100)
-    with previews[0]:
-        title = photo.sample or "Your photo"
-        pictures.show(pictures.framed(photo.pixels, crop), title, f"{title}, with the frame drawn on it")
-    with previews[1]:
-        seen = crop_square(photo.pixels, crop)
-        pictures.show(seen, "What the model sees", "The part of the photo inside the frame")
-    st.button("Remove the photo", on_click=remove_photo, args=(case,))
-    return crop
-
-
-def percent_slider(label: str, least: int, value: int, key: str) -> int:
-    chosen: int = st.slider(label, least, 100, value, format="%d%%", key=key, persist_state="session")
-    return chosen
-
-
-def ask_for_words(case: CaseState) -> str:
-    if case.words_to_show is not None:
-        st.session_state[WORDS] = case.words_to_show
-    words = st.text_area(
-        "In the patient's own words, or yours",
-        key=WORDS,
-        height=180,
-        persist_state="session",
-        placeholder="For example: I am 58. The spot on my nose has been growing for a year and bled twice.",
-    )
-    case.words_to_show = None
-    try:
-        length = len(clean_narrative(words))
-        st.caption(f"{f'{length:,} of' if length else 'Up to'} {NARRATIVE_LIMIT:,} characters")
-    except NarrativeError as error:
-        st.error(str(error))
-    return words
-
-
-def fill_symptom_form(case: CaseState) -> None:
-    keys = {fact: f"{fact}_{case.forms}" for fact in ("age", "site", *SYMPTOMS)}
-    with st.expander("Symptom form"), st.form("symptoms", border=False):
-        st.caption("Writes sentences that the language model reads more surely than free words.")
-        age, site = st.columns(2)
-        age.number_input("Age in years", 0, AGE_LIMIT, None, key=keys["age"], placeholder="not said")
-        site.selectbox(
-            "Body site", SITES, index=None, key=keys["site"], placeholder="not said", format_func=str.lower
-        )
-        for symptom in SYMPTOMS:
-            st.segmented_control(
-                QUESTIONS[symptom],
-                list(ANSWERS),
-                format_func=ANSWERS.__getitem__,
-                default=Answer.UNSAID,
-                required=True,
-                key=keys[symptom],
+        with place.status("Looking at the photo and eliminating options step by step…"):
+            case.diagnosis = flow.reveal(
+                store,
+                progress.reading.clinician,
+                case.id,
+                bundle,
+                lambda: diagnose(pixels, kept.narrative, bundle, Crop(*kept.crop)),
             )
-        st.form_submit_button("Add as sentences to the words", on_click=add_sentences, args=(case, keys))
-
-
-def add_sentences(case: CaseState, keys: dict[str, str]) -> None:
-    """Appends what the form says to what was typed, and empties the form."""
-    facts = Facts(**{fact: st.session_state[key] for fact, key in keys.items()})
-    typed = st.session_state.get(WORDS, "").rstrip()
-    case.words_to_show = " ".join(filter(None, (typed, sentences(facts))))
-    case.forms += 1
-
-
-def diagnose_case(case: CaseState, inputs: Inputs, place: DeltaGenerator) -> None:
-    try:
-        if inputs.photo is None and not clean_narrative(inputs.words):
-            place.warning("Give a photo, the patient's words, or both.")
-            return
-        bundle = load_models(place)
-        if bundle is None:
-            return
-        case.models_are_loaded = True
-        from skin_ai.diagnose import diagnose
-
-        with place.status("Looking at the photo and eliminating options step by step…") as status:
-            pixels = None if inputs.photo is None else inputs.photo.pixels
-            diagnosis = diagnose(pixels, inputs.words, bundle, inputs.crop)
-            status.update(label=f"Done in {diagnosis.timings_ms['total'] / 1000:.1f} seconds")
-    except (PhotoError, NarrativeError) as error:
+    except (PhotoError, NarrativeError, FlowError, StoreError) as error:
         place.error(str(error))
-    else:
-        case.run = Run(inputs, diagnosis)
+        st.button("Try again")
+        return False
+    place.empty()
+    return True
 
 
 def load_models(place: DeltaGenerator) -> Bundle | None:
@@ -249,23 +330,84 @@ def load_models(place: DeltaGenerator) -> Bundle | None:
     return None
 
 
-def show_result(run: Run, now: Inputs) -> None:
+def show_result(case: CaseState, progress: Progress) -> None:
     from skin_ai.views import result
 
-    st.divider()
-    st.header("Result")
-    if run.inputs != now:
-        st.warning(
-            "The photo, its frame or the words have changed since: this result belongs to the former input. "
-            "Press Diagnose to ask again."
-        )
-    photo = run.inputs.photo
-    square = None if photo is None else crop_square(photo.pixels, run.inputs.crop)
-    result.show(run.diagnosis, square, models().manifest["probabilities"])
-    with st.expander("What this result was made from"):
-        st.markdown("The photo above" if photo is not None else "No photo")
-        st.text(run.inputs.words or "No words")
-        st.caption(f"Bundle {run.diagnosis.bundle}, {run.diagnosis.timings_ms['total'] / 1000:.1f} seconds")
+    assert case.diagnosis is not None
+    square = None if case.photo is None else crop_square(case.photo.pixels, Crop(*progress.case.crop))
+    own = tuple(progress.before.ranks) if progress.before else ()
+    if not own:
+        st.caption("Shown at once, without an answer of your own: what you answer is marked unblinded.")
+    result.show(case.diagnosis, square, models().manifest["probabilities"], own)
+    st.caption(f"Bundle {case.diagnosis.bundle}, {case.diagnosis.timings_ms['total'] / 1000:.1f} seconds")
+
+
+def ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None:
+    st.header("Your final answer")
+    former = progress.before
+    seconds = case.seconds_at(Stage.AFTER)
+    diagnoses, confidence, reason = answer_form.ask(case, Stage.AFTER, former)
+    place = st.container()
+    try:
+        answer = flow.given(diagnoses, confidence, reason)
+    except (FlowError, NarrativeError) as error:
+        answer, problem = None, str(error)
+    same = answer is not None and answer_form.is_unchanged(former, answer)
+    if st.button("Keep my answer unchanged" if same else "Save my final answer", type="primary", key="final"):
+        if answer is None:
+            place.error(problem)
+            return
+        try:
+            flow.commit(store, progress.reading.clinician, case.id, Stage.AFTER, answer, seconds)
+        except (FlowError, StoreError) as error:
+            place.error(str(error))
+        else:
+            st.rerun()
+
+
+def show_final_answer(store: Store, case: CaseState, progress: Progress) -> None:
+    after, before = progress.after, progress.before
+    assert after is not None
+    st.header("Your final answer is saved")
+    if before is not None:
+        st.text(f"Before: {answer_form.in_words(before.ranks, before.confidence)}")
+    st.text(f"Final: {answer_form.in_words(after.ranks, after.confidence)}")
+    if progress.deck is not None and progress.deck.shows_reference and progress.case.reference:
+        st.subheader("Reference diagnosis")
+        st.text(answer_form.written(progress.case.reference))
+        st.text(progress.case.explanation)
+    feedback_form.ask(store, case, progress)
+
+
+def offer_next(store: Store, case: CaseState, progress: Progress) -> None:
+    """On to the next case, and the way to remove this one."""
+    if progress.deck is not None:
+        if progress.after is not None:
+            offer_next_of_deck(store, progress)
+        return
+    with st.container(horizontal=True):
+        st.button("New case", on_click=begin_case, type="primary" if progress.after else "secondary")
+        with st.popover("Delete this case", type="tertiary"):
+            st.markdown("Removes its words, its photo, the AI's result, your answers and feedback, for good.")
+            if st.button("Delete it", key="delete"):
+                flow.delete_case(store, progress.reading.clinician, case.id)
+                begin_case()
+                st.rerun()
+
+
+def offer_next_of_deck(store: Store, progress: Progress) -> None:
+    deck, reader = progress.deck, progress.reading.clinician
+    assert deck is not None
+    order = flow.deck_order(store, reader, deck.id)
+    waiting = [case_id for case_id, awaits in order if awaits in (Awaits.BEFORE, Awaits.AFTER)]
+    if not waiting:
+        st.success("You have answered every case of this deck.")
+        if st.button("See how I compare", type="primary"):
+            st.switch_page("pages/compare.py")
+    elif st.button("Next case", type="primary"):
+        flow.open_deck_case(store, reader, waiting[0])
+        begin_case(waiting[0])
+        st.rerun()
 
 
 door.enter(main)

@@ -1,16 +1,23 @@
 """What several tests need: the shipped bundle, a drawn photo, a drawn data set and a tiny language model."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from drawn_cases import as_jpeg, draw_dataset
+from streamlit.testing.v1 import AppTest
 from transformers import BertConfig, BertModel
 
 from skin_ai.bundle import DEFAULT_BUNDLE, WEIGHTS, Bundle, load_bundle
 from skin_ai.diseases import LABEL_SETS
 from skin_ai.samples import SAMPLES
+from skin_ai.study.store import Store, open_store
+from skin_ai.views import study
+
+APP = Path(__file__).parent.parent / "app.py"
+TIMEOUT = 180  # seconds: the first run of the app loads the models, perhaps beside other work
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,3 +60,21 @@ def tiny_language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(WEIGHTS / DEFAULT_BUNDLE / name, folder / name)
     return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """What the app keeps: an empty SQLite file of this test alone."""
+    for name in ("SKIN_AI_DATABASE_URL", "SKIN_AI_KIOSK", "SKIN_AI_STUDY_PASSPHRASE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SKIN_AI_DATA", str(tmp_path / "data"))
+    study._opened.clear()  # and not the models, which take a while
+    store = open_store()
+    yield store
+    store.engine.dispose()
+    study._opened.clear()
+
+
+@pytest.fixture
+def app(store: Store) -> AppTest:
+    return AppTest.from_file(APP, default_timeout=TIMEOUT).run()

@@ -1,31 +1,48 @@
-"""The pages, run without a browser on the real bundle."""
+"""The Case and About pages, run without a browser on the real bundle; others are in test_study_pages.py."""
 
 from collections.abc import Iterator
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 
-import numpy as np
 import pytest
 import streamlit as st
-from PIL import Image
+from app_at_work import (
+    AT_ONCE,
+    LATER,
+    SAVE,
+    WORDS,
+    answer,
+    button,
+    buttons,
+    case,
+    confidence,
+    finish,
+    full_disk,
+    give,
+    problems,
+    ranks,
+    rows_of,
+    table_of,
+    texts,
+    type_words,
+    upload,
+    use_sample,
+)
+from conftest import APP, TIMEOUT
+from drawn_cases import as_jpeg
+from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
 from skin_ai import bundle
 from skin_ai.narrative import NARRATIVE_LIMIT
 from skin_ai.samples import SAMPLES
-from skin_ai.views.case_state import CaseState
+from skin_ai.study import flow
+from skin_ai.study.store import Store
+from skin_ai.study.tables import Case
 from skin_ai.views.elimination import name
 
-APP = str(Path(__file__).parent.parent / "app.py")
-PAGES = ("pages/case.py", "pages/about.py")
-TIMEOUT = 180  # seconds: the first run loads the models, perhaps beside other work
-WORDS = "I am 61. The spot on my back has grown and it bleeds now and then."
-
-
-@pytest.fixture
-def app() -> AppTest:
-    return AppTest.from_file(APP, default_timeout=TIMEOUT).run()
+PAGES = ("pages/case.py", "pages/deck.py", "pages/compare.py", "pages/feedback.py", "pages/about.py")
+DISK_IS_FULL = "Not saved: the disk is full; make room. What you entered is still here; try again."
 
 
 @pytest.fixture
@@ -37,45 +54,6 @@ def without_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     st.cache_resource.clear()
 
 
-def button(app: AppTest, label: str):
-    return next(button for button in app.button if button.label == label)
-
-
-def slider(app: AppTest, label: str):
-    return next(slider for slider in app.slider if slider.label == label)
-
-
-def texts(app: AppTest) -> str:
-    return "\n".join(element.value for element in (*app.title, *app.subheader, *app.markdown, *app.caption))
-
-
-def table_of(app: AppTest) -> str:
-    return "\n".join(table.value.to_string() for table in app.table)
-
-
-def case(app: AppTest) -> CaseState:
-    return app.session_state["case"]
-
-
-def jpeg_of(photo: np.ndarray) -> bytes:
-    file = BytesIO()
-    Image.fromarray(photo).save(file, "JPEG")
-    return file.getvalue()
-
-
-def upload(app: AppTest, filename: str, content: bytes) -> AppTest:
-    return app.file_uploader[0].set_value((filename, content, "image/jpeg")).run()
-
-
-def use_sample(app: AppTest) -> AppTest:
-    app.segmented_control(key="way").set_value("Sample").run()
-    return button(app, "Use this drawing").click().run()
-
-
-def diagnose(app: AppTest) -> AppTest:
-    return button(app, "Diagnose").click().run()
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_says_that_it_is_for_research_only(app, page):
     app.switch_page(page).run()
@@ -83,73 +61,81 @@ def test_every_page_says_that_it_is_for_research_only(app, page):
     assert "not a medical device" in app.info[0].value
 
 
-def test_neither_photo_nor_words_gives_one_sentence(app):
-    diagnose(app)
-    assert [warning.value for warning in app.warning] == ["Give a photo, the patient's words, or both."]
-    assert case(app).run is None
+# What a case is made of
+
+
+def test_neither_photo_nor_words_gives_one_sentence(app, store):
+    answer(app)
+    assert problems(app) == ["Give a photo, the patient's words, or both."]
+    assert case(app).diagnosis is None
+    assert ranks(app, "before").value == ["melanoma"]
+    assert rows_of(store) == {}
 
 
 def test_words_alone_are_diagnosed(app):
-    app.text_area(key="words").set_value(WORDS).run()
-    diagnose(app)
+    answer(type_words(app))
     assert not app.exception
     assert "words alone" in texts(app)
     assert "What the photo model recommends" not in texts(app)
     assert "Answer" in texts(app)
+    assert "The heatmap lay on the lesion" not in labels(finish(app))
 
 
 def test_drawn_sample_is_diagnosed_step_by_step(app):
-    diagnose(use_sample(app))
+    answer(use_sample(app))
     assert not app.exception
     shown = texts(app)
-    for number, step in enumerate(case(app).run.diagnosis.steps, start=1):
+    for number, step in enumerate(case(app).diagnosis.steps, start=1):
         assert f"**Step {number}:**" in shown
         assert all(name(option.type) in table_of(app) for option in step.options)
     assert len(app.get("plotly_chart")) == 1
-    assert len(app.get("progress")) == len(case(app).run.diagnosis.recommendations)
+    assert len(app.get("progress")) == len(case(app).diagnosis.recommendations)
 
 
 def test_sample_brings_its_words_but_keeps_typed_ones(app):
     use_sample(app)
     assert app.text_area(key="words").value == SAMPLES[0].narrative
     button(app, "Remove the photo").click().run()
-    app.text_area(key="words").set_value(WORDS).run()
+    type_words(app)
     use_sample(app)
     assert app.text_area(key="words").value == WORDS
 
 
 def test_heatmap_is_off_until_asked_for_and_speaks_in_words(app):
-    diagnose(use_sample(app))
+    answer(use_sample(app))
     assert "evidence" not in texts(app)
     app.toggle(key="heatmap").set_value(True).run()
     assert not app.exception
     assert "evidence" in texts(app)
 
 
-def test_overlong_words_give_one_sentence_and_stay(app):
+def test_overlong_words_give_one_sentence_and_stay(app, store):
     too_long = "It itches. " * NARRATIVE_LIMIT
-    app.text_area(key="words").set_value(too_long).run()
+    type_words(app, too_long)
     assert f"at most {NARRATIVE_LIMIT:,}" in app.error[0].value
-    diagnose(app)
+    answer(app)
     assert app.text_area(key="words").value == too_long
-    assert case(app).run is None
+    assert case(app).diagnosis is None
+    assert rows_of(store) == {}
 
 
-def test_bad_file_gives_one_sentence_and_nothing_typed_is_lost(app):
-    app.text_area(key="words").set_value(WORDS).run()
+def test_bad_file_gives_one_sentence_and_nothing_typed_is_lost(app, drawn_photo):
+    type_words(app)
+    give(app, ["melanoma"])
     upload(app, "lesion.jpg", b"These are notes, not a photo.")
     assert not app.exception
-    assert [error.value for error in app.error] == [
+    assert problems(app) == [
         "The file is not a JPEG, PNG, WebP or HEIC photo: save it as one of these first."
     ]
     assert app.text_area(key="words").value == WORDS
-    upload(app, "lesion.jpg", jpeg_of(SAMPLES[0].draw()))
+    assert ranks(app, "before").value == ["melanoma"]
+    upload(app, "lesion.jpg", drawn_photo)
     assert not app.error
     assert case(app).photo is not None
 
 
-def test_upload_leaves_only_pixels_in_the_session(app):
-    upload(app, "Jane Doe 1950.jpg", jpeg_of(SAMPLES[0].draw()))
+def test_upload_leaves_only_pixels_in_the_session(app, drawn_photo):
+    upload(app, "Jane Doe 1950.jpg", drawn_photo)
     assert case(app).photo.pixels.shape == (600, 600, 3)
     kept = repr(app.session_state)
     assert "CaseState" in kept
@@ -157,35 +143,20 @@ def test_upload_leaves_only_pixels_in_the_session(app):
     assert "Jane" not in kept
 
 
-def test_frame_decides_what_the_model_sees(app):
+def test_frame_decides_what_the_model_sees(app, store):
     use_sample(app)
     slider(app, "Size").set_value(50).run()
-    diagnose(app)
-    assert case(app).run.inputs.crop.size == 0.5
-    button(app, "Remove the photo").click().run()
+    answer(app)
+    assert kept_case(store, case(app).id).crop[2] == 0.5
+    button(app, "New case").click().run()
     use_sample(app)
     assert slider(app, "Size").value == 100
 
 
-@pytest.mark.parametrize("change", ["words", "frame", "photo"])
-def test_result_says_when_it_belongs_to_former_input(app, change):
-    diagnose(use_sample(app))
-    assert not app.warning
-    if change == "words":
-        app.text_area(key="words").set_value(WORDS).run()
-    elif change == "frame":
-        slider(app, "Left to right").set_value(20).run()
-    else:
-        button(app, "Remove the photo").click().run()
-    assert "former input" in app.warning[0].value
-    diagnose(app)
-    assert not app.warning
-
-
 def test_symptom_form_appends_sentences_and_empties_itself(app):
-    app.text_area(key="words").set_value("Typed before.").run()
+    type_words(app, "Typed before.")
     app.number_input[0].set_value(70)
-    app.segmented_control(key="bleed_0").set_value("yes")
+    app.segmented_control(key=f"bleed_{case(app).id}_0").set_value("yes")
     button(app, "Add as sentences to the words").click().run()
     words = app.text_area(key="words").value
     assert words.startswith("Typed before. ")
@@ -196,11 +167,271 @@ def test_symptom_form_appends_sentences_and_empties_itself(app):
     assert app.text_area(key="words").value == words
 
 
-def test_words_survive_a_look_at_another_page(app):
-    app.text_area(key="words").set_value(WORDS).run()
+def test_what_was_typed_survives_a_look_at_another_page(app):
+    type_words(app)
+    give(app, ["melanoma", "my own idea"])
+    app.selectbox(key=f"age_band_{case(app).id}").set_value("60-79").run()
     app.switch_page("pages/about.py").run()
     app.switch_page("pages/case.py").run()
     assert app.text_area(key="words").value == WORDS
+    assert ranks(app, "before").value == ["melanoma", "my own idea"]
+    assert confidence(app, "before").value == 60
+    assert app.selectbox(key=f"age_band_{case(app).id}").value == "60-79"
+
+
+def test_particulars_are_kept_with_the_case(app, store):
+    type_words(app)
+    for key, value in (("age_band", "60-79"), ("body_site", "BACK"), ("fitzpatrick", 5)):
+        app.selectbox(key=f"{key}_{case(app).id}").set_value(value).run()
+    answer(app)
+    kept = kept_case(store, case(app).id)
+    assert (kept.age_band, kept.body_site, kept.fitzpatrick) == ("60-79", "BACK", 5)
+    assert "60-79 years · back" in texts(app)
+
+
+# The clinician's own answer comes first
+
+
+@pytest.mark.parametrize(
+    ("diagnoses", "sure", "sentence"),
+    [([], 60, "Give at least one diagnosis."), (["melanoma"], None, "Say how confident you are.")],
+)
+def test_incomplete_answer_gives_one_sentence_and_nothing_typed_is_lost(
+    app, store, diagnoses, sure, sentence
+):
+    type_words(app)
+    app.text_input(key=f"reason_before_{case(app).id}").set_value("the border").run()
+    answer(app, diagnoses, sure)
+    assert problems(app) == [sentence]
+    assert app.text_area(key="words").value == WORDS
+    assert (ranks(app, "before").value, confidence(app, "before").value) == (diagnoses, sure)
+    assert app.text_input(key=f"reason_before_{case(app).id}").value == "the border"
+    assert rows_of(store) == {}
+    answer(app)
+    assert case(app).diagnosis is not None
+
+
+def test_nothing_of_the_ai_is_there_before_the_own_answer_is_saved(app, store):
+    use_sample(app)
+    give(app, ["melanoma"])
+    app.switch_page("pages/about.py").run()
+    app.switch_page("pages/case.py").run()
+    button(app, SAVE)
+    assert is_without_result(app)
+    assert case(app).diagnosis is None
+    assert "runs" not in rows_of(store)
+    button(app, SAVE).click().run()
+    assert not is_without_result(app)
+    assert rows_of(store) == {"clinicians": 1, "cases": 1, "runs": 1, "readings": 1, "answers": 1}
+
+
+def test_case_is_locked_after_the_own_answer(app, store):
+    answer(use_sample(app))
+    assert not app.get("file_uploader")
+    assert not [area for area in app.text_area if area.key == "words"]
+    assert {SAVE, AT_ONCE, LATER, "Remove the photo"}.isdisjoint(buttons(app))
+    assert SAMPLES[0].narrative in texts(app)
+    app.switch_page("pages/about.py").run()
+    app.switch_page("pages/case.py").run()
+    assert SAVE not in buttons(app)
+    assert rows_of(store)["runs"] == 1
+
+
+def test_synonym_is_kept_as_its_type_and_marked_in_the_result(app, store):
+    answer(use_sample(app), ["rodent ulcer", "mole"])
+    row = store.answers().iloc[0]
+    assert (row["rank_1"], row["rank_2"], row["confidence"]) == ("BCC", "NEV", 60)
+    assert row["seconds"] > 0
+    assert "◆ Your 1st, basal cell carcinoma," in texts(app)
+    assert "◆ Your 2nd, nevus," in texts(app)
+    assert {"1st", "2nd"} <= set(app.table[0].value["Yours"])
+    marked = [bar.proto.text for bar in app.get("progress") if "◆ your" in bar.proto.text]
+    assert len(marked) == 2
+
+
+def test_diagnosis_outside_the_label_set_stays_as_written(app, store):
+    written = "Granuloma *annulare* <b>?"
+    answer(type_words(app), [written])
+    assert store.answers().iloc[0]["rank_1"] == written
+    shown = "\n".join(text.value for text in app.text)
+    assert f"◆ Your 1st, {written}, is outside the six types that this model knows" in shown
+    assert written not in "\n".join(element.value for element in app.markdown)
+
+
+def test_ai_at_once_is_marked_unblinded_for_good(app, store):
+    button(use_sample(app), AT_ONCE).click().run()
+    assert case(app).diagnosis is not None
+    assert "marked unblinded" in texts(app)
+    assert "◆" not in texts(app)
+    give(app, ["melanoma"], stage="after")
+    finish(app)
+    answers = store.answers()
+    assert list(answers["stage"]) == ["after"]
+    assert list(answers["blinded"]) == [False]
+
+
+def test_case_kept_for_later_can_be_gone_on_with(app, store):
+    type_words(app)
+    button(app, LATER).click().run()
+    former = store_ids(store)
+    assert app.text_area(key="words").value == ""
+    assert f"awaits your diagnosis: {WORDS[:20]}" in texts(app)
+    assert rows_of(store) == {"clinicians": 1, "cases": 1, "readings": 1}
+    button(app, "Go on").click().run()
+    assert app.text_area(key="words").value == WORDS
+    assert [case(app).id] == former
+    answer(app)
+    button(app, "New case").click().run()
+    assert "awaits your final answer" in texts(app)
+    button(app, "Go on").click().run()
+    finish(app)
+    button(app, "New case").click().run()
+    assert "Go on" not in buttons(app)
+    assert store_ids(store) == former
+
+
+# The final answer and feedback
+
+
+def test_unchanged_answer_is_final_with_one_click(app, store):
+    answer(use_sample(app), ["mole", "my own idea"], 70)
+    assert button(app, "Keep my answer unchanged").key == "final"
+    finish(app)
+    assert "Your final answer is saved" in texts(app)
+    before, after = store.answers().to_dict("records")
+    for column in ("rank_1", "rank_2", "rank_3", "confidence", "ai_answer"):
+        assert before[column] == after[column]
+    assert (after["stage"], after["rank_1"], after["rank_2"]) == ("after", "NEV", "my own idea")
+
+
+def test_changed_answer_is_saved_beside_the_first_one(app, store):
+    answer(use_sample(app), ["mole"], 70)
+    give(app, ["melanoma"], 90, "after")
+    assert app.button(key="final").label == "Save my final answer"
+    finish(app)
+    assert list(store.answers()["rank_1"]) == ["NEV", "MEL"]
+    assert list(store.answers()["confidence"]) == [70, 90]
+    assert "Before: Nevus, 70% confident" in texts(app)
+    assert "Final: Melanoma, 90% confident" in texts(app)
+
+
+def test_feedback_is_saved_and_can_be_changed(app, store):
+    finish(answer(use_sample(app)))
+    id_ = case(app).id
+    app.segmented_control(key=f"agrees_{id_}").set_value(2)
+    app.text_area(key=f"comment_{id_}").set_value("Too sure.").run()
+    app.button(key="send_feedback").click().run()
+    assert [success.value for success in app.success] == ["Your feedback is saved. Thank you."]
+    app.segmented_control(key=f"agrees_{id_}").set_value(4)
+    app.segmented_control(key=f"heatmap_on_lesion_{id_}").set_value(5).run()
+    app.button(key="send_feedback").click().run()
+    row = store.answers().iloc[-1]
+    assert (row["agrees"], row["heatmap_on_lesion"], row["comment"]) == (4, 5, "Too sure.")
+    assert rows_of(store)["feedback"] == 1
+
+
+def test_deleted_case_leaves_nothing(app, store, drawn_photo):
+    upload(app, "lesion.jpg", drawn_photo)
+    app.checkbox(key=case(app).key("keep_photo")).check().run()
+    finish(answer(type_words(app)))
+    app.button(key="send_feedback").click().run()
+    assert rows_of(store)["photos"] == 1
+    app.button(key="delete").click().run()
+    assert rows_of(store) == {"clinicians": 1}
+    assert app.text_area(key="words").value == ""
+    assert WORDS.encode() not in b"".join(
+        file.read_bytes() for file in Path(store.engine.url.database).parent.iterdir()
+    )
+
+
+@pytest.mark.parametrize("is_ticked", [False, True])
+def test_photo_is_kept_only_where_ticked(app, store, drawn_photo, is_ticked):
+    upload(app, "lesion.jpg", drawn_photo)
+    assert "The photo is not kept" in texts(app)
+    if is_ticked:
+        app.checkbox(key=case(app).key("keep_photo")).check().run()
+        assert "The photo will be kept" in texts(app)
+    answer(app)
+    assert rows_of(store).get("photos", 0) == is_ticked
+    assert (flow.kept_photo(store, case(app).id) is not None) == is_ticked
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_reload_leads_back_to_the_case_and_asks_for_a_photo_that_was_not_kept(app, drawn_photo, is_kept):
+    upload(app, "lesion.jpg", drawn_photo)
+    if is_kept:
+        app.checkbox(key=case(app).key("keep_photo")).check().run()
+    answer(app, ["melanoma"])
+    reloaded = AppTest.from_file(APP, default_timeout=TIMEOUT)
+    reloaded.session_state["reader"] = app.session_state["reader"]
+    reloaded.query_params["case"] = case(app).id
+    reloaded.run()
+    assert case(reloaded).id == case(app).id
+    if not is_kept:
+        assert "The photo of this case was not kept." in reloaded.info[1].value
+        assert is_without_result(reloaded)
+        upload(reloaded, "lesion.jpg", as_jpeg(SAMPLES[1].draw()))
+        assert problems(reloaded) == [
+            "This is another photo than the one that you answered; choose the same file."
+        ]
+        upload(reloaded, "lesion.jpg", drawn_photo)
+    assert not reloaded.exception
+    assert case(reloaded).diagnosis.answer == case(app).diagnosis.answer
+    assert ranks(reloaded, "after").value == ["melanoma"]
+
+
+# Where saving fails
+
+
+@pytest.mark.parametrize("table", ["clinicians", "cases", "answers"])
+def test_failed_save_says_so_keeps_what_was_typed_and_can_be_retried(app, store, table):
+    use_sample(app)
+    type_words(app)
+    with full_disk(store, table):
+        answer(app, ["melanoma", "my own idea"])
+        assert problems(app) == [DISK_IS_FULL]
+        assert is_without_result(app)
+    app.text_area(key="words").set_value(f"{WORDS} It itches.").run()
+    assert app.text_area(key="words").value == f"{WORDS} It itches."
+    assert ranks(app, "before").value == ["melanoma", "my own idea"]
+    button(app, SAVE).click().run()
+    assert problems(app) == []
+    assert not is_without_result(app)
+    assert kept_case(store, case(app).id).narrative == f"{WORDS} It itches."
+    assert rows_of(store) == {"clinicians": 1, "cases": 1, "runs": 1, "readings": 1, "answers": 1}
+
+
+def test_result_that_cannot_be_saved_is_not_shown_until_it_is(app, store):
+    type_words(app)
+    with full_disk(store, "runs"):
+        answer(app)
+        assert problems(app) == [DISK_IS_FULL]
+        assert is_without_result(app)
+    button(app, "Try again").click().run()
+    assert problems(app) == []
+    assert not is_without_result(app)
+
+
+def test_failed_final_answer_and_feedback_keep_what_was_typed(app, store):
+    answer(type_words(app), ["mole"])
+    give(app, ["melanoma"], 90, "after")
+    with full_disk(store, "answers"):
+        finish(app)
+        assert problems(app) == [DISK_IS_FULL]
+    assert ranks(app, "after").value == ["melanoma"]
+    finish(app)
+    assert list(store.answers()["rank_1"]) == ["NEV", "MEL"]
+    app.text_area(key=f"comment_{case(app).id}").set_value("Too sure.").run()
+    with full_disk(store, "feedback"):
+        app.button(key="send_feedback").click().run()
+        assert problems(app) == [DISK_IS_FULL]
+        assert not app.success
+    assert app.text_area(key=f"comment_{case(app).id}").value == "Too sure."
+    app.button(key="send_feedback").click().run()
+    assert store.answers().iloc[-1]["comment"] == "Too sure."
+
+
+# The About page, and a bundle that is missing
 
 
 def test_about_shows_the_figures_of_the_manifest(app):
@@ -213,11 +444,35 @@ def test_about_shows_the_figures_of_the_manifest(app):
             assert f"{figure['value']:.2f} ({figure['low']:.2f} to {figure['high']:.2f})" in shown
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_missing_bundle_gives_one_sentence_that_names_the_file(without_bundle, page):
-    app = AppTest.from_file(APP, default_timeout=TIMEOUT).run()
+@pytest.mark.parametrize("page", ["pages/case.py", "pages/about.py"])
+def test_missing_bundle_gives_one_sentence_that_names_the_file(without_bundle, app, page):
     app.switch_page(page).run()
     assert not app.exception
     assert [str(without_bundle / "pad-ufes-20" / "manifest.json") in error.value for error in app.error] == [
         True
     ]
+
+
+def slider(app: AppTest, label: str):
+    return next(slider for slider in app.slider if slider.label == label)
+
+
+def labels(app: AppTest) -> list[str]:
+    return [control.label for control in app.segmented_control]
+
+
+def is_without_result(app: AppTest) -> bool:
+    """Whether nothing is shown that only the AI could have said."""
+    headings = "\n".join(element.value for element in (*app.header, *app.subheader))
+    charts = [*app.get("plotly_chart"), *app.get("progress"), *app.table]
+    return not charts and "eliminated" not in headings and "Answer" not in headings
+
+
+def kept_case(store: Store, case_id: str) -> Case:
+    with store.reading() as session:
+        return session.get_one(Case, case_id)
+
+
+def store_ids(store: Store) -> list[str]:
+    with store.reading() as session:
+        return list(session.scalars(select(Case.id)))

@@ -1,7 +1,11 @@
+import re
+
 import pytest
 
 from skin_ai.chain import Option, Step
+from skin_ai.diseases import DISEASES
 from skin_ai.views import elimination
+from skin_ai.views.own import Own
 
 
 def step(*options: tuple[str, float, float, float], keep: int) -> Step:
@@ -126,23 +130,6 @@ def test_many_steps_use_letters_that_the_legend_explains():
     assert "(w, p)" not in elimination.legend(STEPS)
 
 
-def test_sentences_say_what_the_picture_shows():
-    first, second = elimination.step_sentences(STEPS)
-    assert first == (
-        "Step 1: four options. Kept melanoma (50%) and nevus (40%). "
-        "Dropped seborrheic keratosis (6%) and actinic keratosis (4%). "
-        "The photo decided more than the words. "
-        "The photo spoke most for melanoma and against seborrheic keratosis."
-    )
-    assert "The words spoke most for nevus and against melanoma." in second
-
-
-def test_sentences_count_the_improbable_instead_of_listing_them():
-    tail = [(type_, 0.001, 0.0, 0.0) for type_ in ("BCC", "SCC", "MEL", "ACK", "NEV")]
-    sentence = elimination.step_sentences((step(("SEK", 0.995, 0.0, 0.0), *tail, keep=1),))[0]
-    assert "melanoma (<1%) and two more under 1%" in sentence
-
-
 def test_table_has_every_option_at_every_step():
     rows = elimination.table(STEPS)
     assert len(rows) == 6
@@ -154,3 +141,46 @@ def test_table_has_every_option_at_every_step():
         "Words": "-1.80",
         "Photo": "-0.10",
     }
+
+
+# ---- the clinician's own diagnoses ----
+
+OWN = Own(("NEV", "dermatofibroma", "SEK"))
+
+
+def test_picture_marks_the_own_rows_in_words():
+    text = written(elimination.figure(STEPS, OWN))
+    for part in (
+        "<b>◆ Nevus</b> (your 1st) · remains",
+        "◆ Seborrheic keratosis (your 3rd) · ✕ step 1",
+        "Melanoma · dropped at step 2",
+    ):
+        assert part in text
+    assert text.count("◆") == 2
+    assert "◆" not in written(elimination.figure(STEPS))
+
+
+@pytest.mark.parametrize("type_", DISEASES)
+@pytest.mark.parametrize("keep", [1, 2])
+def test_row_labels_fit_a_phone_and_keep_name_rank_and_fate(type_, keep):
+    other = "MEL" if type_ == "NEV" else "NEV"
+    chain = (step((other, 0.9, 0.0, 0.0), (type_, 0.1, 0.0, 0.0), keep=keep),)
+    for own in (Own(), Own((other, type_))):
+        (label,) = [
+            text
+            for text in written(elimination.figure(chain, own)).splitlines()
+            if elimination.name(type_) in text
+        ]
+        assert len(re.sub("<.*?>", "", label)) <= elimination.LABEL_LENGTH
+        assert label.removesuffix("</b>").endswith("step 1" if keep == 1 else "remains")
+        assert ("◆" in label) is ("2nd" in label) is bool(own.ranks)
+
+
+def test_legend_explains_the_mark_where_there_is_one():
+    assert "◆: your diagnoses" in elimination.legend(STEPS, OWN)
+    assert "◆" not in elimination.legend(STEPS)
+
+
+def test_table_has_a_column_for_the_own_ranks_where_there_are_any():
+    assert [row["Yours"] for row in elimination.table(STEPS, OWN)] == ["", "1st", "3rd", "", "1st", ""]
+    assert "Yours" not in elimination.table(STEPS)[0]

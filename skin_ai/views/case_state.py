@@ -6,8 +6,10 @@ defined anew are never equal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -20,11 +22,15 @@ if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for t
 KEY = "case"
 
 
+def new_id() -> str:
+    return uuid.uuid4().hex
+
+
 @dataclass(frozen=True, eq=False)
 class Photo:
     """Clean pixels (h, w, 3) that a session took in; equal only to itself.
 
-    sample: the title of a drawn sample, else "". A file's name is not kept: it may name a patient.
+    sample: the name of a drawn sample, else "". A file's name is not kept: it may name a patient.
     """
 
     pixels: np.ndarray
@@ -33,19 +39,11 @@ class Photo:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the models are asked about: equal when a run on it would be the same."""
+    """What the models are asked about."""
 
     photo: Photo | None
     crop: Crop
     words: str
-
-
-@dataclass(frozen=True)
-class Run:
-    """A diagnosis and the inputs that it belongs to."""
-
-    inputs: Inputs
-    diagnosis: Diagnosis
 
 
 @dataclass
@@ -56,15 +54,21 @@ class CaseState:
     a fresh one. words_to_show: words that the page, not the clinician, writes into the text area. They wait
     here until it is drawn, for what a callback writes into st.session_state is lost when the next click
     cuts the run short.
+    stage_shown, since: which stage is on screen and from when on, by time.monotonic().
     """
 
+    id: str = field(default_factory=new_id)
     photo: Photo | None = None
     problem: str = ""
     files: int = 0
     forms: int = 0
-    words_to_show: str | None = None
-    run: Run | None = None
+    words_to_show: str | None = ""
+    diagnosis: Diagnosis | None = None
     models_are_loaded: bool = False
+    particulars: dict[str, Any] = field(default_factory=dict)
+    is_restored: bool = False
+    stage_shown: str = ""
+    since: float = 0.0
 
     def take(self, photo: Photo) -> None:
         self.photo, self.problem = photo, ""
@@ -74,6 +78,21 @@ class CaseState:
         self.problem = problem
         self.files += 1
 
+    def key(self, widget: str) -> str:
+        """The key of a widget that starts empty with each case and each file."""
+        return f"{widget}_{self.id}_{self.files}"
+
+    def seconds_at(self, stage: str) -> float:
+        """For how long this stage has been on screen."""
+        if self.stage_shown != stage:
+            self.stage_shown, self.since = stage, time.monotonic()
+        return time.monotonic() - self.since
+
+
+def has_case() -> bool:
+    """Whether the session that asks has opened one yet."""
+    return KEY in st.session_state
+
 
 def current_case() -> CaseState:
     """The case of the session that asks."""
@@ -81,3 +100,9 @@ def current_case() -> CaseState:
         st.session_state[KEY] = CaseState()
     case: CaseState = st.session_state[KEY]
     return case
+
+
+def begin_case(case_id: str = "") -> None:
+    """Puts the case on screen away, and a new one or the one with this id in its place."""
+    loaded = current_case().models_are_loaded
+    st.session_state[KEY] = CaseState(case_id or new_id(), models_are_loaded=loaded)

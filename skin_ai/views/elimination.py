@@ -1,4 +1,4 @@
-"""The elimination as one picture, as sentences and as a table."""
+"""The elimination as one picture and as a table; in sentences it is in elimination_text.py."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from skin_ai.diseases import DISEASES
+from skin_ai.views.own import MARK, NONE, Own
 
 if TYPE_CHECKING:  # torch comes with it
     from skin_ai.chain import Option, Step
@@ -35,6 +36,7 @@ BAR_LENGTH = 0.58  # of a column, for 100%: the rest is for the number
 # From how many columns a phone has room for one letter instead of "words" and "photo", and for shorter bars.
 COMPACT_FROM = 4
 COMPACT_BAR_LENGTH = 0.46
+LABEL_LENGTH = 48  # characters that fit over the bars on a phone 390 pixels wide
 
 KEPT_BAR = {"color": ACCENT, "line": {"width": 0}}
 DROPPED_BAR = {
@@ -102,12 +104,13 @@ def marks(option: Option, compact: bool = False) -> str:
     )
 
 
-def legend(steps: Sequence[Step]) -> str:
+def legend(steps: Sequence[Step], own: Own = NONE) -> str:
     """How to read the picture."""
+    yours = f"{MARK}: your diagnoses. " if own.ranks else ""
     short = " (w, p)" if _is_compact(steps) else ""
     return (
         "Bars: how probable the model held a type among the options left at that step. "
-        "Solid: kept. Hatched with ✕: dropped. "
+        f"Solid: kept. Hatched with ✕: dropped. {yours}"
         f"▲ or ▼: words or photo{short} spoke for or against a type, compared with the other options; "
         "doubled where strong. These shares say what the model used, not what is true."
     )
@@ -126,7 +129,7 @@ def _decided_by(step: Step, compact: bool) -> str:
     )
 
 
-def figure(steps: Sequence[Step]) -> go.Figure:
+def figure(steps: Sequence[Step], own: Own = NONE) -> go.Figure:
     """A row for each type, a column for each step, a bar for how sure the model was.
 
     All text is at least 12 pixels tall, on any width.
@@ -148,7 +151,7 @@ def figure(steps: Sequence[Step]) -> go.Figure:
             y=[top[option.type] + BAR_MIDDLE for _, option in chosen],
             width=BAR_HEIGHT,
             marker=KEPT_BAR if kept else DROPPED_BAR,
-            customdata=[[name(option.type), _in_words(option)] for _, option in chosen],
+            customdata=[[name(option.type), _in_words(option, own)] for _, option in chosen],
             hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}<extra></extra>",
         )
     _write(
@@ -170,7 +173,7 @@ def figure(steps: Sequence[Step]) -> go.Figure:
     _write(
         chart,
         [(0, top[type_] + NAME_MIDDLE) for type_ in order],
-        [_row_label(steps, type_) for type_ in order],
+        [_row_label(steps, type_, own) for type_ in order],
         size=14,
     )
     _write(
@@ -232,78 +235,37 @@ def _write(
     )
 
 
-def _row_label(steps: Sequence[Step], type_: str) -> str:
+def _row_label(steps: Sequence[Step], type_: str, own: Own) -> str:
+    fates: tuple[str, ...] = ("remains",)
     for number, step in enumerate(steps, start=1):
         if any(option.type == type_ for option in step.dropped):
-            return f"{name(type_)} · dropped at step {number}"
-    return f"<b>{name(type_)} · remains</b>"
+            fates = (f"dropped at step {number}", f"✕ step {number}")
+    ordinal = own.ordinal(type_)
+    ranks = (f" (your {ordinal})", f" ({ordinal})") if ordinal else ("",)
+    marked = f"{MARK} {name(type_)}" if ordinal else name(type_)
+    rests = [f"{rank} · {fate}" for rank in ranks for fate in fates]
+    rest = next((rest for rest in rests if len(marked + rest) <= LABEL_LENGTH), rests[-1])
+    if len(fates) > 1:
+        return marked + rest
+    # Bold is wide: with a rank beside the name there is room for the name only.
+    return f"<b>{marked}</b>{rest}" if ordinal else f"<b>{marked}{rest}</b>"
 
 
-def _in_words(option: Option) -> str:
+def _in_words(option: Option, own: Own) -> str:
     fate = "kept" if option.kept else "dropped"
-    return f"{percent(option.probability)}, {fate}<br>words {option.words:+.2f}, photo {option.photo:+.2f}"
+    mark = f"{own.mark(option.type)}<br>" if own.ordinal(option.type) else ""
+    return (
+        f"{mark}{percent(option.probability)}, {fate}<br>words {option.words:+.2f}, photo {option.photo:+.2f}"
+    )
 
 
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
-
-def step_sentences(steps: Sequence[Step]) -> list[str]:
-    """What the picture shows, one paragraph a step."""
-    return [_step_sentence(number, step) for number, step in enumerate(steps, start=1)]
-
-
-def _step_sentence(number: int, step: Step) -> str:
-    said = [
-        f"Step {number}: {_count(len(step.options))} options.",
-        f"Kept {_listed(step.kept)}.",
-        f"Dropped {_listed(step.dropped)}.",
-        {
-            "words alone": "Only the words were there to decide.",
-            "photo alone": "Only the photo was there to decide.",
-            "neither clearly": "Neither words nor photo set kept and dropped clearly apart.",
-            "mostly words": "The words decided more than the photo.",
-            "mostly photo": "The photo decided more than the words.",
-            "words and photo": "Words and photo decided together.",
-        }[decided_by(step)],
-    ]
-    spoke = [text for text in (_spoke(step, "words"), _spoke(step, "photo")) if text]
-    if spoke:
-        said.append(f"The {', the '.join(spoke)}.")
-    return " ".join(said)
-
-
-def _spoke(step: Step, source: str) -> str:
-    """For and against which option words or photo spoke most, "" where they hardly did."""
-    strongest = max(step.options, key=lambda option: getattr(option, source))
-    weakest = min(step.options, key=lambda option: getattr(option, source))
-    parts = []
-    if getattr(strongest, source) >= NOTABLE:
-        parts.append(f"for {DISEASES[strongest.type].name}")
-    if getattr(weakest, source) <= -NOTABLE:
-        parts.append(f"against {DISEASES[weakest.type].name}")
-    return f"{source} spoke most {' and '.join(parts)}" if parts else ""
-
-
-def _count(number: int) -> str:
-    return NUMBERS[number] if number < len(NUMBERS) else str(number)
-
-
-def _listed(options: Sequence[Option]) -> str:
-    """Names with probabilities, those under 1% beyond the first few only counted."""
-    shown = [option for rank, option in enumerate(options) if rank < 3 or option.probability >= 0.01]
-    names = [f"{DISEASES[option.type].name} ({percent(option.probability)})" for option in shown]
-    if rest := len(options) - len(shown):
-        names.append(f"{_count(rest)} more under 1%")
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-def table(steps: Sequence[Step]) -> list[dict[str, str]]:
+def table(steps: Sequence[Step], own: Own = NONE) -> list[dict[str, str]]:
     """Every option at every step with its numbers, a row each."""
     return [
         {
             "Step": str(number),
             "Type": name(option.type),
+            **({"Yours": own.ordinal(option.type)} if own.ranks else {}),
             "Probability": percent(option.probability),
             "": "kept" if option.kept else "✕ dropped",
             "Words": f"{option.words:+.2f}",

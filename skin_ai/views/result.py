@@ -1,4 +1,4 @@
-"""A diagnosis on a page, top to bottom like the decision: photo, recommendations, elimination, answer."""
+"""A diagnosis on a page: what became of the clinician's own, then top to bottom like the decision."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import streamlit as st
 from skin_ai.chain import Probability
 from skin_ai.diagnose import FLAGS, Diagnosis
 from skin_ai.diseases import DISEASES, Nature
-from skin_ai.views import elimination, heatmap_overlay, pictures
+from skin_ai.views import elimination, elimination_text, heatmap_overlay, pictures
 from skin_ai.views.elimination import name, percent
+from skin_ai.views.own import MARK, ORDINALS, Own
 
 LISTED = 6  # types that are listed; the others of a larger label set are summed up in a line
 NOTABLE_DIFFERENCE = 0.05  # of a probability, between chain and single pass
@@ -23,35 +24,65 @@ WHAT_PROBABILITIES_MEAN = {
 }  # by the manifest's "probabilities"
 
 
-def show(diagnosis: Diagnosis, square: np.ndarray | None, probabilities: str) -> None:
+def show(
+    diagnosis: Diagnosis,
+    square: np.ndarray | None,
+    probabilities: str,
+    own_ranks: tuple[str, ...] = (),
+) -> None:
     """The whole result.
 
-    square: the photo as the model saw it; probabilities: the manifest's word for their meaning.
+    square: the photo as the model saw it; probabilities: the manifest's word for their meaning;
+    own_ranks: the clinician's diagnoses, codes or free text, empty where the AI was asked for at once.
     """
+    own = Own(own_ranks)
     for flag in diagnosis.flags:
         st.markdown(f"**Note:** {FLAGS[flag]}")
+    if own.ranks:
+        st.subheader("Your diagnosis and the AI's")
+        _own_beside_answer(diagnosis, own)
     if square is not None:
         st.subheader("1 · What the photo model recommends")
-        _photo_beside_recommendations(diagnosis, square)
+        _photo_beside_recommendations(diagnosis, square, own)
     st.subheader(f"{2 if square is not None else 1} · How the options were eliminated")
-    _elimination(diagnosis)
+    _elimination(diagnosis, own)
     st.subheader(f"{3 if square is not None else 2} · Answer")
-    _answer(diagnosis)
+    _answer(diagnosis, own)
     if probabilities in WHAT_PROBABILITIES_MEAN:
         st.caption(WHAT_PROBABILITIES_MEAN[probabilities])
 
 
-def _photo_beside_recommendations(diagnosis: Diagnosis, square: np.ndarray) -> None:
+def _own_beside_answer(diagnosis: Diagnosis, own: Own) -> None:
+    """A sentence on each diagnosis of the clinician's: agreed, dropped where and why, or out of scope."""
+    first = diagnosis.answer[0]
+    if not own.ordinal(first.type):
+        st.markdown(
+            f"The AI's first, **{DISEASES[first.type].name}, {percent(first.probability)}**, "
+            "is not among yours."
+        )
+    for ordinal, rank in zip(ORDINALS, own.ranks, strict=False):
+        label = f"{MARK} Your {ordinal}, {elimination_text.own_name(rank)},"
+        fate = elimination_text.own_fate(rank, diagnosis.steps, diagnosis.answer, own)
+        if rank in DISEASES:
+            st.markdown(f"**{label}** {fate}")
+        else:
+            # As plain text: what a clinician wrote must not act as Markdown.
+            st.text(f"{label} {fate}")
+    if any(own.ordinal(item.type) for item in diagnosis.answer):
+        st.caption(elimination_text.WHAT_ODDS_MEAN)
+
+
+def _photo_beside_recommendations(diagnosis: Diagnosis, square: np.ndarray, own: Own) -> None:
     left, right = st.columns(2, gap="large")
     with left:
-        _photo_with_heatmap(diagnosis, square)
+        _photo_with_heatmap(diagnosis, square, own)
     with right:
         st.markdown("From the photo alone, before any words:")
-        _bars(diagnosis.recommendations)
+        _bars(diagnosis.recommendations, own)
 
 
 @st.fragment
-def _photo_with_heatmap(diagnosis: Diagnosis, square: np.ndarray) -> None:
+def _photo_with_heatmap(diagnosis: Diagnosis, square: np.ndarray, own: Own) -> None:
     picture = st.container()
     if not st.toggle("Show where the photo model found evidence", key="heatmap"):
         with picture:
@@ -60,7 +91,7 @@ def _photo_with_heatmap(diagnosis: Diagnosis, square: np.ndarray) -> None:
     type_ = st.selectbox(
         "Evidence for and against",
         [item.type for item in diagnosis.recommendations],
-        format_func=name,
+        format_func=lambda type_: _marked(name(type_), type_, own),
         key="heatmap_type",
     )
     opacity = st.slider("Strength of the colours", 0, 100, 60, format="%d%%", key="heatmap_opacity")
@@ -80,48 +111,58 @@ def _photo_with_heatmap(diagnosis: Diagnosis, square: np.ndarray) -> None:
     )
 
 
-def _bars(ranked: Sequence[Probability]) -> None:
-    """A bar and its number for the most probable types, a line for the others."""
-    for item in ranked[:LISTED]:
-        st.progress(min(1.0, item.probability), text=f"{name(item.type)} · **{percent(item.probability)}**")
-    _others(ranked)
+def _bars(ranked: Sequence[Probability], own: Own) -> None:
+    """A bar and its number for the most probable types and the clinician's, a line for the others."""
+    for item in _listed(ranked, own):
+        text = f"{name(item.type)} · **{percent(item.probability)}**"
+        st.progress(min(1.0, item.probability), text=_marked(text, item.type, own))
+    _others(ranked, own)
 
 
-def _others(ranked: Sequence[Probability]) -> None:
-    if others := ranked[LISTED:]:
+def _marked(text: str, type_: str, own: Own) -> str:
+    return " · ".join(filter(None, (text, own.mark(type_))))
+
+
+def _listed(ranked: Sequence[Probability], own: Own) -> list[Probability]:
+    return [item for rank, item in enumerate(ranked) if rank < LISTED or own.ordinal(item.type)]
+
+
+def _others(ranked: Sequence[Probability], own: Own) -> None:
+    listed = _listed(ranked, own)
+    if others := [item for item in ranked if item not in listed]:
         st.caption(f"{len(others)} others together: {percent(sum(item.probability for item in others))}")
 
 
-def _elimination(diagnosis: Diagnosis) -> None:
-    sentences = elimination.step_sentences(diagnosis.steps)
+def _elimination(diagnosis: Diagnosis, own: Own) -> None:
+    sentences = elimination_text.step_sentences(diagnosis.steps, own)
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.html(elimination.FOLLOW_THEME)
         st.plotly_chart(
-            elimination.figure(diagnosis.steps),
+            elimination.figure(diagnosis.steps, own),
             config={"displayModeBar": False},
             alt=" ".join(sentences),
             key="elimination",
         )
-        st.caption(elimination.legend(diagnosis.steps))
+        st.caption(elimination.legend(diagnosis.steps, own))
     with right:
         for sentence in sentences:
             number, rest = sentence.split(":", 1)
             st.markdown(f"**{number}:**{rest}")
     with st.expander("The elimination as a table"):
-        st.table(elimination.table(diagnosis.steps), hide_index=True, border="horizontal")
+        st.table(elimination.table(diagnosis.steps, own), hide_index=True, border="horizontal")
         st.caption(
             "Words and photo: by how much each moved the type's logit relative to the other options; "
             "+0.7 doubles the odds, -0.7 halves them."
         )
 
 
-def _answer(diagnosis: Diagnosis) -> None:
+def _answer(diagnosis: Diagnosis, own: Own) -> None:
     first = diagnosis.answer[0]
     disease = DISEASES[first.type]
     st.markdown(
         f"### {name(first.type)}, {percent(first.probability)}\n"
-        f"{_capital(disease.nature)} · ICD-10 {disease.icd10}"
+        + _marked(f"{_capital(disease.nature)} · ICD-10 {disease.icd10}", first.type, own)
     )
     single = {item.type: item.probability for item in diagnosis.single_pass}
     differ = _differ(diagnosis)
@@ -129,16 +170,17 @@ def _answer(diagnosis: Diagnosis) -> None:
         [
             {
                 "Type": f"{name(item.type)} ({DISEASES[item.type].icd10})",
+                **({"Yours": own.ordinal(item.type)} if own.ranks else {}),
                 "Nature": str(DISEASES[item.type].nature),
                 "Chain" if differ else "Probability": percent(item.probability),
                 **({"Single pass": percent(single[item.type])} if differ else {}),
             }
-            for item in diagnosis.answer[:LISTED]
+            for item in _listed(diagnosis.answer, own)
         ],
         hide_index=True,
         border="horizontal",
     )
-    _others(diagnosis.answer)
+    _others(diagnosis.answer, own)
     st.markdown(_by_nature(diagnosis.answer))
     st.caption(
         "Chain: the answer after elimination. Single pass: the same model asked once with all options."

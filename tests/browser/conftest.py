@@ -1,22 +1,38 @@
 """The real server and a real browser."""
 
+import os
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from at_the_screen import AT_ONCE, SCREENS, Visit, visiting
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from skin_ai.study.store import open_store
+from tests.study.made_up_study import answers
 
 ROOT = Path(__file__).parent.parent.parent
 CHROMIUM = Path("/usr/bin/chromium")
 START_SECONDS = 60
 # Without these the browser itself asks hosts on the internet.
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
+PASSPHRASE = "a fig on the sill"
+IDLE_MINUTES = 0.3  # longer than any step of a test takes
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the app is served, and where it keeps what it keeps."""
+
+    address: str
+    data: Path
 
 
 @pytest.fixture(scope="session")
@@ -32,37 +48,83 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the app is served."""
-    with serve(tmp_path_factory.mktemp("server") / "log.txt") as address:
-        yield address
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serve(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def study_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One that holds a study of six readers already."""
+    folder = tmp_path_factory.mktemp("study")
+    store = open_store(f"sqlite:///{folder}/study.db")
+    store.add_answers(answers(n_readers=6, n_cases=15, seed=2))
+    store.engine.dispose()
+    with serve(folder, {"SKIN_AI_STUDY_PASSPHRASE": PASSPHRASE}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def stand(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Server]:
+    """One in conference mode; its models have run once, which may take longer than visitors may be idle."""
+    environment = {"SKIN_AI_KIOSK": "1", "SKIN_AI_KIOSK_MINUTES": str(IDLE_MINUTES)}
+    with serve(tmp_path_factory.mktemp("stand"), environment) as server:
+        with visiting(browser, server.address) as visit:
+            page = visit.page
+            page.get_by_role("button", name="Begin").first.click()
+            page.get_by_role("button", name=AT_ONCE).click()
+            # Where it took too long: the screen for the next visitor.
+            done = page.get_by_role("heading", name="Your final answer")
+            expect(done.or_(page.get_by_text("Choose a case to begin"))).to_be_visible()
+        yield server
 
 
 @pytest.fixture
-def fresh_address(tmp_path: Path) -> Iterator[str]:
-    """Where the app is served by a server that nobody has asked yet."""
-    with serve(tmp_path / "log.txt") as address:
-        yield address
+def fresh_server(tmp_path: Path) -> Iterator[Server]:
+    """One that nobody has asked yet."""
+    with serve(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture(params=SCREENS)
+def screen(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def visit(browser: Browser, server: Server, screen: str) -> Iterator[Visit]:
+    with visiting(browser, server.address, screen) as visit:
+        yield visit
+
+
+@pytest.fixture
+def visitor(browser: Browser, stand: Server, screen: str) -> Iterator[Visit]:
+    """At a conference."""
+    with visiting(browser, stand.address, screen) as visit:
+        yield visit
 
 
 @contextmanager
-def serve(log: Path) -> Iterator[str]:
+def serve(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("SKIN_AI_")}
+    log = folder / "log.txt"
     with log.open("w") as output:
-        server = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
             cwd=ROOT,
+            env=ours | {"SKIN_AI_DATA": str(folder)} | dict(environment or {}),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
         try:
-            _wait_for(f"http://localhost:{port}/_stcore/health", server, log)
-            yield f"http://localhost:{port}"
+            _wait_for(f"http://localhost:{port}/_stcore/health", process, log)
+            yield Server(f"http://localhost:{port}", folder)
         finally:
-            server.terminate()
-            server.wait(timeout=20)
+            process.terminate()
+            process.wait(timeout=20)
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
@@ -74,3 +136,10 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
         except OSError:
             time.sleep(0.2)
     pytest.fail(f"The server did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def photo_file(tmp_path_factory: pytest.TempPathFactory, drawn_photo: bytes) -> Path:
+    path = tmp_path_factory.mktemp("photos") / "drawn.jpg"
+    path.write_bytes(drawn_photo)
+    return path

@@ -1,107 +1,85 @@
-"""From upload to result, as a clinician does it, on a laptop and on a phone."""
+"""From photo and words to feedback, as a clinician does it, on a laptop and on a phone."""
 
 import re
+import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from at_the_screen import (
+    LATER,
+    SAVE,
+    WORDS,
+    Visit,
+    answer,
+    case_id,
+    click,
+    expect_result,
+    finish,
+    give,
+    go_to,
+    open_window,
+    settle,
+    type_words,
+    upload,
+    use_sample,
+    visiting,
+)
+from conftest import Server
+from playwright.sync_api import Browser, expect
 
+from skin_ai.bundle import Bundle
+from skin_ai.diagnose import Diagnosis, diagnose
+from skin_ai.diseases import DISEASES
 from skin_ai.samples import SAMPLES
+from skin_ai.views import elimination_text, heatmap_overlay
+from skin_ai.views.elimination import name, percent
+from skin_ai.views.own import Own
 
-SCREENSHOTS = Path(__file__).parent / "screenshots"
-SCREENS = {"laptop": (1280, 800), "phone": (390, 844)}
-THEMES = ("light", "dark")
-WORDS = "I am 67. The shiny bump beside my nose has grown for a year and bled twice."
-PATIENCE = 180_000  # milliseconds: the models load, perhaps beside other work
-SCROLLING_PART = "[data-testid=stMain]"
-expect.set_options(timeout=PATIENCE)
+OWN = "granuloma faciale"  # outside the label set, so that no sentence of the AI's names it
 
 
-@dataclass
-class Visit:
-    """One browser page and the hosts that it asked for anything."""
-
-    page: Page
-    name: str
-    hosts: set[str] = field(default_factory=set)
-
-    def note(self, url: str) -> None:
-        if urlsplit(url).scheme not in ("data", "blob"):
-            self.hosts.add(urlsplit(url).hostname or url)
-
-    def keep_screenshot(self, moment: str) -> None:
-        """The whole page, for people: the app scrolls inside itself, so the window is made as tall as it."""
-        size = self.page.viewport_size
-        height = self.page.evaluate(f"document.querySelector('{SCROLLING_PART}').scrollHeight")
-        self.page.set_viewport_size({"width": size["width"], "height": height + 20})
-        self.page.wait_for_timeout(500)
-        SCREENSHOTS.mkdir(exist_ok=True)
-        self.page.screenshot(path=SCREENSHOTS / f"{self.name}-{moment}.png")
-        self.page.set_viewport_size(size)
+@pytest.fixture
+def reader(browser: Browser, server: Server) -> Iterator[Visit]:
+    """Somebody at a laptop."""
+    with visiting(browser, server.address) as visit:
+        yield visit
 
 
-@pytest.fixture(params=[(screen, theme) for screen in SCREENS for theme in THEMES], ids="-".join)
-def visit(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iterator[Visit]:
-    screen, theme = request.param
-    width, height = SCREENS[screen]
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
-    context.set_default_timeout(PATIENCE)
-    visit = Visit(context.new_page(), f"{screen}-{theme}")
-    visit.page.on("request", lambda request: visit.note(request.url))
-    visit.page.on("websocket", lambda websocket: visit.note(websocket.url))
-    visit.page.goto(address)
-    yield visit
-    context.close()
-
-
-@pytest.fixture(scope="session")
-def drawn_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("photos") / "drawn.jpg"
-    Image.fromarray(SAMPLES[0].draw()).save(path, "JPEG")
-    return path
-
-
-def type_words(page: Page) -> None:
-    page.get_by_label("In the patient's own words").fill(WORDS)
-
-
-def upload(page: Page, path: Path) -> None:
-    page.locator("input[type=file]").set_input_files(path)
-
-
-def expect_no_sideways_scrolling(page: Page) -> None:
-    widths = page.evaluate(
-        f"[document.documentElement, document.querySelector('{SCROLLING_PART}')]"
-        ".map(part => part.scrollWidth - part.clientWidth)"
-    )
-    assert widths == [0, 0]
-
-
-def test_upload_leads_to_a_result(visit: Visit, drawn_photo: Path) -> None:
+def test_own_answer_leads_to_the_result_and_on_to_feedback(
+    visit: Visit, photo_file: Path, server: Server
+) -> None:
     page = visit.page
     expect(page.get_by_text("not a medical device").first).to_be_visible()
-    upload(page, drawn_photo)
+    upload(page, photo_file)
     expect(page.get_by_text("What the model sees")).to_be_visible()
     type_words(page)
-    page.get_by_role("button", name="Diagnose").click()
-    expect(page.get_by_role("heading", name="Answer")).to_be_visible()
+    give(page, ["rodent ulcer", "melanoma", OWN])
+    visit.expect_no_sideways_scrolling()
+    visit.keep_screenshots("1-before")
+    click(page, SAVE)
+    expect_result(page)
     for text in (
         "What the photo model recommends",
         "How the options were eliminated",
         "Step 1:",
         "Taken together:",
+        "Your 1st, basal cell carcinoma,",
+        f"Your 3rd, {OWN}, is outside the six types that this model knows",
     ):
         expect(page.get_by_text(text).first).to_be_visible()
-    chart = page.locator(".js-plotly-plot")
-    expect(chart.get_by_text("remains")).to_be_visible()
+    expect(page.locator(".js-plotly-plot").get_by_text("remains")).to_be_visible()
     page.get_by_text("Show where the photo model found evidence").click()
     expect(page.get_by_text("Strength of the colours")).to_be_visible()
-    expect_no_sideways_scrolling(page)
-    visit.keep_screenshot("result")
+    visit.expect_no_sideways_scrolling()
+    visit.keep_screenshots("2-after")
+    finish(page)
+    page.get_by_role("radio", name="4", exact=True).first.click()
+    page.get_by_label("Comment").fill("The steps were clear.")
+    click(page, "Send feedback")
+    expect(page.get_by_text("Your feedback is saved. Thank you.")).to_be_visible()
+    visit.expect_no_sideways_scrolling()
+    visit.keep_screenshots("3-feedback")
     assert visit.hosts == {"localhost"}
 
 
@@ -111,12 +89,9 @@ def test_what_is_no_photo_gives_one_sentence_and_the_words_stay(visit: Visit, tm
     notes = tmp_path / "lesion.jpg"
     notes.write_text("These are notes, not a photo.")
     upload(page, notes)
-    expect(page.get_by_text("The file is not a JPEG, PNG, WebP or HEIC photo")).to_be_visible(
-        timeout=PATIENCE
-    )
+    expect(page.get_by_text("The file is not a JPEG, PNG, WebP or HEIC photo")).to_be_visible()
     expect(page.get_by_label("In the patient's own words")).to_have_value(WORDS)
-    expect(page.get_by_role("button", name="Diagnose")).to_be_enabled()
-    visit.keep_screenshot("no-photo")
+    expect(page.get_by_role("button", name=SAVE)).to_be_enabled()
 
 
 def test_symptom_form_writes_into_the_words(visit: Visit) -> None:
@@ -125,18 +100,128 @@ def test_symptom_form_writes_into_the_words(visit: Visit) -> None:
     page.get_by_text("Symptom form").click()
     page.get_by_label("Age in years").fill("67")
     page.get_by_text("don't know", exact=True).first.click()
-    page.get_by_role("button", name="Add as sentences to the words").click()
+    click(page, "Add as sentences to the words")
     words = page.get_by_label("In the patient's own words")
     expect(words).to_have_value(re.compile(f"^{re.escape(WORDS)} .*67"))
     # The filled field stays in the document, hidden, until the run ends.
     expect(page.get_by_role("spinbutton", name="Age in years")).to_have_value("")
 
 
-def test_picture_stays_readable_when_the_theme_changes(browser: Browser, address: str) -> None:
-    page = browser.new_context(color_scheme="light").new_page()
-    page.goto(address)
+# Blinding
+
+
+@pytest.fixture(scope="session")
+def diagnosis(bundle: Bundle) -> Diagnosis:
+    """What the server will show of the first sample."""
+    return diagnose(SAMPLES[0].draw(), SAMPLES[0].narrative, bundle)
+
+
+def results(diagnosis: Diagnosis) -> list[str]:
+    """All that only a browser may hold that was shown the result."""
+    first = diagnosis.answer[0]
+    scale = heatmap_overlay.common_scale(diagnosis.heatmaps)
+    shown_first = diagnosis.recommendations[0].type
+    return [
+        "What the photo model recommends",
+        "How the options were eliminated",
+        "Your diagnosis and the AI's",
+        "Taken together:",
+        "hovertemplate",  # of a figure
+        f"{name(first.type)}, {percent(first.probability)}",
+        *(f"{name(item.type)} · **{percent(item.probability)}**" for item in diagnosis.recommendations),
+        *(
+            sentence.removeprefix(f"Step {number}:")
+            for number, sentence in enumerate(
+                elimination_text.step_sentences(diagnosis.steps, Own((OWN,))), start=1
+            )
+        ),
+        heatmap_overlay.in_words(diagnosis.heatmaps[shown_first], scale, DISEASES[shown_first].name),
+    ]
+
+
+def test_nothing_of_the_result_is_sent_before_the_own_answer_is_saved(
+    reader: Visit, diagnosis: Diagnosis
+) -> None:
+    page, secrets = reader.page, results(diagnosis)
+    use_sample(page)
+    page.get_by_text("Frame the lesion").click()
+    page.get_by_text("Symptom form").click()
+    give(page, [OWN], None)
+    click(page, SAVE)
+    expect(page.get_by_text("Say how confident you are.")).to_be_visible()
+    for title in ("About", "Compare", "Deck", "Feedback", "Case"):
+        go_to(page, title)
+    page.go_back()
+    page.go_back()
+    page.go_forward()
+    go_to(page, "Case")
+    click(page, LATER)
+    page.get_by_text("Cases to go on with (1)").click()
+    click(page, "Go on")
+    expect(page.get_by_text("What the model sees")).to_be_visible()
+    click(page, SAVE)
+    expect(page.get_by_text("Say how confident you are.")).to_be_visible()
+    reader.reload()
+    expect(page.get_by_text("What the model sees")).to_be_visible()
+    second = open_window(page.context, page.url)
+    expect(second.page.get_by_text("What the model sees")).to_be_visible()
+    settle(second.page)
+    click(page, SAVE)
+    expect(page.get_by_text("Give at least one diagnosis.")).to_be_visible()
+    settle(page)
+    assert reader.frames
+    assert reader.received("What the model sees")
+    assert reader.received(*secrets) == second.received(*secrets) == set()
+    answer(page, [OWN])
+    page.get_by_text("Show where the photo model found evidence").click()
+    expect(page.get_by_text("Strength of the colours")).to_be_visible()
+    settle(page)
+    assert reader.received(*secrets) == set(secrets)
+    assert second.received(*secrets) == set()
+
+
+# What is saved
+
+
+def test_double_clicks_save_once_and_a_reload_loses_nothing(reader: Visit, server: Server) -> None:
+    page = reader.page
+    use_sample(page)
+    give(page, ["melanoma"])
+    page.get_by_role("button", name=SAVE).dblclick()
+    expect_result(page)
+    page.get_by_role("button", name="Keep my answer unchanged").dblclick()
+    expect(page.get_by_role("heading", name="Your final answer is saved")).to_be_visible()
+    settle(page)
+    page.get_by_label("Comment").fill("The steps were clear.")
+    page.get_by_role("button", name="Send feedback").dblclick()
+    expect(page.get_by_text("Your feedback is saved. Thank you.")).to_be_visible()
+    settle(page)
+    case = case_id(page)
+    database = sqlite3.connect(server.data / "study.db")
+    try:
+        for table, rows in {"answers": 2, "feedback": 1, "runs": 1, "readings": 1}.items():
+            found = database.execute(f"SELECT count(*) FROM {table} WHERE case_id = ?", (case,))
+            assert found.fetchone() == (rows,), table
+    finally:
+        database.close()
+    reader.reload()
+    expect(page.get_by_role("heading", name="Your final answer is saved")).to_be_visible()
+    expect(page.get_by_label("Comment")).to_have_value("The steps were clear.")
+    assert case_id(page) == case
+    click(page, "New case")
+    expect(page.get_by_role("button", name=SAVE)).to_be_visible()
+    settle(page)
+    assert "case=" not in page.url
+    expect(page.get_by_label("In the patient's own words")).to_have_value("")
+
+
+# The page around it
+
+
+def test_picture_stays_readable_when_the_theme_changes(reader: Visit) -> None:
+    page = reader.page
     type_words(page)
-    page.get_by_role("button", name="Diagnose").click()
+    answer(page)
     text = page.locator(".js-plotly-plot").get_by_text("remains")
     expect(text).to_be_visible()
     colour = "element => getComputedStyle(element.closest('text')).fill"
@@ -154,15 +239,15 @@ def test_about_fits_the_screen(visit: Visit) -> None:
     page.goto(f"{page.url.rstrip('/')}/about")
     expect(page.get_by_role("heading", name="Versions")).to_be_visible()
     expect(page.get_by_text("not a medical device").first).to_be_visible()
-    expect_no_sideways_scrolling(page)
-    visit.keep_screenshot("about")
+    visit.expect_no_sideways_scrolling()
+    visit.keep_screenshots("about")
     assert visit.hosts == {"localhost"}
 
 
-def test_first_visit_of_a_fresh_server_passes_the_notice(browser: Browser, fresh_address: str) -> None:
-    page = browser.new_context().new_page()
-    page.goto(f"{fresh_address}/about")
-    expect(page.get_by_role("heading", name="What it is not")).to_be_visible()
-    expect(page.get_by_text("Research software, not a medical device")).to_be_visible()
-    page.get_by_role("link", name="Case").click()
-    expect(page.get_by_role("button", name="Diagnose")).to_be_visible()
+def test_first_visit_of_a_fresh_server_passes_the_notice(browser: Browser, fresh_server: Server) -> None:
+    with visiting(browser, f"{fresh_server.address}/about") as visit:
+        page = visit.page
+        expect(page.get_by_role("heading", name="What it is not")).to_be_visible()
+        expect(page.get_by_text("Research software, not a medical device")).to_be_visible()
+        page.get_by_role("link", name="Case").click()
+        expect(page.get_by_role("button", name=SAVE)).to_be_visible()

@@ -1,0 +1,148 @@
+"""Decks: sets of cases that several readers work through."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from skin_ai.study import deck as study_deck
+from skin_ai.study import flow
+from skin_ai.study.database import StoreError
+from skin_ai.study.deck import DeckError
+from skin_ai.study.flow import Awaits
+from skin_ai.study.store import Store
+from skin_ai.study.tables import Deck
+from skin_ai.views import door, inputs, study
+from skin_ai.views.case_state import begin_case
+from skin_ai.views.free_text import plain
+
+ZIP, FOLDER = "Zip", "Folder"
+MAX_DECK_MB = 500
+
+
+def main() -> None:
+    title, who = st.columns([3, 1], vertical_alignment="bottom")
+    title.title("Deck")
+    store = study.store()
+    if store is None:
+        return
+    with who:
+        study.show_reader(store)
+    st.markdown(
+        "A deck is a set of cases for several readers. You see them in a random order of your own, answer "
+        "each before and after the AI, and can pause whenever you like."
+    )
+    try:
+        show_decks(store)
+        load_deck(store)
+    except StoreError as error:
+        st.error(str(error))
+
+
+def show_decks(store: Store) -> None:
+    decks = store.decks()
+    if not decks:
+        st.info("No deck is loaded yet.")
+    for deck, size in decks:
+        with st.container(border=True):
+            show_deck(store, deck, size)
+
+
+def show_deck(store: Store, deck: Deck, size: int) -> None:
+    reader = study.current_reader()
+    order = flow.deck_order(store, reader or "", deck.id)
+    waiting = [case_id for case_id, awaits in order if awaits in (Awaits.BEFORE, Awaits.AFTER)]
+    done = size - len(waiting)
+    is_begun = any(awaits is not Awaits.BEFORE for _, awaits in order)
+    st.subheader(plain(deck.name), anchor=False)
+    if is_begun:
+        st.progress(done / size, text=f"{done} of {size} cases answered")
+    else:
+        shown = "is shown after each final answer" if deck.shows_reference else "is not shown"
+        st.caption(f"{size} cases; the reference diagnosis {shown}.")
+    with st.container(horizontal=True):
+        if waiting:
+            if st.button("Go on" if is_begun else "Begin", key=f"begin_{deck.id}", type="primary"):
+                begin(store, waiting[0])
+        else:
+            st.markdown("You have answered every case.")
+            st.page_link("pages/compare.py", label="See how I compare")
+        with st.popover("Delete the deck", type="tertiary"):
+            st.markdown("Removes its cases and photos and **all readers' answers** to them, for good.")
+            if st.button("Delete it", key=f"delete_{deck.id}"):
+                store.delete_deck(deck.id)
+                st.rerun()
+
+
+def begin(store: Store, case_id: str) -> None:
+    flow.open_deck_case(store, study.joined_reader(store), case_id)
+    begin_case(case_id)
+    st.switch_page("pages/case.py")
+
+
+def load_deck(store: Store) -> None:
+    with st.expander("Load a deck"):
+        st.markdown(
+            "A folder or a zip of it, with `cases.csv` and the photos. Columns: `photo` (file), `narrative`, "
+            "`age_band` or `age`, `body_site`, `fitzpatrick`, `reference`, `explanation`; photo or narrative "
+            'is needed, all else may be empty. A file `deck.toml` beside it may hold `name = "…"`, '
+            '`show_reference = true` and `note = "…"`. The whole deck is checked before anything is taken.'
+        )
+        way = st.segmented_control("As", [ZIP, FOLDER], default=ZIP, required=True, key="deck_way")
+        loads = st.session_state.get("decks_offered", 0)
+        if way == ZIP:
+            file = st.file_uploader(
+                "Zip of the deck", type="zip", max_upload_size=MAX_DECK_MB, key=f"deck_zip_{loads}"
+            )
+            files = [file] if file else []
+        else:
+            files = st.file_uploader(
+                "Folder of the deck",
+                accept_multiple_files="directory",
+                max_upload_size=MAX_DECK_MB,
+                key=f"deck_folder_{loads}",
+            )
+        if files and st.button("Check and load", type="primary"):
+            with st.spinner("Checking every row and photo…"):
+                st.session_state["deck_said"] = taken(store, way, files)
+            st.session_state["decks_offered"] = loads + 1
+            for file in files:
+                inputs.let_go(file)
+            st.rerun()
+    # Outside of the expander, which closes when a deck is loaded.
+    if (said := st.session_state.get("deck_said")) is not None:
+        sentence, problems = said
+        if not problems:
+            (st.success if sentence.startswith("Loaded") else st.error)(plain(sentence))
+        else:
+            st.error(plain(sentence))
+            st.table(problems, hide_index=True, border="horizontal")
+
+
+def taken(store: Store, way: str, files: list[UploadedFile]) -> tuple[str, list[dict[str, str]]]:
+    """Loads a deck; a sentence, and what is wrong, a row each (then nothing was taken)."""
+    try:
+        if way == ZIP:
+            deck = study_deck.read_zip(files[0].getvalue(), PurePosixPath(files[0].name).stem)
+        else:
+            name = PurePosixPath(files[0].name).parts[0]
+            deck = study_deck.read_files({file.name: file.getvalue() for file in files}, name)
+        store.add_deck(deck)
+    except DeckError as error:
+        rows = [
+            {
+                "Row": str(problem.row or ""),
+                "Column": plain(problem.column),
+                "What to do": plain(problem.what),
+            }
+            for problem in error.problems
+        ]
+        return "Nothing was taken: the deck needs some changes first.", rows
+    except StoreError as error:
+        return str(error), []
+    return f"Loaded the deck “{deck.name}” with {len(deck.cases)} cases.", []
+
+
+door.enter(main)

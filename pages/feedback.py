@@ -1,0 +1,163 @@
+"""For whoever runs the study: what readers said, beside their cases."""
+
+from __future__ import annotations
+
+import hmac
+import os
+
+import pandas as pd
+import streamlit as st
+
+from skin_ai.study import export, flow
+from skin_ai.study.database import StoreError
+from skin_ai.study.store import RANKS, SCALES, Store
+from skin_ai.views import answer_form, door, feedback_form, pictures, study
+from skin_ai.views.free_text import plain
+
+PASSPHRASE = "SKIN_AI_STUDY_PASSPHRASE"
+OPEN = "feedback_is_open"
+ALL = "all"
+ON_A_PAGE = 10
+
+
+def main() -> None:
+    st.title("Feedback")
+    if not is_let_in():
+        return
+    store = study.store()
+    if store is None:
+        return
+    try:
+        show(store, store.answers())
+    except StoreError as error:
+        st.error(str(error))
+
+
+def is_let_in() -> bool:
+    """Whether the passphrase was given in this session; asks for it, or says how to set one."""
+    passphrase = os.environ.get(PASSPHRASE, "")
+    if not passphrase:
+        st.info(
+            "This page shows what readers wrote, so it is closed until a passphrase is set: start the app "
+            f"with the environment variable `{PASSPHRASE}`."
+        )
+        return False
+    if st.session_state.get(OPEN):
+        return True
+    with st.form("passphrase", border=False):
+        typed = st.text_input("Passphrase of the study", type="password", autocomplete="off")
+        if st.form_submit_button("Open", type="primary"):
+            # In a time that does not tell how much of it was right.
+            if hmac.compare_digest(typed.encode(), passphrase.encode()):
+                st.session_state[OPEN] = True
+                st.rerun()
+            st.error("This is not the passphrase.")
+    return False
+
+
+def show(store: Store, answers: pd.DataFrame) -> None:
+    if answers.empty:
+        st.markdown("No answers yet.")
+        return
+    chosen = chosen_answers(answers)
+    final = chosen[chosen["stage"] == "after"]
+    said = final[(final["comment"] != "") | final[[*SCALES]].notna().any(axis=1)]
+    readings = chosen.drop_duplicates(["reader", "case"])
+    st.markdown(
+        f"{len(readings)} readings by {chosen['reader'].nunique()} readers; "
+        f"feedback on {len(said)}, {(said['comment'] != '').sum()} with a comment."
+    )
+    show_scales(said)
+    show_downloads(chosen)
+    st.subheader("Reading by reading")
+    only_comments = st.toggle("Only with a comment", key="only_comments")
+    listed = said[said["comment"] != ""] if only_comments else said
+    if listed.empty:
+        st.markdown("Nothing to show with this choice.")
+        return
+    pages = -(-len(listed) // ON_A_PAGE)
+    page = st.number_input(f"Page, of {pages}", 1, pages, 1, key="page") if pages > 1 else 1
+    newest_first = listed.iloc[::-1].iloc[(page - 1) * ON_A_PAGE : page * ON_A_PAGE]
+    for row in newest_first.to_dict("records"):
+        show_reading(store, row, chosen)
+
+
+def chosen_answers(answers: pd.DataFrame) -> pd.DataFrame:
+    """The answers that the filters leave."""
+    deck, role, blinding = st.columns(3)
+    names = sorted(set(answers["deck"]) - {""})
+    which = deck.selectbox("Deck", [ALL, "own cases and samples", *names], key="filter_deck")
+    if which != ALL:
+        answers = answers[answers["deck"] == ("" if which == "own cases and samples" else which)]
+    who = role.selectbox("Role", [ALL, *sorted(set(answers["role"]) - {""})], key="filter_role")
+    if who != ALL:
+        answers = answers[answers["role"] == who]
+    blind = blinding.selectbox("Blinding", [ALL, "blinded", "unblinded"], key="filter_blinding")
+    return answers if blind == ALL else answers[answers["blinded"] == (blind == "blinded")]
+
+
+def show_scales(said: pd.DataFrame) -> None:
+    st.table(
+        [
+            {
+                "": question,
+                **{str(level): str(int((said[scale] == level).sum())) for level in feedback_form.ANSWERS},
+                "Mean": f"{said[scale].mean():.1f}" if said[scale].notna().any() else "none",
+            }
+            for scale, question in feedback_form.QUESTIONS.items()
+        ],
+        hide_index=True,
+        border="horizontal",
+    )
+    st.caption("How many chose 1 (not at all) to 5 (fully).")
+
+
+def show_downloads(chosen: pd.DataFrame) -> None:
+    with_words = st.checkbox("With the patient's words", key="with_words")
+    with st.container(horizontal=True):
+        for label, name, write in (
+            ("CSV", "answers.csv", export.to_csv),
+            ("JSONL", "answers.jsonl", export.to_jsonl),
+        ):
+            st.download_button(
+                f"Download as {label}",
+                data=lambda write=write: write(chosen, with_patient_words=with_words),
+                file_name=name,
+                key=f"download_{label}",
+            )
+
+
+def show_reading(store: Store, row: dict[str, object], answers: pd.DataFrame) -> None:
+    case = str(row["case"])
+    mine = answers[(answers["case"] == case) & (answers["reader"] == row["reader"])]
+    with st.container(border=True):
+        photo_side, said_side = st.columns([1, 3], gap="medium")
+        with photo_side:
+            pixels = flow.kept_photo(store, case)
+            if pixels is not None:
+                pictures.show(pictures.smaller(pixels), "Photo", "Photo of the case")
+            else:
+                st.caption(str(row["sample"]) or "Photo not kept")
+        with said_side:
+            who = " · ".join(
+                str(row[column]) for column in ("reader", "role", "years_of_practice") if row[column]
+            )
+            blinded = "" if row["blinded"] else " · unblinded"
+            st.text(f"{row['answered_at']:%Y-%m-%d %H:%M} UTC · {who}{blinded}")
+            if row["comment"]:
+                st.text(str(row["comment"]))
+            for answer in mine.sort_values("stage", ascending=False).to_dict("records"):
+                ranks = [answer[rank] for rank in RANKS if answer[rank]]
+                said = answer_form.in_words(ranks, answer["confidence"])
+                st.caption(f"{answer['stage']}: {plain(said)}")
+            scales = [
+                f"{feedback_form.QUESTIONS[scale]}: {row[scale]}"
+                for scale in SCALES
+                if not pd.isna(row[scale])
+            ]
+            st.caption(" · ".join(scales))
+            with st.expander("The patient's words"):
+                st.text(str(row["narrative"]) or "none")
+
+
+door.enter(main)

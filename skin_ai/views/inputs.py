@@ -1,0 +1,250 @@
+"""What a case is made of, as the clinician gives it: photo, frame, words, particulars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from skin_ai.narrative import (
+    AGE_LIMIT,
+    NARRATIVE_LIMIT,
+    SITES,
+    SYMPTOMS,
+    Answer,
+    Facts,
+    NarrativeError,
+    clean_narrative,
+    sentences,
+)
+from skin_ai.photo import MAX_BYTES, Crop, PhotoError, crop_square, read_photo
+from skin_ai.samples import SAMPLES
+from skin_ai.study.store import AGE_BANDS
+from skin_ai.study.tables import Case
+from skin_ai.views import pictures
+from skin_ai.views.case_state import CaseState, Photo
+
+UPLOAD, CAMERA, SAMPLE = "Upload", "Camera", "Sample"
+FILE_TYPES = ["jpg", "jpeg", "png", "webp", "heic", "heif"]
+WORDS = "words"
+QUESTIONS = {
+    "itch": "Does it itch?",
+    "grew": "Has it grown?",
+    "hurt": "Does it hurt?",
+    "changed": "Has it changed its look?",
+    "bleed": "Has it bled?",
+    "elevation": "Is it raised?",
+}
+ANSWERS = {
+    Answer.YES: "yes",
+    Answer.NO: "no",
+    Answer.UNKNOWN: "don't know",
+    Answer.UNSAID: "not said",
+}
+# Fitzpatrick 1988, Arch. Dermatol. 124:869.
+SKIN_TYPES = {
+    1: "I: always burns, never tans",
+    2: "II: usually burns, tans little",
+    3: "III: sometimes burns, tans evenly",
+    4: "IV: rarely burns, tans well",
+    5: "V: brown, very rarely burns",
+    6: "VI: dark brown or black, never burns",
+}
+
+
+def choose_photo(case: CaseState) -> Crop:
+    """Upload, camera or drawing; the frame that nothing has been framed by yet."""
+    way = st.segmented_control(
+        "Where the photo comes from",
+        [UPLOAD, CAMERA, SAMPLE],
+        default=UPLOAD,
+        required=True,
+        key="way",
+        label_visibility="collapsed",
+    )
+    if way == UPLOAD:
+        upload_photo(case)
+    elif way == CAMERA:
+        key = case.key("camera")
+        st.camera_input("Fill the picture with the lesion", key=key, on_change=take_file, args=(case, key))
+    else:
+        titles = {sample.title: sample for sample in SAMPLES}
+        title = st.selectbox("Drawn by code, to try the app without a patient", list(titles), key="sample")
+        pictures.show(titles[title].draw(), title, title)
+        st.button("Use this drawing", on_click=take_sample, args=(case, titles[title].name))
+    if case.problem:
+        st.error(case.problem)
+    return Crop()
+
+
+def upload_photo(case: CaseState) -> None:
+    key = case.key("upload")
+    st.file_uploader(
+        f"JPEG, PNG, WebP or HEIC, at most {MAX_BYTES // 1024**2} MB",
+        type=FILE_TYPES,
+        key=key,
+        on_change=take_file,
+        args=(case, key),
+    )
+
+
+def take_file(case: CaseState, key: str) -> None:
+    """Keeps the clean pixels of an uploaded file, or the sentence why not, and lets go of its bytes."""
+    file = st.session_state[key]
+    # A click that interrupts the run after the upload makes streamlit call again, now for a deleted file.
+    if not isinstance(file, UploadedFile):
+        return
+    try:
+        case.take(Photo(read_photo(file.getvalue())))
+    except PhotoError as error:
+        case.refuse(str(error))
+    let_go(file)
+
+
+def let_go(file: UploadedFile) -> None:
+    """Streamlit itself would keep the bytes, metadata included, until the session ends."""
+    context = get_script_run_ctx()
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+
+def take_sample(case: CaseState, name: str) -> None:
+    """Takes a drawing, and its words where none were typed."""
+    sample = next(sample for sample in SAMPLES if sample.name == name)
+    case.take(Photo(sample.draw(), sample.name))
+    if st.session_state.get(WORDS, "").strip() in ("", *(other.narrative for other in SAMPLES)):
+        case.words_to_show = sample.narrative
+
+
+def remove_photo(case: CaseState) -> None:
+    case.photo = None
+
+
+def photo_title(photo: Photo) -> str:
+    """What the photo is: the drawing's title, or the clinician's own."""
+    return next((sample.title for sample in SAMPLES if sample.name == photo.sample), "Your photo")
+
+
+def frame_photo(case: CaseState) -> Crop:
+    """The photo with its frame, which the clinician can move; the frame."""
+    photo = case.photo
+    assert photo is not None
+    previews = st.columns(2, wrap=False)
+    with st.expander("Frame the lesion"):
+        st.caption("The lesion should lie in the middle and fill a good part of the frame.")
+        x = _percent_slider("Left to right", 0, 50, case.key("frame_x"))
+        y = _percent_slider("Top to bottom", 0, 50, case.key("frame_y"))
+        size = _percent_slider("Size", 10, 100, case.key("frame_size"))
+    crop = Crop(x / 100, y / 100, size / 100)
+    with previews[0]:
+        title = photo_title(photo)
+        pictures.show(pictures.framed(photo.pixels, crop), title, f"{title}, with the frame drawn on it")
+    with previews[1]:
+        seen = crop_square(photo.pixels, crop)
+        pictures.show(seen, "What the model sees", "The part of the photo inside the frame")
+    st.button("Remove the photo", on_click=remove_photo, args=(case,))
+    return crop
+
+
+def _percent_slider(label: str, least: int, value: int, key: str) -> int:
+    chosen: int = st.slider(label, least, 100, value, format="%d%%", key=key, persist_state="session")
+    return chosen
+
+
+def ask_for_words(case: CaseState) -> str:
+    if case.words_to_show is not None:
+        st.session_state[WORDS] = case.words_to_show
+    words = st.text_area(
+        "In the patient's own words, or yours",
+        key=WORDS,
+        height=180,
+        persist_state="session",
+        placeholder="For example: I am 58. The spot on my nose has been growing for a year and bled twice.",
+    )
+    case.words_to_show = None
+    try:
+        length = len(clean_narrative(words))
+        st.caption(f"{f'{length:,} of' if length else 'Up to'} {NARRATIVE_LIMIT:,} characters")
+    except NarrativeError as error:
+        st.error(str(error))
+    return words
+
+
+def fill_symptom_form(case: CaseState) -> None:
+    keys = {fact: f"{fact}_{case.id}_{case.forms}" for fact in ("age", "site", *SYMPTOMS)}
+    with st.expander("Symptom form"), st.form("symptoms", border=False):
+        st.caption("Writes sentences that the language model reads more surely than free words.")
+        age, site = st.columns(2)
+        age.number_input("Age in years", 0, AGE_LIMIT, None, key=keys["age"], placeholder="not said")
+        site.selectbox(
+            "Body site", SITES, index=None, key=keys["site"], placeholder="not said", format_func=str.lower
+        )
+        for symptom in SYMPTOMS:
+            st.segmented_control(
+                QUESTIONS[symptom],
+                list(ANSWERS),
+                format_func=ANSWERS.__getitem__,
+                default=Answer.UNSAID,
+                required=True,
+                key=keys[symptom],
+            )
+        st.form_submit_button("Add as sentences to the words", on_click=add_sentences, args=(case, keys))
+
+
+def add_sentences(case: CaseState, keys: dict[str, str]) -> None:
+    """Appends what the form says to what was typed, and empties the form."""
+    facts = Facts(**{fact: st.session_state[key] for fact, key in keys.items()})
+    typed = st.session_state.get(WORDS, "").rstrip()
+    case.words_to_show = " ".join(filter(None, (typed, sentences(facts))))
+    case.forms += 1
+
+
+def ask_for_particulars(case: CaseState, kept: Case | None) -> dict[str, str | int | None]:
+    """Age band, body site and skin type as `tables.Case` names them; none is required."""
+    age, site, skin = st.columns(3)
+    age_band = age.selectbox(
+        "Age",
+        AGE_BANDS,
+        index=_place(AGE_BANDS, kept.age_band if kept else None),
+        key=f"age_band_{case.id}",
+        placeholder="not stated",
+        persist_state="session",
+        format_func="{} years".format,
+    )
+    body_site = site.selectbox(
+        "Body site",
+        SITES,
+        index=_place(SITES, kept.body_site if kept else None),
+        key=f"body_site_{case.id}",
+        placeholder="not stated",
+        persist_state="session",
+        format_func=str.lower,
+    )
+    fitzpatrick = skin.selectbox(
+        "Skin type",
+        list(SKIN_TYPES),
+        index=_place(tuple(SKIN_TYPES), kept.fitzpatrick if kept else None),
+        key=f"fitzpatrick_{case.id}",
+        placeholder="not stated",
+        persist_state="session",
+        format_func=SKIN_TYPES.__getitem__,
+        help="After Fitzpatrick, I to VI",
+    )
+    return {"age_band": age_band or "", "body_site": body_site or "", "fitzpatrick": fitzpatrick}
+
+
+def _place(options: Sequence[str] | Sequence[int], value: object) -> int | None:
+    return next((place for place, option in enumerate(options) if option == value), None)
+
+
+def particulars_in_words(case: Case) -> str:
+    """Age, site and skin type where they are stated, for reading; "" where none is."""
+    said = [
+        case.age_band and f"{case.age_band} years",
+        case.body_site.lower(),
+        case.fitzpatrick and not case.deck_id and f"skin type {SKIN_TYPES[case.fitzpatrick]}",
+    ]
+    return " · ".join(str(part) for part in said if part)

@@ -1,0 +1,104 @@
+"""Conference mode: a queue of visitors at one laptop, each of whom leaves nothing behind.
+
+Switched on by SKIN_AI_KIOSK=1.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import datetime, timedelta
+from typing import Final
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from skin_ai.study.database import StoreError
+from skin_ai.study.store import Store
+
+VISITOR: Final = "visitor"
+LEAVING: Final = "leaving"
+LAST_SEEN: Final = "last_seen"
+WARNED: Final = 0.75  # of the idle limit
+LOOK_EVERY: Final = timedelta(seconds=5)
+# The browser starts anew: nothing of the last visitor is left in its memory either.
+RELOAD: Final = "<script>window.location.replace('/')</script>"
+# Wherever the visitor has scrolled to.
+STAY_IN_SIGHT: Final = (
+    "<style>.st-key-idle {position: fixed; bottom: 1rem; left: 50%; transform: translateX(-50%); "
+    "width: min(36rem, 92vw); z-index: 99; padding: 1rem; border-radius: 0.5rem; background: Canvas; "
+    "box-shadow: 0 0 2rem rgba(0, 0, 0, 0.4)}</style>"
+)
+
+
+def is_on() -> bool:
+    return os.environ.get("SKIN_AI_KIOSK", "") == "1"
+
+
+def idle_limit() -> timedelta:
+    """How long nobody touches anything until the next visitor: SKIN_AI_KIOSK_MINUTES, or three."""
+    return timedelta(minutes=float(os.environ.get("SKIN_AI_KIOSK_MINUTES", "3")))
+
+
+def next_visitor() -> None:
+    """Forgets all that this session knows: what was typed, uploaded, answered and shown."""
+    context = get_script_run_ctx()
+    if context is not None:
+        context.uploaded_file_mgr.remove_session_files(context.session_id)
+    st.session_state.clear()
+    st.session_state[LEAVING] = True
+
+
+def leave_if_asked() -> None:
+    """The run after `next_visitor`: shows nothing, and makes the browser start anew."""
+    if st.session_state.pop(LEAVING, False):
+        st.html(RELOAD, unsafe_allow_javascript=True)
+        st.stop()
+
+
+def bar(store: Store | None) -> None:
+    """Above each page: what the staff counts, and the way to the next visitor."""
+    st.session_state[LAST_SEEN] = time.monotonic()
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.caption(_counter(store))
+        if has_visitor():
+            st.button(
+                "Next visitor", icon=":material/restart_alt:", on_click=next_visitor, key="next_visitor"
+            )
+    if has_visitor():
+        _watch()
+
+
+def has_visitor() -> bool:
+    return VISITOR in st.session_state
+
+
+def _counter(store: Store | None) -> str:
+    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    try:
+        visitors, answers = store.counts(midnight) if store else (0, 0)
+    except StoreError as error:
+        return str(error)
+    return f"Today: {_many(visitors, 'visitor')}, {_many(answers, 'answer')}"
+
+
+def _many(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+@st.fragment(run_every=LOOK_EVERY)
+def _watch() -> None:
+    idle = timedelta(seconds=time.monotonic() - st.session_state.get(LAST_SEEN, time.monotonic()))
+    if idle >= idle_limit():
+        next_visitor()
+        st.rerun()
+    if idle >= WARNED * idle_limit():
+        left = round((idle_limit() - idle).total_seconds())
+        st.html(STAY_IN_SIGHT)
+        with st.container(key="idle"):
+            st.warning(f"Are you still there? In {left} seconds all of this is cleared for the next visitor.")
+            st.button("I am still here", type="primary", on_click=_stay)
+
+
+def _stay() -> None:
+    st.session_state[LAST_SEEN] = time.monotonic()

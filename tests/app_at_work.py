@@ -1,0 +1,126 @@
+"""What tests of the pages do and read, as a clinician would."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BytesIO, StringIO
+from zipfile import ZipFile
+
+import numpy as np
+from drawn_cases import as_jpeg
+from sqlalchemy import func, select, text
+from streamlit.testing.v1 import AppTest
+
+from skin_ai.samples import SAMPLES
+from skin_ai.study.store import Store
+from skin_ai.study.tables import Base
+from skin_ai.views.case_state import CaseState
+
+WORDS = "I am 61. The spot on my back has grown and it bleeds now and then."
+SAVE, AT_ONCE, LATER = "Save my diagnosis and show the AI's", "Show me the AI at once", "Keep for later"
+
+
+def button(app: AppTest, label: str):
+    return next(button for button in app.button if button.label == label)
+
+
+def buttons(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+def texts(app: AppTest) -> str:
+    elements = (*app.title, *app.header, *app.subheader, *app.markdown, *app.caption, *app.text)
+    return "\n".join(element.value for element in elements)
+
+
+def table_of(app: AppTest) -> str:
+    return "\n".join(table.value.to_string() for table in app.table)
+
+
+def problems(app: AppTest) -> list[str]:
+    return [element.value for element in (*app.error, *app.warning)]
+
+
+def case(app: AppTest) -> CaseState:
+    return app.session_state["case"]
+
+
+def upload(app: AppTest, filename: str, content: bytes, kind: str = "image/jpeg") -> AppTest:
+    return app.file_uploader[0].set_value((filename, content, kind)).run()
+
+
+def use_sample(app: AppTest) -> AppTest:
+    app.segmented_control(key="way").set_value("Sample").run()
+    return button(app, "Use this drawing").click().run()
+
+
+def type_words(app: AppTest, words: str = WORDS) -> AppTest:
+    return app.text_area(key="words").set_value(words).run()
+
+
+def ranks(app: AppTest, stage: str):
+    return app.multiselect(key=f"ranks_{stage}_{case(app).id}")
+
+
+def confidence(app: AppTest, stage: str):
+    return app.segmented_control(key=f"confidence_{stage}_{case(app).id}")
+
+
+def give(app: AppTest, diagnoses: Sequence[str], sure: int = 60, stage: str = "before") -> AppTest:
+    """Types an own answer, without saving it."""
+    ranks(app, stage).set_value(list(diagnoses))
+    return confidence(app, stage).set_value(sure).run()
+
+
+def answer(app: AppTest, diagnoses: Sequence[str] = ("melanoma",), sure: int = 60) -> AppTest:
+    """The own diagnosis, saved: the AI's is shown."""
+    return button(give(app, diagnoses, sure), SAVE).click().run()
+
+
+def finish(app: AppTest) -> AppTest:
+    """The final answer, unchanged."""
+    return app.button(key="final").click().run()
+
+
+def rows_of(store: Store) -> dict[str, int]:
+    """Tables that hold rows, and how many."""
+    with store.reading() as session:
+        found = {
+            table.name: session.scalar(select(func.count()).select_from(table))
+            for table in Base.metadata.sorted_tables
+        }
+    return {name: rows for name, rows in found.items() if rows}
+
+
+@contextmanager
+def full_disk(store: Store, table: str) -> Iterator[None]:
+    """Meanwhile the database takes no row of this table."""
+    with store.writing() as session:
+        for event in ("INSERT", "UPDATE"):
+            fails = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+            session.execute(text(f"CREATE TRIGGER no_{event} BEFORE {event} ON {table} {fails}"))
+    try:
+        yield
+    finally:
+        with store.writing() as session:
+            for event in ("INSERT", "UPDATE"):
+                session.execute(text(f"DROP TRIGGER no_{event}"))
+
+
+def deck_zip(
+    rows: Sequence[Mapping[str, str]], settings: str = "", photos: Mapping[str, np.ndarray] | None = None
+) -> bytes:
+    """A deck as a zip: rows of cases.csv, deck.toml and photos by file name."""
+    photos = {f"{sample.name}.jpg": sample.draw() for sample in SAMPLES} if photos is None else photos
+    table = StringIO()
+    writer = csv.DictWriter(table, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    file = BytesIO()
+    with ZipFile(file, "w") as deck:
+        deck.writestr("cases.csv", table.getvalue())
+        if settings:
+            deck.writestr("deck.toml", settings)
+        for name, photo in photos.items():
+            deck.writestr(name, as_jpeg(photo))
+    return file.getvalue()

@@ -1,0 +1,168 @@
+"""What a clinician does at the screen, and what the browser is sent meanwhile."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, Page, WebSocket, expect
+
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+SCREENS = {"laptop": (1280, 800), "phone": (390, 844)}
+THEMES = ("light", "dark")
+PATIENCE = 180_000  # milliseconds: the models load, perhaps beside other work
+SCROLLING_PART = "[data-testid=stMain]"
+WORDS = "I am 67. The shiny bump beside my nose has grown for a year and bled twice."
+SAVE, AT_ONCE, LATER = "Save my diagnosis and show the AI's", "Show me the AI at once", "Keep for later"
+expect.set_options(timeout=PATIENCE)
+
+
+@dataclass
+class Visit:
+    """One browser window: the hosts that it asked for anything, and what the server sent it since."""
+
+    page: Page
+    screen: str
+    hosts: set[str] = field(default_factory=set)
+    frames: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("request", lambda request: self._note(request.url))
+        self.page.on("websocket", self._listen)
+
+    def _note(self, url: str) -> None:
+        if urlsplit(url).scheme not in ("data", "blob"):
+            self.hosts.add(urlsplit(url).hostname or url)
+
+    def _listen(self, websocket: WebSocket) -> None:
+        self._note(websocket.url)
+        websocket.on(
+            "framereceived",
+            lambda frame: self.frames.append(frame if isinstance(frame, bytes) else frame.encode()),
+        )
+
+    def received(self, *texts: str) -> set[str]:
+        """Which of these texts the server has sent: a message holds its texts as UTF-8, not compressed."""
+        return {text for text in texts if any(text.encode() in frame for frame in self.frames)}
+
+    def reload(self) -> None:
+        self.page.reload()
+        expect(self.page.get_by_text("not a medical device").first).to_be_visible()
+
+    def keep_screenshots(self, moment: str) -> None:
+        """The whole page in both themes, for people: as the app scrolls inside itself, the window grows."""
+        settle(self.page)
+        size = self.page.viewport_size
+        height = self.page.evaluate(f"document.querySelector('{SCROLLING_PART}').scrollHeight")
+        self.page.set_viewport_size({"width": size["width"], "height": height + 20})
+        SCREENSHOTS.mkdir(exist_ok=True)
+        for theme in reversed(THEMES):
+            self.page.emulate_media(color_scheme=theme)
+            self.page.wait_for_timeout(500)
+            self.page.screenshot(path=SCREENSHOTS / f"{self.screen}-{theme}-{moment}.png")
+        self.page.set_viewport_size(size)
+
+    def expect_no_sideways_scrolling(self) -> None:
+        widths = self.page.evaluate(
+            f"[document.documentElement, document.querySelector('{SCROLLING_PART}')]"
+            ".map(part => part.scrollWidth - part.clientWidth)"
+        )
+        assert widths == [0, 0]
+
+
+@contextmanager
+def visiting(browser: Browser, address: str, screen: str = "laptop") -> Iterator[Visit]:
+    """A browser that was never here before."""
+    width, height = SCREENS[screen]
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=THEMES[0])
+    try:
+        yield open_window(context, address, screen)
+    finally:
+        context.close()
+
+
+def open_window(context: BrowserContext, address: str, screen: str = "laptop") -> Visit:
+    context.set_default_timeout(PATIENCE)
+    visit = Visit(context.new_page(), screen)
+    visit.page.goto(address)
+    return visit
+
+
+def click(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def settle(page: Page) -> None:
+    """Waits until the server has nothing more to do."""
+    page.wait_for_timeout(300)
+    expect(page.locator("[data-testid=stApp][data-test-script-state=running]")).to_have_count(0)
+
+
+def go_to(page: Page, title: str) -> None:
+    page.get_by_role("link", name=title, exact=True).first.click()
+    expect(page.get_by_role("heading", name=title, exact=True).first).to_be_visible()
+    settle(page)
+
+
+def type_words(page: Page, words: str = WORDS) -> None:
+    box = page.get_by_label("In the patient's own words")
+    box.fill(words)
+    box.press("Control+Enter")
+
+
+def upload(page: Page, path: Path) -> None:
+    page.locator("input[type=file]").set_input_files(path)
+
+
+def use_sample(page: Page) -> None:
+    page.get_by_role("radio", name="Sample").click()
+    click(page, "Use this drawing")
+    expect(page.get_by_text("What the model sees")).to_be_visible()
+
+
+def give(page: Page, diagnoses: Sequence[str], sure: int | None = 60) -> None:
+    """Types an own answer, without saving it."""
+    settle(page)
+    box = page.get_by_role("combobox", name="Your diagnosis")
+    for diagnosis in diagnoses:
+        box.click()  # on a phone the first click opens the list only
+        page.keyboard.type(diagnosis)
+        page.keyboard.press("Enter")
+    page.keyboard.press("Tab")  # closes the list; Escape would empty one that is closed already
+    if sure is not None:
+        page.get_by_role("radio", name=f"{sure}%", exact=True).click()
+    settle(page)
+
+
+def answer(page: Page, diagnoses: Sequence[str] = ("melanoma",), sure: int = 60) -> None:
+    """The own diagnosis, saved: the AI's is shown."""
+    give(page, diagnoses, sure)
+    click(page, SAVE)
+    expect_result(page)
+
+
+def expect_result(page: Page) -> None:
+    expect(page.get_by_role("heading", name="Your final answer")).to_be_visible()
+    expect(page.locator(".js-plotly-plot").get_by_text("remains").first).to_be_visible()
+    settle(page)
+
+
+def change_to(page: Page, diagnosis: str) -> None:
+    """Another diagnosis in the place of the only one that is filled in."""
+    page.get_by_role("combobox", name="Your diagnosis").click()
+    page.keyboard.press("Backspace")
+    page.keyboard.press("Tab")
+    settle(page)
+    give(page, [diagnosis], None)
+
+
+def finish(page: Page, label: str = "Keep my answer unchanged") -> None:
+    click(page, label)
+    expect(page.get_by_role("heading", name="Your final answer is saved")).to_be_visible()
+    settle(page)
+
+
+def case_id(page: Page) -> str:
+    """Of the case that the address names."""
+    return parse_qs(urlsplit(page.url).query)["case"][0]

@@ -1,0 +1,125 @@
+"""Conference mode: what one visitor did is nowhere when the next one comes."""
+
+from pathlib import Path
+
+from at_the_screen import (
+    SAVE,
+    Visit,
+    answer,
+    click,
+    finish,
+    give,
+    settle,
+    type_words,
+    upload,
+    visiting,
+)
+from conftest import IDLE_MINUTES, Server
+from playwright.sync_api import Browser, Page, expect
+
+WORDS, GUESS, REASON, COMMENT = "wordsofmine itch", "guessofmine", "reasonofmine", "commentofmine"
+IDLE = IDLE_MINUTES * 60_000  # milliseconds
+# Everything that a page can hold or keep.
+HELD = """async () => JSON.stringify([
+    document.documentElement.outerHTML,
+    [...document.querySelectorAll('input, textarea')].map(field => field.value),
+    document.cookie, {...localStorage}, {...sessionStorage}, history.state, location.href, window.name,
+    (await indexedDB.databases()).map(database => database.name), await caches.keys(),
+])"""
+
+
+def start_screen(page: Page) -> None:
+    expect(page.get_by_role("heading", name="Choose a case to begin")).to_be_visible()
+    settle(page)
+
+
+def held(page: Page) -> str:
+    return page.evaluate(HELD) + str(page.context.cookies())
+
+
+def begin_case_of_own(page: Page, photo: Path) -> None:
+    click(page, "Bring a case of my own")
+    expect(page.get_by_role("button", name=SAVE)).to_be_visible()
+    upload(page, photo)
+    expect(page.get_by_text("What the model sees")).to_be_visible()
+    type_words(page, WORDS)
+    page.get_by_label("Reason (optional)").fill(REASON)
+
+
+def parts_of_photos(page: Page) -> list[str]:
+    """Of every picture on the page a part that no other has."""
+    addresses = page.locator("img[src^='data:image']").evaluate_all(
+        "images => images.map(image => image.src)"
+    )
+    return [address[len(address) // 2 :][:80] for address in addresses]
+
+
+def test_next_visitor_gets_nothing_of_the_last_one(browser: Browser, stand: Server, photo_file: Path) -> None:
+    with visiting(browser, stand.address) as visit:
+        page = visit.page
+        start_screen(page)
+        begin_case_of_own(page, photo_file)
+        photos = parts_of_photos(page)
+        answer(page, [GUESS])
+        photos += parts_of_photos(page)
+        finish(page)
+        page.get_by_label("Comment").fill(COMMENT)
+        click(page, "Send feedback")
+        expect(page.get_by_text("Your feedback is saved. Thank you.")).to_be_visible()
+        settle(page)
+        secrets = (WORDS, GUESS, REASON, COMMENT, *photos)
+        assert photos
+        assert visit.received(*photos) == set(photos)
+        assert visit.received(WORDS, GUESS) == {WORDS, GUESS}
+        assert COMMENT in held(page)
+        visit.frames.clear()
+        click(page, "Next visitor")
+        start_screen(page)
+        assert not [secret for secret in secrets if secret in held(page)]
+        click(page, "Bring a case of my own")
+        expect(page.get_by_role("button", name=SAVE)).to_be_visible()
+        settle(page)
+        expect(page.get_by_label("In the patient's own words")).to_have_value("")
+        expect(page.get_by_label("Reason (optional)")).to_have_value("")
+        give(page, ["nevus"])
+        page.reload()
+        start_screen(page)
+        assert visit.frames
+        assert visit.received(*secrets) == set()
+        assert not [secret for secret in secrets if secret in held(page)]
+        page.go_back()
+        page.wait_for_timeout(1000)
+        assert not [secret for secret in secrets if secret in page.content()]
+
+
+def test_idle_visitor_is_warned_and_then_forgotten(browser: Browser, stand: Server, photo_file: Path) -> None:
+    with visiting(browser, stand.address) as visit:
+        page = visit.page
+        start_screen(page)
+        begin_case_of_own(page, photo_file)
+        give(page, [GUESS])
+        secrets = (WORDS, GUESS, REASON, *parts_of_photos(page))
+        assert not [secret for secret in secrets if secret not in held(page)]
+        warning = page.get_by_text("Are you still there?")
+        expect(warning).to_be_visible(timeout=2 * IDLE)
+        click(page, "I am still here")
+        expect(warning).to_have_count(0)
+        expect(page.get_by_label("In the patient's own words")).to_have_value(WORDS)
+        expect(warning).to_be_visible(timeout=2 * IDLE)
+        expect(warning).to_be_in_viewport()
+        visit.frames.clear()
+        start_screen(page)
+        assert visit.frames
+        assert visit.received(*secrets) == set()
+        assert not [secret for secret in secrets if secret in held(page)]
+
+
+def test_start_screen_fits_the_screen_and_counts(visitor: Visit) -> None:
+    page = visitor.page
+    start_screen(page)
+    expect(page.get_by_text("Today: ")).to_be_visible()
+    expect(page.get_by_role("button", name="Next visitor")).to_have_count(0)
+    expect(page.get_by_role("link", name="Deck")).to_have_count(0)
+    visitor.expect_no_sideways_scrolling()
+    visitor.keep_screenshots("kiosk")
+    assert visitor.hosts == {"localhost"}
