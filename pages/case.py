@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -29,8 +30,12 @@ AS_GIVEN = "What was given"
 @st.cache_resource(show_spinner=False)
 def models() -> Bundle:
     from skin_ai.bundle import load_bundle
+    from skin_ai.diagnose import diagnose
 
-    return load_bundle()
+    bundle = load_bundle()
+    # The first run of the networks takes seconds more than all others; nobody waits for it here.
+    diagnose(np.full((300, 300, 3), 128, np.uint8), "Nothing yet.", bundle)
+    return bundle
 
 
 def main() -> None:
@@ -86,7 +91,7 @@ def show_head(store: Store, case: CaseState, progress: Progress | None) -> None:
     title, who = st.columns([3, 1], vertical_alignment="bottom")
     with title:
         st.title("Case")
-    with who:
+    with who, st.container(horizontal_alignment="right"):
         if not kiosk.is_on():
             study.show_reader(store)
     if progress is not None and progress.deck is not None:
@@ -104,7 +109,7 @@ def show_deck_progress(store: Store, progress: Progress) -> None:
     deck = progress.deck
     assert deck is not None
     order = flow.deck_order(store, progress.reading.clinician, deck.id)
-    done = sum(awaits in (Awaits.FEEDBACK, Awaits.NOTHING) for _, awaits in order)
+    done = len(order) - len(flow.waiting_cases(order))
     st.progress(
         done / len(order),
         text=f"Deck “{plain(deck.name)}”: {done} of {len(order)} cases answered",
@@ -398,8 +403,7 @@ def offer_next(store: Store, case: CaseState, progress: Progress) -> None:
 def offer_next_of_deck(store: Store, progress: Progress) -> None:
     deck, reader = progress.deck, progress.reading.clinician
     assert deck is not None
-    order = flow.deck_order(store, reader, deck.id)
-    waiting = [case_id for case_id, awaits in order if awaits in (Awaits.BEFORE, Awaits.AFTER)]
+    waiting = flow.waiting_cases(flow.deck_order(store, reader, deck.id))
     if not waiting:
         st.success("You have answered every case of this deck.")
         if st.button("See how I compare", type="primary"):

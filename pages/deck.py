@@ -28,7 +28,7 @@ def main() -> None:
     store = study.store()
     if store is None:
         return
-    with who:
+    with who, st.container(horizontal_alignment="right"):
         study.show_reader(store)
     st.markdown(
         "A deck is a set of cases for several readers. You see them in a random order of your own, answer "
@@ -53,10 +53,12 @@ def show_decks(store: Store) -> None:
 def show_deck(store: Store, deck: Deck, size: int) -> None:
     reader = study.current_reader()
     order = flow.deck_order(store, reader or "", deck.id)
-    waiting = [case_id for case_id, awaits in order if awaits in (Awaits.BEFORE, Awaits.AFTER)]
+    waiting = flow.waiting_cases(order)
     done = size - len(waiting)
     is_begun = any(awaits is not Awaits.BEFORE for _, awaits in order)
     st.subheader(plain(deck.name), anchor=False)
+    if deck.note:
+        st.text(deck.note)
     if is_begun:
         st.progress(done / size, text=f"{done} of {size} cases answered")
     else:
@@ -65,10 +67,12 @@ def show_deck(store: Store, deck: Deck, size: int) -> None:
     with st.container(horizontal=True):
         if waiting:
             if st.button("Go on" if is_begun else "Begin", key=f"begin_{deck.id}", type="primary"):
-                begin(store, waiting[0])
+                begin(store, deck)
         else:
             st.markdown("You have answered every case.")
             st.page_link("pages/compare.py", label="See how I compare")
+        if not study.may_run_study():
+            return
         with st.popover("Delete the deck", type="tertiary"):
             st.markdown("Removes its cases and photos and **all readers' answers** to them, for good.")
             if st.button("Delete it", key=f"delete_{deck.id}"):
@@ -76,13 +80,19 @@ def show_deck(store: Store, deck: Deck, size: int) -> None:
                 st.rerun()
 
 
-def begin(store: Store, case_id: str) -> None:
-    flow.open_deck_case(store, study.joined_reader(store), case_id)
+def begin(store: Store, deck: Deck) -> None:
+    """Opens the first case that waits, in the order of a reader who may have joined only now."""
+    reader = study.joined_reader(store)
+    case_id = flow.waiting_cases(flow.deck_order(store, reader, deck.id))[0]
+    flow.open_deck_case(store, reader, case_id)
     begin_case(case_id)
     st.switch_page("pages/case.py")
 
 
 def load_deck(store: Store) -> None:
+    if not study.may_run_study():
+        st.caption("Decks are loaded and deleted by who runs the study: open the Feedback page first.")
+        return
     with st.expander("Load a deck"):
         st.markdown(
             "A folder or a zip of it, with `cases.csv` and the photos. Columns: `photo` (file), `narrative`, "

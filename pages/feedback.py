@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
-import os
-
 import pandas as pd
 import streamlit as st
 
@@ -14,15 +11,13 @@ from skin_ai.study.store import RANKS, SCALES, Store
 from skin_ai.views import answer_form, door, feedback_form, pictures, study
 from skin_ai.views.free_text import plain
 
-PASSPHRASE = "SKIN_AI_STUDY_PASSPHRASE"
-OPEN = "feedback_is_open"
 ALL = "all"
 ON_A_PAGE = 10
 
 
 def main() -> None:
     st.title("Feedback")
-    if not is_let_in():
+    if not study.asks_for_passphrase():
         return
     store = study.store()
     if store is None:
@@ -31,28 +26,6 @@ def main() -> None:
         show(store, store.answers())
     except StoreError as error:
         st.error(str(error))
-
-
-def is_let_in() -> bool:
-    """Whether the passphrase was given in this session; asks for it, or says how to set one."""
-    passphrase = os.environ.get(PASSPHRASE, "")
-    if not passphrase:
-        st.info(
-            "This page shows what readers wrote, so it is closed until a passphrase is set: start the app "
-            f"with the environment variable `{PASSPHRASE}`."
-        )
-        return False
-    if st.session_state.get(OPEN):
-        return True
-    with st.form("passphrase", border=False):
-        typed = st.text_input("Passphrase of the study", type="password", autocomplete="off")
-        if st.form_submit_button("Open", type="primary"):
-            # In a time that does not tell how much of it was right.
-            if hmac.compare_digest(typed.encode(), passphrase.encode()):
-                st.session_state[OPEN] = True
-                st.rerun()
-            st.error("This is not the passphrase.")
-    return False
 
 
 def show(store: Store, answers: pd.DataFrame) -> None:
@@ -137,7 +110,7 @@ def show_reading(store: Store, row: dict[str, object], answers: pd.DataFrame) ->
             if pixels is not None:
                 pictures.show(pictures.smaller(pixels), "Photo", "Photo of the case")
             else:
-                st.caption(str(row["sample"]) or "Photo not kept")
+                st.caption(str(row["sample"]) or "No photo kept")
         with said_side:
             who = " · ".join(
                 str(row[column]) for column in ("reader", "role", "years_of_practice") if row[column]

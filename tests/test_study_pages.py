@@ -78,7 +78,8 @@ def test_zip_that_is_none_is_refused_in_one_sentence(app, store):
 
 
 def test_deck_is_read_blind_to_its_end_and_shows_the_reference_only_then(app, store):
-    load_deck(app, deck_zip(ROWS, 'name = "Two *cases*"\nshow_reference = true'))
+    load_deck(app, deck_zip(ROWS, 'name = "Two *cases*"\nshow_reference = true\nnote = "Known *cases*."'))
+    assert "Known *cases*." in [text.value for text in app.text]
     assert [success.value for success in app.success] == ["Loaded the deck “Two \\*cases\\*” with 2 cases\\."]
     begin(app)
     for done in range(2):
@@ -298,3 +299,18 @@ def test_decks_and_feedback_are_no_part_of_conference_mode(stand):
     for page in ("pages/deck.py", "pages/feedback.py"):
         with pytest.raises(ValueError):
             stand.switch_page(page).run()
+
+
+def test_decks_are_loaded_and_deleted_only_with_the_passphrase_where_one_is_set(app, monkeypatch):
+    load_deck(app, deck_zip(ROWS))
+    assert app.file_uploader
+    assert "Delete it" in buttons(app)
+    monkeypatch.setenv("SKIN_AI_STUDY_PASSPHRASE", PASSPHRASE)
+    app.run()
+    assert not app.file_uploader
+    assert "Delete it" not in buttons(app)
+    assert "Begin" in buttons(app)
+    open_feedback(app, PASSPHRASE)
+    app.switch_page("pages/deck.py").run()
+    assert app.file_uploader
+    assert "Delete it" in buttons(app)

@@ -162,6 +162,11 @@ def deck_order(store: Store, reader: str, deck_id: str) -> list[tuple[str, Await
     return [(case, opened.get(case, Awaits.BEFORE)) for case in order]
 
 
+def waiting_cases(order: Sequence[tuple[str, Awaits]]) -> list[str]:
+    """Those of `deck_order` that the reader has not answered to the end."""
+    return [case_id for case_id, awaits in order if awaits in (Awaits.BEFORE, Awaits.AFTER)]
+
+
 def unfinished_decks(store: Store, reader: str) -> set[str]:
     """Names of the decks that the reader has begun and not yet answered to the end."""
     with store.reading() as session:
@@ -172,11 +177,7 @@ def unfinished_decks(store: Store, reader: str) -> set[str]:
                 )
             )
         ).all()
-    return {
-        deck.name
-        for deck in begun
-        if any(awaits in (Awaits.BEFORE, Awaits.AFTER) for _, awaits in deck_order(store, reader, deck.id))
-    }
+    return {deck.name for deck in begun if waiting_cases(deck_order(store, reader, deck.id))}
 
 
 def commit(store: Store, reader: str, case_id: str, stage: Stage, answer: Given, seconds: float) -> None:

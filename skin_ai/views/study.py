@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import os
 from datetime import timedelta
 
 import streamlit as st
@@ -13,6 +15,8 @@ from skin_ai.views import kiosk
 from skin_ai.views.case_state import begin_case
 
 READER = "reader"
+PASSPHRASE = "SKIN_AI_STUDY_PASSPHRASE"
+LET_IN = "study_is_open"
 COOKIE = "skin_ai_reader"
 COOKIE_AGE = timedelta(days=365)
 # Streamlit reads cookies and sets none. The code, of letters that we chose, is no user's text.
@@ -59,6 +63,33 @@ def remember_reader() -> None:
     if code is not None and not kiosk.is_on():
         age = int(COOKIE_AGE.total_seconds()) if code else 0
         st.html(SET_COOKIE.format(name=COOKIE, value=code, age=age), unsafe_allow_javascript=True)
+
+
+def may_run_study() -> bool:
+    """Whether this session may load and delete decks: everybody, unless a passphrase is set and not given."""
+    return not os.environ.get(PASSPHRASE) or st.session_state.get(LET_IN, False)
+
+
+def asks_for_passphrase() -> bool:
+    """Whether the passphrase of the study was given in this session; asks for it, or says how to set one."""
+    passphrase = os.environ.get(PASSPHRASE, "")
+    if not passphrase:
+        st.info(
+            "This page shows what readers wrote, so it is closed until a passphrase is set: start the app "
+            f"with the environment variable `{PASSPHRASE}`."
+        )
+        return False
+    if st.session_state.get(LET_IN):
+        return True
+    with st.form("passphrase", border=False):
+        typed = st.text_input("Passphrase of the study", type="password", autocomplete="off")
+        if st.form_submit_button("Open", type="primary"):
+            # In a time that does not tell how much of it was right.
+            if hmac.compare_digest(typed.encode(), passphrase.encode()):
+                st.session_state[LET_IN] = True
+                st.rerun()
+            st.error("This is not the passphrase.")
+    return False
 
 
 def unfinished_decks(store: Store, reader: str) -> set[str]:
