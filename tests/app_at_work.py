@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO, StringIO
+from pathlib import Path
 from zipfile import ZipFile
 
 import numpy as np
@@ -16,6 +17,8 @@ from skin_ai.study.store import Store
 from skin_ai.study.tables import Base
 from skin_ai.views.case_state import CaseState
 
+APP = Path(__file__).parent.parent / "app.py"
+TIMEOUT = 180  # seconds: the first run of the app loads the models, perhaps beside other work
 WORDS = "I am 61. The spot on my back has grown and it bleeds now and then."
 SAVE, AT_ONCE, LATER = "Save my diagnosis and show the AI's", "Show me the AI at once", "Keep for later"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from app_at_work import APP, TIMEOUT
 from drawn_cases import as_jpeg, draw_dataset
 from streamlit.testing.v1 import AppTest
 from transformers import BertConfig, BertModel
@@ -15,9 +16,6 @@ from skin_ai.diseases import LABEL_SETS
 from skin_ai.samples import SAMPLES
 from skin_ai.study.store import Store, open_store
 from skin_ai.views import study
-
-APP = Path(__file__).parent.parent / "app.py"
-TIMEOUT = 180  # seconds: the first run of the app loads the models, perhaps beside other work
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import streamlit as st
 from app_at_work import (
+    APP,
     AT_ONCE,
     LATER,
     SAVE,
+    TIMEOUT,
     WORDS,
     answer,
     button,
@@ -28,7 +30,6 @@ from app_at_work import (
     upload,
     use_sample,
 )
-from conftest import APP, TIMEOUT
 from drawn_cases import as_jpeg
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest

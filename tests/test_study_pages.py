@@ -2,8 +2,10 @@
 
 import pytest
 from app_at_work import (
+    APP,
     AT_ONCE,
     LATER,
+    TIMEOUT,
     answer,
     button,
     buttons,
@@ -18,7 +20,6 @@ from app_at_work import (
     upload,
     use_sample,
 )
-from conftest import APP, TIMEOUT
 from streamlit.testing.v1 import AppTest
 
 from skin_ai.samples import SAMPLES

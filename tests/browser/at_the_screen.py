@@ -15,7 +15,17 @@ PATIENCE = 180_000  # milliseconds: the models load, perhaps beside other work
 SCROLLING_PART = "[data-testid=stMain]"
 WORDS = "I am 67. The shiny bump beside my nose has grown for a year and bled twice."
 SAVE, AT_ONCE, LATER = "Save my diagnosis and show the AI's", "Show me the AI at once", "Keep for later"
+PASSPHRASE = "a fig on the sill"
+IDLE_MINUTES = 0.3  # longer than any step of a test takes
 expect.set_options(timeout=PATIENCE)
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the app is served, and where it keeps what it keeps."""
+
+    address: str
+    data: Path
 
 
 @dataclass

@@ -8,11 +8,10 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from at_the_screen import AT_ONCE, SCREENS, Visit, visiting
+from at_the_screen import AT_ONCE, IDLE_MINUTES, PASSPHRASE, SCREENS, Server, Visit, visiting
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from skin_ai.study.store import open_store
@@ -23,16 +22,6 @@ CHROMIUM = Path("/usr/bin/chromium")
 START_SECONDS = 60
 # Without these the browser itself asks hosts on the internet.
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
-PASSPHRASE = "a fig on the sill"
-IDLE_MINUTES = 0.3  # longer than any step of a test takes
-
-
-@dataclass(frozen=True)
-class Server:
-    """Where the app is served, and where it keeps what it keeps."""
-
-    address: str
-    data: Path
 
 
 @pytest.fixture(scope="session")

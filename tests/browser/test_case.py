@@ -10,6 +10,7 @@ from at_the_screen import (
     LATER,
     SAVE,
     WORDS,
+    Server,
     Visit,
     answer,
     case_id,
@@ -25,7 +26,6 @@ from at_the_screen import (
     use_sample,
     visiting,
 )
-from conftest import Server
 from playwright.sync_api import Browser, expect
 
 from skin_ai.bundle import Bundle

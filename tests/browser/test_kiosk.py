@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from at_the_screen import (
+    IDLE_MINUTES,
     SAVE,
+    Server,
     Visit,
     answer,
     click,
@@ -14,7 +16,6 @@ from at_the_screen import (
     upload,
     visiting,
 )
-from conftest import IDLE_MINUTES, Server
 from playwright.sync_api import Browser, Page, expect
 
 WORDS, GUESS, REASON, COMMENT = "wordsofmine itch", "guessofmine", "reasonofmine", "commentofmine"

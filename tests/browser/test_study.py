@@ -8,7 +8,9 @@ import pytest
 from app_at_work import deck_zip
 from at_the_screen import (
     AT_ONCE,
+    PASSPHRASE,
     SAVE,
+    Server,
     Visit,
     change_to,
     click,
@@ -19,7 +21,6 @@ from at_the_screen import (
     settle,
     visiting,
 )
-from conftest import PASSPHRASE, Server
 from playwright.sync_api import Browser, Page, expect
 
 from skin_ai.samples import SAMPLES
