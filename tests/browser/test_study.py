@@ -161,7 +161,6 @@ def guest(browser: Browser, study_server: Server, screen: str) -> Iterator[Visit
 def test_study_fits_the_screen(guest: Visit, study_server: Server) -> None:
     page = guest.page
     page.goto(f"{study_server.address}/deck")
-    page.get_by_text("Load a deck").click()
     expect(page.get_by_role("button", name="Begin")).to_be_visible()
     guest.expect_no_sideways_scrolling()
     guest.keep_screenshots("deck")
