@@ -41,13 +41,16 @@ def choose_answers(store: Store, reader: str | None) -> tuple[pd.DataFrame, bool
     """The answers of whoever is chosen, and whether that is the reader at the screen.
 
     Figures of a deck would tell its reader what to expect of the AI, so it waits until they have finished it.
+    Who gave the study's passphrase may look at each reader alone.
     """
     unfinished = study.unfinished_decks(store, reader) if reader else set()
     mine = without(store.answers(reader=reader), unfinished) if reader else None
     kept = [deck for deck, _ in store.decks() if deck.name not in unfinished]
     decks = {f"Deck: {deck.name}": deck.name for deck in kept}
     notes = {deck.name: deck.note for deck in kept}
-    choices = [*([MINE] if mine is not None and not mine.empty else []), *decks, ALL]
+    codes = store.answers()["reader"].unique() if st.session_state.get(study.LET_IN) else []
+    readers = {f"Reader: {code}": code for code in sorted(codes)}
+    choices = [*([MINE] if mine is not None and not mine.empty else []), *decks, *readers, ALL]
     chosen = st.selectbox("Whose answers", choices, key="compare_choice")
     if unfinished:
         names = ", ".join(plain(deck) for deck in sorted(unfinished))
@@ -61,7 +64,7 @@ def choose_answers(store: Store, reader: str | None) -> tuple[pd.DataFrame, bool
         if note := notes.get(decks[chosen]):
             st.text(note)
         return store.answers(deck=decks[chosen]), False
-    return without(store.answers(), unfinished), False
+    return without(store.answers(reader=readers.get(chosen)), unfinished), False
 
 
 def without(answers: pd.DataFrame, decks: set[str]) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from skin_ai.study import statistics
 from skin_ai.study.statistics import OUTSIDE_SCOPE
 from skin_ai.study.store import Store, open_store
 from skin_ai.study.take_home import STAGES, WHO, written
-from skin_ai.views import compare, compare_charts, compare_flow, compare_tables
+from skin_ai.views import compare, compare_charts, compare_flow, compare_tables, study
 from skin_ai.views.compare_charts import Row
 from tests.study.made_up_study import DECK, WORDS_OF_THE_PATIENT, answers
 
@@ -364,6 +364,21 @@ def test_reader_sees_their_own_answers_first_with_a_summary_to_take_home(store):
     assert "The AI helped" in said(page)
     assert page.selectbox(key="take_home_deck").options == [DECK, "Second deck"]
     assert len(page.get("download_button")) == 3
+
+
+def test_each_reader_can_be_chosen_by_who_runs_the_study_only(store):
+    store.add_answers(two_decks())
+    codes = sorted(store.answers()["reader"].unique())
+    page = visit()
+    assert not any(choice.startswith("Reader: ") for choice in choices(page))
+    page.session_state[study.LET_IN] = True
+    page.run()
+    assert [choice for choice in choices(page) if choice.startswith("Reader: ")] == [
+        f"Reader: {code}" for code in codes
+    ]
+    page.selectbox(key="compare_choice").set_value(f"Reader: {codes[0]}").run()
+    assert not page.exception
+    assert " by 1 reader" in said(page)
 
 
 def test_unfinished_deck_is_kept_from_its_reader_in_every_choice(store):
