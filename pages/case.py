@@ -247,8 +247,10 @@ def show_after(store: Store, case: CaseState, progress: Progress) -> None:
     if kept.photo_sha256 and case.photo is None:
         ask_for_photo_again(case)
         return
+    # Until there is a result: no photo is taken in after it.
     if (
-        case.photo is not None
+        case.diagnosis is None
+        and case.photo is not None
         and kept.photo_sha256
         and flow.pixels_sha256(case.photo.pixels) != kept.photo_sha256
     ):

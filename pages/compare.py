@@ -7,7 +7,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from skin_ai.study import export, take_home
+from skin_ai.study import export, flow, take_home
 from skin_ai.study.store import Store, StoreError
 from skin_ai.views import compare, door, notices, study
 from skin_ai.views.free_text import plain
@@ -43,13 +43,13 @@ def choose_answers(store: Store, reader: str | None) -> tuple[pd.DataFrame, bool
     Figures of a deck would tell its reader what to expect of the AI, so it waits until they have finished it.
     Who gave the study's passphrase may look at each reader alone.
     """
-    unfinished = study.unfinished_decks(store, reader) if reader else set()
+    unfinished = flow.unfinished_decks(store, reader) if reader else set()
     mine = without(store.answers(reader=reader), unfinished) if reader else None
     kept = [deck for deck, _ in store.decks() if deck.name not in unfinished]
     decks = {f"Deck: {deck.name}": deck.name for deck in kept}
     notes = {deck.name: deck.note for deck in kept}
-    codes = store.answers()["reader"].unique() if st.session_state.get(study.LET_IN) else []
-    readers = {f"Reader: {code}": code for code in sorted(codes)}
+    codes = store.readers() if st.session_state.get(study.LET_IN) else []
+    readers = {f"Reader: {code}": code for code in codes}
     choices = [*([MINE] if mine is not None and not mine.empty else []), *decks, *readers, ALL]
     chosen = st.selectbox("Whose answers", choices, key="compare_choice")
     if unfinished:

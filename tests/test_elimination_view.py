@@ -1,27 +1,12 @@
 import re
 
 import pytest
+from made_up_steps import STEPS, step
 
-from skin_ai.chain import Option, Step
+from skin_ai.chain import Option
 from skin_ai.diseases import DISEASES
 from skin_ai.views import elimination
 from skin_ai.views.own import Own
-
-
-def step(*options: tuple[str, float, float, float], keep: int) -> Step:
-    return Step(tuple(Option(type_, p, rank < keep, w, f) for rank, (type_, p, w, f) in enumerate(options)))
-
-
-STEPS = (
-    step(
-        ("MEL", 0.5, 0.1, 2.0),
-        ("NEV", 0.4, 0.2, 1.0),
-        ("SEK", 0.06, -0.1, -1.5),
-        ("ACK", 0.04, -0.2, -1.5),
-        keep=2,
-    ),
-    step(("NEV", 0.9, 1.8, 0.1), ("MEL", 0.1, -1.8, -0.1), keep=1),
-)
 
 
 def test_rows_begin_with_the_last_standing_and_end_with_the_first_dropped():

@@ -26,6 +26,7 @@ from skin_ai.study.bootstrap import (
     resample,
     weighted_sums,
 )
+from skin_ai.study.store import RANKS, ROLES, YEARS_OF_PRACTICE
 
 Stage = Literal["before", "after"]
 Who = Literal["before", "after", "ai"]
@@ -35,18 +36,14 @@ TOPS: Final = (1, 3)  # accuracy of the first diagnosis, and of the first three
 
 OUTSIDE_SCOPE: Final = "outside the model's scope"
 NOT_STATED: Final = "not stated"
-RANK_COLUMNS: Final = ["rank_1", "rank_2", "rank_3", "rank_4"]
 
 # Groups in the order in which people look for them; columns that are not here are sorted.
 NATURAL_ORDER: Final = {
     "fitzpatrick": ("1", "2", "3", "4", "5", "6"),
     "truth": tuple(DISEASES),
-    "role": (
-        "dermatologist", "dermatology resident", "general practitioner", "other physician", "nurse",
-        "student", "other",
-    ),
-    "years_of_practice": ("0-2", "3-5", "6-10", "11-20", "over 20"),
-}  # fmt: skip
+    "role": ROLES,
+    "years_of_practice": YEARS_OF_PRACTICE,
+}
 
 
 @dataclass(frozen=True)
@@ -111,17 +108,15 @@ def readings(answers: pd.DataFrame) -> pd.DataFrame:
     written. A drawn sample is the case "sample:<name>" for whoever read it.
     """
     blinded = answers[answers["blinded"].astype(bool)]
-    before = blinded.loc[
-        blinded["stage"] == "before", ["reader", "case", *RANK_COLUMNS, "confidence", "seconds"]
-    ]
+    before = blinded.loc[blinded["stage"] == "before", ["reader", "case", *RANKS, "confidence", "seconds"]]
     after = blinded[blinded["stage"] == "after"]
     runs = {text: json.loads(text) for text in after["ai_answer"].unique() if text}
     after = after[after["ai_answer"].isin([text for text, types in runs.items() if types])]
     both = after.merge(before, on=["reader", "case"], suffixes=("", "_before"), validate="one_to_one")
     both = both.sort_values("answered_at", kind="stable", ignore_index=True)
 
-    ranks_before = [f"{column}_before" for column in RANK_COLUMNS]
-    texts = np.concatenate([both[column].unique() for column in ("truth", *ranks_before, *RANK_COLUMNS)])
+    ranks_before = [f"{column}_before" for column in RANKS]
+    texts = np.concatenate([both[column].unique() for column in ("truth", *ranks_before, *RANKS)])
     spelling = _one_spelling(texts)
     types = {text: tuple(str(type_) for type_, _ in run) for text, run in runs.items()}
 
@@ -138,7 +133,7 @@ def readings(answers: pd.DataFrame) -> pd.DataFrame:
             "ai": pd.Series([types[text] for text in both["ai_answer"]], dtype=object),
             "ai_probability": np.array([runs[text][0][1] for text in both["ai_answer"]], dtype=float),
             "before": pd.Series(ranked(ranks_before), dtype=object),
-            "after": pd.Series(ranked(RANK_COLUMNS), dtype=object),
+            "after": pd.Series(ranked([*RANKS]), dtype=object),
             "before_confidence": both["confidence_before"],
             "after_confidence": both["confidence"],
             "before_seconds": both["seconds_before"],

@@ -123,6 +123,11 @@ class Store:
         with self.reading() as session:
             return session.get(Clinician, f"{plain[:CODE_HALF]}-{plain[CODE_HALF:]}")
 
+    def readers(self) -> list[str]:
+        """The codes of all who have answered, in order."""
+        with self.reading() as session:
+            return list(session.scalars(select(Answer.clinician).distinct().order_by(Answer.clinician)))
+
     def counts(self, since: datetime) -> tuple[int, int]:
         """How many readers have joined and how many answers were given."""
         with self.reading() as session:

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import streamlit as st
 
-from skin_ai.study import flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.store import ROLES, YEARS_OF_PRACTICE, Store, open_store
 from skin_ai.views import kiosk
@@ -90,11 +89,6 @@ def asks_for_passphrase() -> bool:
                 st.rerun()
             st.error("This is not the passphrase.")
     return False
-
-
-def unfinished_decks(store: Store, reader: str) -> set[str]:
-    """Names of the decks that this reader has begun and not yet answered to the end."""
-    return flow.unfinished_decks(store, reader)
 
 
 def ask_who(role: str = "", years: str = "", key: str = "who") -> tuple[str, str]:
