@@ -7,14 +7,28 @@ from enum import StrEnum
 from functools import cache
 from random import Random
 
-from skin_ai import wordings
-from skin_ai.wordings import Wordings
+from skin_ai import wordings, wordings_more
+from skin_ai.slips import with_slips
+from skin_ai.wordings import Phrases, Wordings
 
 NARRATIVE_LIMIT = 1500  # characters
 AGE_LIMIT = 120  # years
 
-SYMPTOMS = tuple(wordings.SYMPTOMS)
+SYMPTOMS = tuple(wordings.SYMPTOMS)  # those of PAD-UFES-20
+MORE_SYMPTOMS = tuple(wordings_more.SYMPTOMS)
+ALL_SYMPTOMS = SYMPTOMS + MORE_SYMPTOMS
 SITES = tuple(wordings.SITES)
+# What SCIN asks its patients besides (Ward et al. 2024); "month" is one to four weeks, "year" 3 to 12 months.
+KINDS = tuple(wordings_more.KINDS)
+DURATIONS = tuple(wordings_more.DURATIONS)
+REGIONS = tuple(wordings_more.REGIONS)
+AGE_RANGES = tuple(wordings_more.AGE_RANGES)
+PARTICULARS = ("age", "site", "kind", "duration", "more_sites", "age_range")
+
+SYMPTOM_WORDINGS = {**wordings.SYMPTOMS, **wordings_more.SYMPTOMS}
+FORMS: dict[str, dict[str, Phrases]] = {
+    form: {**phrases, **wordings_more.FORMS[form]} for form, phrases in wordings.FORMS.items()
+}
 
 
 class NarrativeError(ValueError):
@@ -32,9 +46,10 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True)
 class Facts:
-    """What a patient can tell about a lesion: age in years, site as in SITES, six symptoms.
+    """What a patient can tell about a lesion: age in years, site, symptoms, and what SCIN asks besides.
 
-    Raises NarrativeError for a site that is not in SITES and an age outside 0 to AGE_LIMIT.
+    kind: what the patient calls it; more_sites: REGIONS, each once; age_range: years. Raises NarrativeError
+    for an age outside 0 to AGE_LIMIT, and for a site, kind, duration, region or age range unknown here.
     """
 
     age: int | None = None
@@ -45,23 +60,45 @@ class Facts:
     changed: Answer = Answer.UNSAID
     bleed: Answer = Answer.UNSAID
     elevation: Answer = Answer.UNSAID
+    burn: Answer = Answer.UNSAID
+    darken: Answer = Answer.UNSAID
+    rough: Answer = Answer.UNSAID
+    fluid: Answer = Answer.UNSAID
+    fever: Answer = Answer.UNSAID
+    tired: Answer = Answer.UNSAID
+    joints: Answer = Answer.UNSAID
+    mouth: Answer = Answer.UNSAID
+    breath: Answer = Answer.UNSAID
+    kind: str | None = None
+    duration: str | None = None
+    more_sites: tuple[str, ...] = ()
+    age_range: str | None = None
 
     def __post_init__(self) -> None:
         if self.age is not None and not 0 <= self.age <= AGE_LIMIT:
             raise NarrativeError(f"Age {self.age} is not between 0 and {AGE_LIMIT} years.")
-        if self.site is not None and self.site not in wordings.SITES:
-            raise NarrativeError(f"Body site {self.site!r} is unknown; the sites are {', '.join(SITES)}.")
+        for what, found, known in (
+            ("Body site", self.site, SITES),
+            ("Kind", self.kind, KINDS),
+            ("Duration", self.duration, DURATIONS),
+            ("Age range", self.age_range, AGE_RANGES),
+            *(("Region", region, REGIONS) for region in self.more_sites),
+        ):
+            if found is not None and found not in known:
+                raise NarrativeError(f"{what} {found!r} is unknown; known are {', '.join(known)}.")
+        if len(set(self.more_sites)) < len(self.more_sites):
+            raise NarrativeError(f"A region stands twice in {', '.join(self.more_sites)}.")
 
     @property
     def symptoms(self) -> dict[str, Answer]:
-        """Symptom -> answer, in the order of SYMPTOMS."""
-        return {symptom: getattr(self, symptom) for symptom in SYMPTOMS}
+        """Symptom -> answer, in the order of ALL_SYMPTOMS."""
+        return {symptom: getattr(self, symptom) for symptom in ALL_SYMPTOMS}
 
     @property
     def said(self) -> tuple[str, ...]:
         """Names of the facts that are told."""
         symptoms = (symptom for symptom, answer in self.symptoms.items() if answer is not Answer.UNSAID)
-        particulars = (name for name in ("age", "site") if getattr(self, name) is not None)
+        particulars = (name for name in PARTICULARS if getattr(self, name) not in (None, ()))
         return (*particulars, *symptoms)
 
 
@@ -124,11 +161,22 @@ def sentences(facts: Facts) -> str:
     told = []
     if facts.age is not None:
         told.append(_with_age(wordings.AGE.plain[0], facts.age))
+    elif facts.age_range is not None:
+        range_ = wordings_more.AGE_RANGES[facts.age_range].training[0]
+        told.append(wordings_more.AGE_RANGE.plain[0].format(range=range_))
+    if facts.kind is not None:
+        told.append(wordings_more.KINDS[facts.kind].plain[0])
     if facts.site is not None:
         told.append(wordings.SITE.plain[0].format(place=f"on my {wordings.SITES[facts.site].nouns[0]}"))
+    if facts.more_sites:
+        places = [wordings_more.REGIONS[region].places[0] for region in facts.more_sites]
+        told.append(wordings_more.REGION.plain[0].format(place=_joined(places, "and")))
+    if facts.duration is not None:
+        time = wordings_more.DURATIONS[facts.duration].training[0]
+        told.append(wordings_more.DURATION.plain[0].format(time=time))
     for symptom, answer in facts.symptoms.items():
         if answer is not Answer.UNSAID:
-            told.append(wordings.SYMPTOMS[symptom][answer].plain[0])
+            told.append(SYMPTOM_WORDINGS[symptom][answer].plain[0])
     return " ".join(told)
 
 
@@ -138,9 +186,7 @@ def silence(facts: Facts, rng: Random, *, fraction: float) -> Facts:
     silent = [fact for fact in said if rng.random() < fraction]
     if silent and len(silent) == len(said):
         silent.remove(rng.choice(said))
-    particulars = {name: None for name in silent if name in ("age", "site")}
-    symptoms = {name: Answer.UNSAID for name in silent if name in SYMPTOMS}
-    return replace(facts, **particulars, **symptoms)  # type: ignore[arg-type]
+    return replace(facts, **{name: getattr(Facts(), name) for name in silent})
 
 
 # How often patients of the training do what: chosen by reading the results, not measured on patients.
@@ -148,7 +194,8 @@ VOICES = ("plain", "plain", "plain", "terse", "terse", "wordy")
 MERGES_AGE_AND_SITE = 0.3
 LISTS_ONE_ANSWER = 0.5
 CONTRASTS_TWO = 0.3
-OPENS_WITH_AGE_AND_SITE = 0.5
+OPENS_WITH_AGE_AND_SITE = 0.5  # and the other particulars
+NAMES_REGIONS_IN_ONE = 0.6
 FILLER_COUNTS = (0, 0, 0, 0, 0, 1, 1, 1, 2)
 WORDY_KEEPS_PLAIN = 0.5
 IS_SLOPPY = 0.2
@@ -157,10 +204,17 @@ IS_SLOPPY = 0.2
 def tell(facts: Facts, rng: Random, *, held_out: bool = False) -> str:
     """The facts as one patient might write them: random voice, wordings, order, fillers and slips.
 
-    Unsaid facts are never mentioned; "" without facts. `held_out` uses only wordings kept from training.
+    Unsaid facts are never mentioned; "" without facts; an age makes the age range redundant. `held_out` uses
+    only wordings kept from training. What would not fit NARRATIVE_LIMIT is told anew.
     """
     if not facts.said:
         return ""
+    while len(text := _tell_once(facts, rng, held_out)) > NARRATIVE_LIMIT:
+        pass
+    return text
+
+
+def _tell_once(facts: Facts, rng: Random, held_out: bool) -> str:
     voice = "held_out" if held_out else rng.choice(VOICES)
     opening = _tell_particulars(facts, voice, rng)
     rest = _tell_symptoms(facts, voice, rng)
@@ -172,7 +226,7 @@ def tell(facts: Facts, rng: Random, *, held_out: bool = False) -> str:
     if rng.random() >= OPENS_WITH_AGE_AND_SITE:
         rng.shuffle(told)
     text = _as_fragments(told, rng) if voice == "terse" else " ".join(told)
-    return _with_slips(text, voice, rng) if rng.random() < IS_SLOPPY else text
+    return with_slips(text, rng, fragments=voice == "terse") if rng.random() < IS_SLOPPY else text
 
 
 def _draw(choice: Wordings, voice: str, rng: Random) -> str:
@@ -183,18 +237,44 @@ def _draw(choice: Wordings, voice: str, rng: Random) -> str:
 
 
 def _tell_particulars(facts: Facts, voice: str, rng: Random) -> list[str]:
-    """Age and site, in any order or in one sentence."""
+    """All but the symptoms, in any order; age and site perhaps in one sentence."""
     site = None if facts.site is None else wordings.SITES[facts.site]
+    told = []
     if facts.age is not None and site is not None and rng.random() < MERGES_AGE_AND_SITE:
         merged = _draw(wordings.AGE_AND_SITE, voice, rng)
-        return [_with_site(_with_age(merged, facts.age), site, voice, rng)]
-    told = []
-    if facts.age is not None:
-        told.append(_with_age(_draw(wordings.AGE, voice, rng), facts.age))
-    if site is not None:
-        told.append(_with_site(_draw(wordings.SITE, voice, rng), site, voice, rng))
+        told.append(_with_site(_with_age(merged, facts.age), site, voice, rng))
+    else:
+        if facts.age is not None:
+            told.append(_with_age(_draw(wordings.AGE, voice, rng), facts.age))
+        if site is not None:
+            told.append(_with_site(_draw(wordings.SITE, voice, rng), site, voice, rng))
+    if facts.age is None and facts.age_range is not None:
+        range_ = rng.choice(_pool(wordings_more.AGE_RANGES[facts.age_range], voice))
+        told.append(_draw(wordings_more.AGE_RANGE, voice, rng).replace("{range}", range_))
+    if facts.kind is not None:
+        told.append(_draw(wordings_more.KINDS[facts.kind], voice, rng))
+    if facts.more_sites:
+        told.append(_tell_regions(facts.more_sites, voice, rng))
+    if facts.duration is not None:
+        time = rng.choice(_pool(wordings_more.DURATIONS[facts.duration], voice))
+        told.append(_draw(wordings_more.DURATION, voice, rng).replace("{time}", time))
     rng.shuffle(told)
     return told
+
+
+def _tell_regions(names: tuple[str, ...], voice: str, rng: Random) -> str:
+    """All regions in one sentence, in any order: "on my legs, arms and back"."""
+    frame = _draw(wordings_more.REGION, voice, rng)
+    regions = [wordings_more.REGIONS[name] for name in rng.sample(names, len(names))]
+    if "{noun}" in frame:
+        return frame.replace("{noun}", _joined([rng.choice(region.nouns) for region in regions], "and"))
+    if voice == "held_out":
+        places = _joined([rng.choice(region.held_out_places) for region in regions], "and")
+    elif rng.random() < NAMES_REGIONS_IN_ONE:
+        places = f"on my {_joined([rng.choice(region.nouns) for region in regions], 'and')}"
+    else:
+        places = _joined([rng.choice(region.places) for region in regions], "and")
+    return frame.replace("{place}", places)
 
 
 def _with_site(frame: str, site: wordings.Site, voice: str, rng: Random) -> str:
@@ -273,7 +353,7 @@ def _tell_symptoms(facts: Facts, voice: str, rng: Random) -> list[str]:
             .replace("{no}", _phrase("denial", alone[Answer.NO].pop(), voice, rng))
         )
     for answer, symptoms in alone.items():
-        told += [_draw(wordings.SYMPTOMS[symptom][answer], voice, rng) for symptom in symptoms]
+        told += [_draw(SYMPTOM_WORDINGS[symptom][answer], voice, rng) for symptom in symptoms]
     return told
 
 
@@ -293,14 +373,22 @@ def _tell_list(frame: str, symptoms: list[str], voice: str, rng: Random) -> str:
     if placeholder is None:
         raise ValueError(f"The list frame {frame!r} has no place for symptoms.")
     form, join = placeholder.groups()
+    phrases = [_phrase(form, symptom, voice, rng) for symptom in symptoms]
+    return frame[: placeholder.start()] + _joined(phrases, join) + frame[placeholder.end() :]
+
+
+def _joined(phrases: list[str], join: str) -> str:
     between, last = JOINS[join]
-    *first, final = (_phrase(form, symptom, voice, rng) for symptom in symptoms)
-    return frame[: placeholder.start()] + between.join(first) + last + final + frame[placeholder.end() :]
+    *first, final = phrases
+    return between.join(first) + (last if first else "") + final
 
 
 def _phrase(form: str, symptom: str, voice: str, rng: Random) -> str:
-    phrases = wordings.FORMS[form][symptom]
-    return rng.choice(phrases.held_out if voice == "held_out" else phrases.training)
+    return rng.choice(_pool(FORMS[form][symptom], voice))
+
+
+def _pool(phrases: Phrases, voice: str) -> tuple[str, ...]:
+    return phrases.held_out if voice == "held_out" else phrases.training
 
 
 def _as_fragments(told: list[str], rng: Random) -> str:
@@ -310,34 +398,3 @@ def _as_fragments(told: list[str], rng: Random) -> str:
     if separator == ". ":
         told = [fragment[0].upper() + fragment[1:] for fragment in told]
     return separator.join(told) + "."
-
-
-LONG_WORD = re.compile(r"[A-Za-z]{6,}")
-SLIP_IN_LONG_WORD = 0.12
-DROPS_APOSTROPHES = 0.5
-FORGETS_CAPITALS = 0.5
-DROPS_FULL_STOPS = 0.3
-
-
-def _with_slips(text: str, voice: str, rng: Random) -> str:
-    """Spelling and punctuation as typed in haste. Digits and short words ("no", "not") stay as they are."""
-    text = LONG_WORD.sub(
-        lambda word: _misspelt(word.group(), rng) if rng.random() < SLIP_IN_LONG_WORD else word.group(), text
-    )
-    if rng.random() < DROPS_APOSTROPHES:
-        text = text.replace("'", "")
-    if rng.random() < FORGETS_CAPITALS:
-        text = text.lower()
-    if rng.random() < DROPS_FULL_STOPS:
-        # Fragments keep what parts them: "growth: no. pain: yes" must not become "growth: no pain: yes".
-        text = text.removesuffix(".") if voice == "terse" else text.replace(".", "")
-    return text
-
-
-def _misspelt(word: str, rng: Random) -> str:
-    """One letter swapped, dropped or doubled; the first stays, or "neither" could become "either"."""
-    place = rng.randrange(1, len(word) - 1)
-    before, letter, after = word[:place], word[place], word[place + 1 :]
-    return rng.choice(
-        (before + after[0] + letter + after[1:], before + after, before + letter + letter + after)
-    )
