@@ -1,4 +1,7 @@
-"""A folder in `weights/`: image model, language model and manifest, checked before use."""
+"""A folder in `weights/`: image model, language model and manifest, checked before use.
+
+Files that several bundles share stand once, in the folder `shared` beside them.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,13 @@ WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 DEFAULT_BUNDLE = "pad-ufes-20"
 FORMAT = 1
 MANIFEST = "manifest.json"
+SHARED = "shared"
 IMAGE_FILE = "image.safetensors"
-LANGUAGE_FILE = "language.safetensors"
+LANGUAGE_BASE_FILE = "language_base.safetensors"  # word embeddings and the layers that training left alone
+LANGUAGE_FILE = "language.safetensors"  # what the bundle itself learnt
 TOKENIZER_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
 PREDICTIONS_FILE = "out_of_fold.safetensors"
-FILES = (IMAGE_FILE, LANGUAGE_FILE, PREDICTIONS_FILE, *TOKENIZER_FILES)
+FILES = (IMAGE_FILE, LANGUAGE_BASE_FILE, LANGUAGE_FILE, PREDICTIONS_FILE, *TOKENIZER_FILES)
 
 
 class BundleError(RuntimeError):
@@ -36,6 +41,8 @@ class BundleError(RuntimeError):
 class Bundle:
     """Both models, ready to be asked and never changed; one object serves all sessions.
 
+    image_types: those of `types` that the image model knows, in their order; least_energy: logsumexp of its
+    logits below which a photo looks like none that it was trained on, None where every photo counts;
     temperatures: what logits are divided by before the softmax, fitted out of fold;
     schedule: options in play at each step, from all types to 1; sha256: of the manifest, which holds
     that of every file.
@@ -45,6 +52,8 @@ class Bundle:
     types: tuple[str, ...]
     manifest: dict[str, Any]
     image_model: ImageModel
+    image_types: tuple[str, ...]
+    least_energy: float | None
     preprocessing: Preprocessing
     views: int
     photo_temperature: float
@@ -56,8 +65,20 @@ class Bundle:
 
 def bundle_names() -> tuple[str, ...]:
     """The bundles that are there, the default first."""
-    names = sorted(path.parent.name for path in WEIGHTS.glob(f"*/{MANIFEST}"))
-    return tuple(sorted(names, key=lambda name: name != DEFAULT_BUNDLE))
+    names = {path.parent.name for path in WEIGHTS.glob(f"*/{MANIFEST}")} - {SHARED}
+    return tuple(sorted(names, key=lambda name: (name != DEFAULT_BUNDLE, name)))
+
+
+def file_of(folder: Path, name: str) -> Path:
+    """Where the bundle's file is: in its own folder, else in `shared` beside it.
+
+    A file that is in neither would belong in its own. The tokenizer's are read together, from one folder:
+    the own one if any of them is there.
+    """
+    together = TOKENIZER_FILES if name in TOKENIZER_FILES else (name,)
+    shared = folder.parent / SHARED / name
+    is_own = any((folder / other).exists() for other in together)
+    return shared if shared.exists() and not is_own else folder / name
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -78,7 +99,7 @@ def verify_files(folder: Path, manifest: dict[str, Any]) -> None:
     """Compares every file with the sha256 in the manifest; BundleError names the first that differs."""
     checksums = manifest.get("files", {})
     for name in FILES:
-        path = folder / name
+        path = file_of(folder, name)
         if name not in checksums:
             raise BundleError(f"{folder / MANIFEST} has no checksum for {name}.")
         if not path.is_file():
@@ -100,6 +121,11 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
     try:
         types = tuple(manifest["types"])
         image, language = manifest["image_model"], manifest["language_model"]
+        image_types, least_energy = tuple(image.get("types", types)), image.get("least_energy")
+        if not image_types or image_types != tuple(type_ for type_ in types if type_ in image_types):
+            raise BundleError(
+                f"{folder / MANIFEST}: the image model's types must be some of the bundle's, in their order."
+            )
         if tuple(language["prompts"]) != PROMPTS:
             raise BundleError(
                 f"{folder / MANIFEST} was trained with another prompt than this version of skin_ai asks."
@@ -110,22 +136,26 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
             key: tuple(value) if isinstance(value, list) else value
             for key, value in image["preprocessing"].items()
         }
-        with _fitting(folder / IMAGE_FILE):
-            image_model = ImageModel(image["backbone"], len(types))
+        with _fitting(file_of(folder, IMAGE_FILE), folder):
+            image_model = ImageModel(image["backbone"], len(image_types))
             image_model.load_state_dict(
                 {
                     key: value.float() if value.is_floating_point() else value
-                    for key, value in load_file(folder / IMAGE_FILE).items()
+                    for key, value in load_file(file_of(folder, IMAGE_FILE)).items()
                 }
             )
-        with _fitting(folder / LANGUAGE_FILE):
-            language_model = build_language_model(folder, types)
-            load_language_weights(language_model, folder / LANGUAGE_FILE)
+        with _fitting(file_of(folder, LANGUAGE_FILE), folder):
+            language_model = build_language_model(file_of(folder, TOKENIZER_FILES[0]).parent, types)
+            load_language_weights(
+                language_model, file_of(folder, LANGUAGE_BASE_FILE), file_of(folder, LANGUAGE_FILE)
+            )
         return Bundle(
             name=name,
             types=types,
             manifest=manifest,
             image_model=image_model.eval().requires_grad_(False),
+            image_types=image_types,
+            least_energy=None if least_energy is None else float(least_energy),
             preprocessing=Preprocessing(**preprocessing),
             views=image["views"],
             photo_temperature=image["temperature"],
@@ -136,7 +166,7 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
         )
     except KeyError as error:
         raise BundleError(f"{folder / MANIFEST} lacks the entry {error}.") from error
-    except (TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, ValueError) as error:
         raise BundleError(f"{folder / MANIFEST} has an entry of the wrong kind: {error}.") from error
 
 
@@ -151,21 +181,29 @@ def _check_schedule(
 
 
 @contextmanager
-def _fitting(path: Path) -> Iterator[None]:
+def _fitting(path: Path, folder: Path) -> Iterator[None]:
     """Weights that are not those of the model that the manifest describes are one clear error."""
     try:
         yield
     except (SafetensorError, RuntimeError, ValueError, OSError) as error:
         # PyTorch lists every layer; the first lines say enough.
         found = " ".join(str(error).split())[:200]
-        raise BundleError(f"{path} does not fit the {MANIFEST} beside it: {found}") from error
+        raise BundleError(f"{path} does not fit {folder / MANIFEST}: {found}") from error
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Adds the checksum of every file and writes the manifest."""
-    checksums = {name: sha256(folder / name) for name in FILES}
+    """Adds the checksum of every file and writes the manifest; deletes what stands in `shared` as well."""
+    if folder.name == SHARED:
+        raise BundleError(f"{folder} is for what bundles share; give the bundle another name.")
+    checksums = {name: sha256(file_of(folder, name)) for name in FILES}
     text = json.dumps({"format": FORMAT, **manifest, "files": checksums}, indent=2, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    others = [(name,) for name in FILES if name not in TOKENIZER_FILES]
+    for together in (TOKENIZER_FILES, *others):
+        shared = [folder.parent / SHARED / name for name in together]
+        if all(path.is_file() and sha256(path) == checksums[path.name] for path in shared):
+            for name in together:
+                (folder / name).unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -25,7 +26,13 @@ from skin_ai.diseases import DISEASES
 PROMPT_WITH_PHOTO = "photo and options: {options}"
 PROMPT_WITHOUT_PHOTO = "no photo, options: {options}"
 NO_WORDS = "no words"
-PROMPTS = (PROMPT_WITH_PHOTO, PROMPT_WITHOUT_PHOTO, NO_WORDS)
+# Of many options only those that the photo speaks of are named: the others would be the most of the prompt.
+ALL_NAMED = 13
+LEAST_NAMED = 0.02  # of the photo's probability
+OTHERS, ALL = "{n} others", "all {n}"
+PROMPTS = (PROMPT_WITH_PHOTO, PROMPT_WITHOUT_PHOTO, NO_WORDS, OTHERS, ALL)
+# What an image model of fewer types leaves to those that it does not know, together.
+UNKNOWN_TO_PHOTO = 0.2
 MAX_TOKENS = 384
 # A fast tokenizer keeps padding and truncation as its own state: two threads at once break it.
 _TOKENIZING = Lock()
@@ -44,12 +51,34 @@ class Question:
 
     def prompt(self, types: Sequence[str]) -> tuple[str, str]:
         """Narrative and rest, as the two segments of the language model's input."""
-        names = [DISEASES[types[option]].name for option in self.options]
-        if self.photo is None:
-            return self.narrative or NO_WORDS, PROMPT_WITHOUT_PHOTO.format(options=", ".join(names))
-        shares = [round(100 * self.photo[option].item()) for option in self.options]
-        options = ", ".join(f"{name} {share}%" for name, share in zip(names, shares, strict=True))
-        return self.narrative or NO_WORDS, PROMPT_WITH_PHOTO.format(options=options)
+        named = [option for option in self.options if self._is_named(option)]
+        names = [DISEASES[types[option]].name for option in named]
+        template = PROMPT_WITHOUT_PHOTO
+        if self.photo is not None:
+            template = PROMPT_WITH_PHOTO
+            shares = [round(100 * self.photo[option].item()) for option in named]
+            names = [f"{name} {share}%" for name, share in zip(names, shares, strict=True)]
+        if len(named) < len(self.options):
+            names.append((OTHERS if named else ALL).format(n=len(self.options) - len(named)))
+        return self.narrative or NO_WORDS, template.format(options=", ".join(names))
+
+    def _is_named(self, option: int) -> bool:
+        if len(self.options) <= ALL_NAMED:
+            return True
+        return self.photo is not None and self.photo[option].item() >= LEAST_NAMED
+
+
+def over_label_set(photo: Tensor, image_types: Sequence[str], types: Sequence[str]) -> Tensor:
+    """(K,) probabilities over the label set of an image model that knows `image_types` only.
+
+    photo: (image types,) its probabilities. Types that it does not know share UNKNOWN_TO_PHOTO equally.
+    """
+    if tuple(image_types) == tuple(types):
+        return photo
+    unknown = len(types) - len(image_types)
+    spread = torch.full((len(types),), UNKNOWN_TO_PHOTO / unknown)
+    spread[[types.index(type_) for type_ in image_types]] = (1 - UNKNOWN_TO_PHOTO) * photo.float()
+    return spread
 
 
 class LanguageModel(nn.Module):
@@ -233,14 +262,64 @@ def set_padding(tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig) ->
     config.pad_token_id = tokenizer.pad_token_id
 
 
-def save_language_model(model: LanguageModel, path: Path, dtype: torch.dtype = torch.float32) -> None:
-    """All weights, the photo's weight included, as one safetensors file."""
-    state = {name: value.detach().cpu().to(dtype).contiguous() for name, value in model.state_dict().items()}
-    save_file(state, path)
+def save_language_model(model: LanguageModel, path: Path) -> None:
+    """All weights in single precision, the photo's weight included, as one safetensors file."""
+    save_file({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}, path)
 
 
-def load_language_weights(model: LanguageModel, path: Path) -> None:
-    """Reads what `save_language_model` wrote; every name and shape must fit."""
-    with safe_open(path, "pt") as file:
-        state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-    model.load_state_dict(state)
+def save_in_parts(model: LanguageModel, base: Path, own: Path, frozen_layers: int) -> None:
+    """The bundle's two files: what the reading stage left for all bundles, and what this one learnt.
+
+    base: word embeddings in 8 bits (`quantize`) and the encoder's first `frozen_layers` in half
+    precision; own: all the rest in half precision.
+    """
+    shared, rest = {}, {}
+    of_base = base_names(model, frozen_layers)
+    for name, value in model.state_dict().items():
+        plain = value.detach().cpu().float().contiguous()
+        if name not in of_base:
+            rest[name] = plain.half()
+        elif plain.shape == model.classifier.get_input_embeddings().weight.shape:  # type: ignore[operator]
+            shared[f"{name}{EIGHT_BITS}"], shared[f"{name}{SCALE}"] = quantize(plain)
+        else:
+            shared[name] = plain.half()
+    save_file(shared, base)
+    save_file(rest, own)
+
+
+EIGHT_BITS, SCALE = ".int8", ".scale"
+
+
+def quantize(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, d) -> (n, d) whole numbers of 8 bits and (n, 1) what to multiply each row with."""
+    scale = (rows.abs().amax(dim=1, keepdim=True) / 127).clamp_min(1e-8)
+    return (rows / scale).round().to(torch.int8), scale
+
+
+def base_names(model: LanguageModel, frozen_layers: int) -> set[str]:
+    """Names of the weights that stay as the reading stage left them: embeddings and lower layers."""
+    classifier: Any = model.classifier
+    base = classifier.base_model
+    stack = next(module for module in base.modules() if isinstance(module, nn.ModuleList))
+    parts = [base.get_input_embeddings(), *stack[:frozen_layers]]
+    fixed = {id(parameter) for part in parts for parameter in part.parameters()}
+    return {name for name, parameter in model.named_parameters() if id(parameter) in fixed}
+
+
+def read_weights(*paths: Path) -> dict[str, Tensor]:
+    """What the `save_...` functions wrote, in single precision."""
+    state = {}
+    for path in paths:
+        with safe_open(path, "pt") as file:
+            for name in file.keys():  # noqa: SIM118
+                if name.endswith(EIGHT_BITS):
+                    plain = name.removesuffix(EIGHT_BITS)
+                    state[plain] = file.get_tensor(name).float() * file.get_tensor(plain + SCALE)
+                elif not name.endswith(SCALE):
+                    state[name] = file.get_tensor(name).float()
+    return state
+
+
+def load_language_weights(model: LanguageModel, *paths: Path) -> None:
+    """Reads all weights of a model; every name and shape must fit."""
+    model.load_state_dict(read_weights(*paths))

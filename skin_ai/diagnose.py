@@ -10,9 +10,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from skin_ai.bundle import Bundle
-from skin_ai.chain import MAX_TOKENS, Probability, Question, Step, answer, eliminate, single_pass
+from skin_ai.chain import (
+    MAX_TOKENS,
+    Probability,
+    Question,
+    Step,
+    answer,
+    eliminate,
+    over_label_set,
+    single_pass,
+)
 from skin_ai.diseases import DISEASES
 from skin_ai.heatmap import class_activation_maps
 from skin_ai.narrative import clean_narrative
@@ -20,17 +30,17 @@ from skin_ai.photo import LARGEST_SQUARE, Crop, crop_square, read_photo
 
 
 class NothingToDiagnose(ValueError):
-    """Neither a photo nor words were given."""
+    """Neither words nor a photo that the image model can read were given."""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
     """One run of a case; the photo's pixels are not part of it.
 
-    recommendations: of the image model, best first, empty without a photo. feature_map: (C, h, w),
-    the image model's last one, None without a photo.
-    heatmaps: type -> (h, w) evidence on the scale of the logit, positive for and negative
-    against; empty without a photo. flags: what the reader should know about this run.
+    recommendations: of the image model, best first, of the types that it knows. feature_map: (C, h, w),
+    the image model's last one. heatmaps: type -> (h, w) evidence on the scale of the logit, positive for and
+    negative against, of the same types. All three are empty (None) without a photo and where the photo looks
+    like none that the image model was trained on. flags: what the reader should know about this run.
     """
 
     bundle: str
@@ -69,6 +79,8 @@ def _named(items: tuple[Probability, ...]) -> list[dict[str, Any]]:
 FLAGS = {
     "no_photo": "No photo was given: the elimination rests on the words alone.",
     "no_words": "No words were given: the elimination rests on the photo alone.",
+    "photo_unlike": "The photo looks like none that the image model was trained on: it recommends nothing, "
+    "and the elimination rests on the words alone.",
     "words_cut": "The words were longer than the language model reads: their end was left out.",
     "small_crop": "The chosen part of the photo has fewer pixels than the image model looks at.",
     "disagree": "Chain and single pass lead to different types.",
@@ -81,7 +93,8 @@ def diagnose(
     """Asks both models of `bundle` about one case.
 
     photo: the bytes of a file, or pixels from `read_photo`. Raises PhotoError or NarrativeError
-    with one clear sentence, and NothingToDiagnose when both inputs are missing.
+    with one clear sentence, and NothingToDiagnose when both inputs are missing or the photo without words
+    looks like none that the image model was trained on.
     """
     timings: dict[str, float] = {}
     words = clean_narrative(narrative)
@@ -102,12 +115,21 @@ def diagnose(
             with _timed(timings, "image_model"):
                 features = bundle.image_model.feature_map_of_views(bundle.preprocessing(square), bundle.views)
                 logits = bundle.image_model.logits(features)[0]
-                seen = (logits / bundle.photo_temperature).softmax(0)
-                recommendations = _ranked(bundle.types, seen.tolist())
+                probabilities = (logits / bundle.photo_temperature).softmax(0)
+            if _is_familiar(logits, bundle.least_energy):
+                seen = over_label_set(probabilities, bundle.image_types, bundle.types)
+                recommendations = _ranked(bundle.image_types, probabilities.tolist())
                 feature_map = features[0].numpy()
-            with _timed(timings, "heatmaps"):
-                maps = class_activation_maps(features[0], bundle.image_model.head.weight).numpy()
-                heatmaps = dict(zip(bundle.types, maps, strict=True))
+                with _timed(timings, "heatmaps"):
+                    maps = class_activation_maps(features[0], bundle.image_model.head.weight).numpy()
+                    heatmaps = dict(zip(bundle.image_types, maps, strict=True))
+            elif words:
+                flags.append("photo_unlike")
+            else:
+                raise NothingToDiagnose(
+                    "The photo looks like none of the types that the image model knows: "
+                    "give the patient's words as well."
+                )
         with _timed(timings, "language_model"):
             everything = Question(words, seen, tuple(range(len(bundle.types))))
             if words and bundle.language_model.token_count(everything) > MAX_TOKENS:
@@ -130,6 +152,15 @@ def diagnose(
         flags=tuple(flags),
         timings_ms=timings,
     )
+
+
+def _is_familiar(logits: Tensor, least_energy: float | None) -> bool:
+    """Whether the photo may look like those that the image model was trained on.
+
+    logits: (image types,). Their logsumexp is the negative free energy at temperature 1, low for what was
+    not in the training (Liu et al. 2020, eq. 4).
+    """
+    return least_energy is None or logits.logsumexp(0).item() >= least_energy
 
 
 def _ranked(types: tuple[str, ...], probabilities: list[float]) -> tuple[Probability, ...]:

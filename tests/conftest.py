@@ -1,4 +1,4 @@
-"""What several tests need: the shipped bundle, a drawn photo, a drawn data set and a tiny language model."""
+"""What several tests need: bundles, a drawn photo, a drawn data set and a tiny language model."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,10 +8,22 @@ import pytest
 import torch
 from app_at_work import APP, TIMEOUT
 from drawn_cases import as_jpeg, draw_dataset
+from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
 from transformers import BertConfig, BertModel
 
-from skin_ai.bundle import DEFAULT_BUNDLE, WEIGHTS, Bundle, load_bundle
+from skin_ai.bundle import (
+    DEFAULT_BUNDLE,
+    LANGUAGE_FILE,
+    PREDICTIONS_FILE,
+    SHARED,
+    WEIGHTS,
+    Bundle,
+    file_of,
+    load_bundle,
+    read_manifest,
+    write_manifest,
+)
 from skin_ai.diseases import LABEL_SETS
 from skin_ai.samples import SAMPLES
 from skin_ai.study.store import Store, open_store
@@ -27,6 +39,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def bundle() -> Bundle:
     return load_bundle()
+
+
+@pytest.fixture(scope="session")
+def made_up_26(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a bundle of 26 types: the shipped one, but with a random head of the language model."""
+    folder = tmp_path_factory.mktemp("weights") / "made-up-26"
+    folder.mkdir()
+    (folder.parent / SHARED).symlink_to(WEIGHTS / SHARED)
+    types, shipped = LABEL_SETS["skin-26"], WEIGHTS / DEFAULT_BUNDLE
+    random = torch.Generator().manual_seed(26)
+    language = {
+        name: torch.randn((len(types), *value.shape[1:]), generator=random).half() / 4
+        if name.startswith("classifier.classifier.")
+        else value
+        for name, value in load_file(shipped / LANGUAGE_FILE).items()
+    }
+    save_file(language, folder / LANGUAGE_FILE)
+    shutil.copyfile(shipped / PREDICTIONS_FILE, folder / PREDICTIONS_FILE)
+    manifest = read_manifest(shipped)
+    manifest["image_model"]["types"] = manifest["types"]
+    manifest["types"] = types
+    manifest["language_model"] |= {"schedule": [26, 13, 6, 3, 1], "temperatures": [1.0] * 4}
+    write_manifest(folder, manifest)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundle_of_26(made_up_26: Path) -> Bundle:
+    return load_bundle(made_up_26.name, made_up_26.parent)
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +97,7 @@ def tiny_language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     BertModel(config).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(WEIGHTS / DEFAULT_BUNDLE / name, folder / name)
+        shutil.copyfile(file_of(WEIGHTS / DEFAULT_BUNDLE, name), folder / name)
     return folder
 
 

@@ -13,19 +13,26 @@ from skin_ai.bundle import (
     FILES,
     FORMAT,
     IMAGE_FILE,
+    LANGUAGE_BASE_FILE,
     LANGUAGE_FILE,
     MANIFEST,
     PREDICTIONS_FILE,
+    SHARED,
+    TOKENIZER_FILES,
     WEIGHTS,
     BundleError,
     bundle_names,
+    file_of,
     load_bundle,
     read_manifest,
+    sha256,
+    write_manifest,
 )
 from skin_ai.diseases import DISEASES
 
 SHIPPED = WEIGHTS / DEFAULT_BUNDLE
-LARGEST_BUNDLE = 60e6  # bytes
+LARGEST = 60e6  # bytes, all bundles together
+NOT_SHARED = (LANGUAGE_FILE, PREDICTIONS_FILE)
 EVERY_MODE = ("photo_only", "words_only", "single_pass", "chain")
 
 
@@ -35,9 +42,28 @@ def copied(tmp_path: Path) -> Path:
     folder = tmp_path / "copied"
     folder.mkdir()
     for name in FILES:
-        (folder / name).symlink_to(SHIPPED / name)
+        (folder / name).symlink_to(file_of(SHIPPED, name))
     shutil.copyfile(SHIPPED / MANIFEST, folder / MANIFEST)
     return folder
+
+
+@pytest.fixture
+def sharing(copied: Path) -> Path:
+    """The same with those that bundles share in the folder beside it."""
+    shared = copied.parent / SHARED
+    shared.mkdir()
+    for name in FILES:
+        if name not in NOT_SHARED:
+            (copied / name).rename(shared / name)
+    return copied
+
+
+def flip_a_bit(path: Path) -> None:
+    """In a copy that takes the link's place."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.unlink()
+    path.write_bytes(data)
 
 
 def load_error(folder: Path) -> str:
@@ -63,6 +89,87 @@ def test_unchanged_copy_loads_from_another_folder(copied, bundle):
     assert found.schedule == bundle.schedule
 
 
+def test_image_model_knows_every_type_and_every_photo_counts_where_the_manifest_says_nothing_else(bundle):
+    assert bundle.image_types == bundle.types
+    assert bundle.least_energy is None
+
+
+def test_image_model_may_know_fewer_types_than_the_language_model(bundle_of_26, bundle):
+    assert bundle_of_26.image_types == bundle.types
+    assert len(bundle_of_26.types) == 26
+    assert bundle_of_26.image_model.head.out_features == 6
+
+
+def test_least_energy_is_that_of_the_manifest(copied):
+    manifest = read_manifest(copied)
+    manifest["image_model"]["least_energy"] = 2
+    write_manifest(copied, manifest)
+    assert load_bundle(copied.name, copied.parent).least_energy == 2.0
+
+
+# ---- what bundles share ----
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_file_is_looked_for_in_the_own_folder_and_then_in_shared(sharing, name):
+    shared = sharing.parent / SHARED / name
+    assert file_of(sharing, name) == (sharing / name if name in NOT_SHARED else shared)
+    shared.unlink(missing_ok=True)
+    assert file_of(sharing, name) == sharing / name
+
+
+def test_own_file_goes_before_the_shared_one(sharing):
+    (sharing / IMAGE_FILE).write_bytes(b"own")
+    assert file_of(sharing, IMAGE_FILE) == sharing / IMAGE_FILE
+    assert str(sharing / IMAGE_FILE) in load_error(sharing)
+
+
+def test_tokenizer_is_read_from_one_folder(sharing):
+    shutil.copyfile(sharing.parent / SHARED / TOKENIZER_FILES[0], sharing / TOKENIZER_FILES[0])
+    assert {file_of(sharing, name).parent for name in TOKENIZER_FILES} == {sharing}
+    assert str(sharing / TOKENIZER_FILES[1]) in load_error(sharing)
+
+
+def test_bundle_that_shares_loads_and_says_the_same(sharing, bundle):
+    found = load_bundle(sharing.name, sharing.parent)
+    for one, other in (
+        (found.image_model, bundle.image_model),
+        (found.language_model, bundle.language_model),
+    ):
+        one, other = one.state_dict(), other.state_dict()
+        assert one.keys() == other.keys()
+        assert all(one[key].equal(other[key]) for key in one)
+
+
+def test_writing_the_manifest_deletes_what_stands_in_shared_as_well(sharing):
+    shared = sharing.parent / SHARED
+    for name in FILES:
+        if name not in NOT_SHARED:
+            (sharing / name).symlink_to(file_of(SHIPPED, name))
+    write_manifest(sharing, read_manifest(sharing))
+    assert {path.name for path in sharing.iterdir()} == {*NOT_SHARED, MANIFEST}
+    assert {path.name for path in shared.iterdir()} == set(FILES) - set(NOT_SHARED)
+    assert read_manifest(sharing)["files"] == {name: sha256(file_of(SHIPPED, name)) for name in FILES}
+    load_bundle(sharing.name, sharing.parent)
+
+
+def test_writing_the_manifest_keeps_what_differs_from_shared_and_the_tokenizer_whole(sharing):
+    for name in (IMAGE_FILE, *TOKENIZER_FILES):
+        shutil.copyfile(file_of(SHIPPED, name), sharing / name)
+    flip_a_bit(sharing / IMAGE_FILE)
+    flip_a_bit(sharing / TOKENIZER_FILES[0])
+    write_manifest(sharing, read_manifest(sharing))
+    kept = {IMAGE_FILE, *TOKENIZER_FILES, *NOT_SHARED, MANIFEST}
+    assert {path.name for path in sharing.iterdir()} == kept
+    assert read_manifest(sharing)["files"][IMAGE_FILE] == sha256(sharing / IMAGE_FILE)
+
+
+def test_no_bundle_is_named_as_what_bundles_share(sharing):
+    with pytest.raises(BundleError, match="another name"):
+        write_manifest(sharing.parent / SHARED, read_manifest(sharing))
+    assert SHARED not in bundle_names()
+
+
 # ---- what does not load ----
 
 
@@ -74,15 +181,19 @@ def test_missing_file_is_named(copied, name):
 
 @pytest.mark.parametrize("name", FILES)
 def test_one_flipped_bit_is_found_and_the_file_named(copied, name):
-    data = bytearray((SHIPPED / name).read_bytes())
-    data[len(data) // 2] ^= 1
-    (copied / name).unlink()
-    (copied / name).write_bytes(data)
+    flip_a_bit(copied / name)
     assert str(copied / name) in load_error(copied)
 
 
+@pytest.mark.parametrize("name", [name for name in FILES if name not in NOT_SHARED])
+def test_one_flipped_bit_of_a_shared_file_is_found_and_the_file_named(sharing, name):
+    path = sharing.parent / SHARED / name
+    flip_a_bit(path)
+    assert str(path) in load_error(sharing)
+
+
 def test_cut_file_is_found_and_named(copied):
-    data = (SHIPPED / IMAGE_FILE).read_bytes()
+    data = (copied / IMAGE_FILE).read_bytes()
     (copied / IMAGE_FILE).unlink()
     (copied / IMAGE_FILE).write_bytes(data[:-100])
     assert str(copied / IMAGE_FILE) in load_error(copied)
@@ -102,6 +213,19 @@ MISMATCHES: dict[str, tuple[Change, str]] = {
     "unknown backbone": (lambda m: m["image_model"].update(backbone="no_such_network"), IMAGE_FILE),
     "other prompts": (lambda m: m["language_model"].update(prompts=["a", "b", "c"]), MANIFEST),
     "type too many": (lambda m: m["types"].append("ACNE"), MANIFEST),
+    "image model of an unknown type": (
+        lambda m: m["image_model"].update(types=[*m["types"][:5], "ACNE"]),
+        MANIFEST,
+    ),
+    "image model of no type": (lambda m: m["image_model"].update(types=[]), MANIFEST),
+    "image model's types in another order": (
+        lambda m: m["image_model"].update(types=m["types"][::-1]),
+        MANIFEST,
+    ),
+    "image model's types no list": (lambda m: m["image_model"].update(types=6), MANIFEST),
+    "image model of fewer types": (lambda m: m["image_model"].update(types=m["types"][:3]), IMAGE_FILE),
+    "energy no number": (lambda m: m["image_model"].update(least_energy="low"), MANIFEST),
+    "no checksum of the language model's base": (lambda m: m["files"].pop(LANGUAGE_BASE_FILE), MANIFEST),
     "schedule too short": (lambda m: m["language_model"].update(schedule=[6, 3]), MANIFEST),
     "schedule that rises": (lambda m: m["language_model"].update(schedule=[6, 2, 3, 1]), MANIFEST),
     "empty schedule": (lambda m: m["language_model"].update(schedule=[], temperatures=[]), MANIFEST),
@@ -156,10 +280,12 @@ def test_nothing_in_weights_is_pickled():
             assert not path.read_bytes()[:2].startswith((b"PK", b"\x80\x02", b"\x80\x04")), path
 
 
-@pytest.mark.parametrize("folder", bundle_folders(), ids=lambda folder: folder.name)
-def test_bundle_is_small_and_holds_nothing_else(folder):
-    assert sum(path.stat().st_size for path in folder.iterdir()) < LARGEST_BUNDLE
-    assert {path.name for path in folder.iterdir()} == {*FILES, MANIFEST}
+def test_bundles_are_small_and_every_file_is_used_and_stands_once():
+    found = [path for path in WEIGHTS.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in found) < LARGEST
+    used = {file_of(folder, name) for folder in bundle_folders() for name in (*FILES, MANIFEST)}
+    assert set(found) == used
+    assert len({sha256(path) for path in found}) == len(found)
 
 
 @pytest.mark.parametrize("folder", bundle_folders(), ids=lambda folder: folder.name)

@@ -6,22 +6,31 @@ import pytest
 import torch
 
 from skin_ai.chain import (
+    ALL_NAMED,
+    LEAST_NAMED,
     MAX_TOKENS,
     NO_WORDS,
+    UNKNOWN_TO_PHOTO,
     Question,
     answer,
     build_language_model,
     eliminate,
     load_language_weights,
     option_mask,
+    over_label_set,
+    quantize,
+    save_in_parts,
     save_language_model,
     single_pass,
 )
+from skin_ai.diseases import DISEASES, LABEL_SETS
 from skin_ai.narrative import clean_narrative
 
 TYPES = ("BCC", "SCC", "MEL", "ACK", "NEV", "SEK")
 SCHEDULES = ((6, 3, 2, 1), (6, 1), (6, 5, 4, 3, 2, 1), (6, 2, 1))
 ALL = tuple(range(6))
+MANY = LABEL_SETS["skin-26"]
+ALL_OF_MANY = tuple(range(len(MANY)))
 PHOTO = torch.tensor([0.4, 0.3, 0.02, 0.03, 0.05, 0.2])
 
 
@@ -199,6 +208,40 @@ def test_prompt_tells_words_photo_and_options(question, prompt):
     assert rest.startswith(prompt[1])
 
 
+def test_of_many_options_the_photo_names_those_that_it_speaks_of():
+    photo = over_label_set(PHOTO, TYPES, MANY)
+    narrative, rest = Question("It itches.", photo, ALL_OF_MANY).prompt(MANY)
+    assert narrative == "It itches."
+    assert rest == (
+        "photo and options: basal cell carcinoma 32%, squamous cell carcinoma 24%, "
+        "actinic keratosis 2%, nevus 4%, seborrheic keratosis 16%, 21 others"
+    )
+
+
+def test_of_many_options_without_a_photo_none_is_named():
+    assert Question("", None, ALL_OF_MANY).prompt(MANY) == (NO_WORDS, "no photo, options: all 26")
+
+
+@pytest.mark.parametrize("photo", (None, over_label_set(PHOTO, TYPES, MANY)))
+def test_of_few_options_all_are_named_however_improbable(photo):
+    few = ALL_OF_MANY[-ALL_NAMED:]
+    assert photo is None or photo[list(few)].max() < LEAST_NAMED
+    _, rest = Question("", photo, few).prompt(MANY)
+    assert all(DISEASES[MANY[option]].name in rest for option in few)
+    assert "others" not in rest
+
+
+def test_types_that_the_photo_does_not_know_share_what_is_left_to_them():
+    spread = over_label_set(PHOTO, TYPES, MANY)
+    assert spread.sum().item() == pytest.approx(1, abs=1e-6)
+    assert torch.allclose(spread[:6], (1 - UNKNOWN_TO_PHOTO) * PHOTO)
+    assert spread[6:].tolist() == pytest.approx([UNKNOWN_TO_PHOTO / 20] * 20)
+
+
+def test_photo_that_knows_every_type_is_left_as_it_is():
+    assert over_label_set(PHOTO, TYPES, TYPES) is PHOTO
+
+
 def decoded(bundle, question):
     (tokens,) = bundle.language_model.encode([question])["input_ids"].tolist()
     return tokens, bundle.language_model.tokenizer.decode(tokens, clean_up_tokenization_spaces=False)
@@ -289,6 +332,27 @@ def test_saved_weights_come_back_with_the_photo_weight(tiny, tiny_language_model
     load_language_weights(again, tmp_path / "model.safetensors")
     question = [Question("It itches.", PHOTO, ALL)]
     assert torch.equal(tiny(question), again(question))
+
+
+def test_weights_in_parts_come_back_nearly_the_same(tiny, tiny_language_model, tmp_path):
+    base, own = tmp_path / "base.safetensors", tmp_path / "own.safetensors"
+    save_in_parts(tiny, base, own, frozen_layers=1)
+    again = build_language_model(tiny_language_model, TYPES).eval()
+    load_language_weights(again, base, own)
+    question = [Question("It itches.", PHOTO, ALL)]
+    with torch.inference_mode():
+        assert torch.allclose(tiny(question), again(question), atol=0.01)
+    for part in (base, own):
+        with pytest.raises(RuntimeError):
+            load_language_weights(again, part)
+
+
+def test_eight_bits_are_off_by_half_a_step_at_most():
+    rows = torch.randn(5, 40, generator=torch.Generator().manual_seed(0))
+    rows[0] = 0
+    whole, scale = quantize(rows)
+    assert whole.dtype == torch.int8
+    assert ((whole * scale - rows).abs() <= scale / 2 + 1e-7).all()
 
 
 def test_weights_of_another_model_are_refused(tiny, tiny_language_model, tmp_path):

@@ -1,10 +1,11 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from io import BytesIO
 
 import numpy as np
 import pytest
+import torch
 from drawn_cases import as_jpeg
 from PIL import Image
 
@@ -96,6 +97,87 @@ def test_heatmaps_sum_to_the_logits_behind_the_recommendations(results, bundle):
     expected /= expected.sum()
     found = {item.type: item.probability for item in result.recommendations}
     assert [found[type_] for type_ in bundle.types] == pytest.approx(expected.tolist(), abs=1e-4)
+
+
+# ---- a photo unlike those of the training ----
+
+
+@pytest.fixture(scope="module")
+def energy(results, bundle):
+    """Logsumexp of the photo's logits, as its heatmaps tell them."""
+    logits = np.array([evidence.sum() for evidence in results["both"].heatmaps.values()])
+    return float(np.logaddexp.reduce(logits + bundle.image_model.head.bias.numpy()))
+
+
+def test_photo_above_the_least_energy_counts(bundle, drawn_photo, results, energy):
+    found = diagnose(drawn_photo, WORDS, replace(bundle, least_energy=energy - 0.01))
+    assert same(found, results["both"])
+
+
+def test_photo_below_the_least_energy_recommends_nothing_and_words_decide(
+    bundle, drawn_photo, results, energy
+):
+    found = diagnose(drawn_photo, WORDS, replace(bundle, least_energy=energy + 0.01))
+    assert "photo_unlike" in found.flags
+    assert "no_photo" not in found.flags
+    assert found.recommendations == ()
+    assert found.heatmaps == {}
+    assert found.feature_map is None
+    assert found.steps == results["words only"].steps
+    assert found.answer == results["words only"].answer
+    assert set(found.timings_ms) == {"read_photo", "image_model", "language_model", "total"}
+
+
+def test_photo_below_the_least_energy_is_nothing_without_words(bundle, drawn_photo, energy):
+    with pytest.raises(NothingToDiagnose, match=r"^The photo looks like none .* words as well\.$"):
+        diagnose(drawn_photo, "", replace(bundle, least_energy=energy + 0.01))
+
+
+def test_least_energy_asks_nothing_of_words_alone(bundle, results):
+    assert same(diagnose(None, WORDS, replace(bundle, least_energy=1e9)), results["words only"])
+
+
+# ---- an image model of fewer types than the language model ----
+
+
+@pytest.fixture(scope="module")
+def result_of_26(bundle_of_26, drawn_photo):
+    return diagnose(drawn_photo, WORDS, bundle_of_26)
+
+
+def test_fewer_image_types_recommend_and_map_only_theirs(bundle_of_26, result_of_26, results):
+    assert result_of_26.recommendations == results["both"].recommendations
+    assert tuple(result_of_26.heatmaps) == bundle_of_26.image_types
+    for ranked in (result_of_26.answer, result_of_26.single_pass):
+        assert {item.type for item in ranked} == set(bundle_of_26.types)
+        assert sum(item.probability for item in ranked) == pytest.approx(1, abs=1e-5)
+    assert [len(step.options) for step in result_of_26.steps] == [26, 13, 6, 3]
+
+
+def test_language_model_is_told_what_the_photo_leaves_to_other_types(bundle_of_26, drawn_photo, results):
+    asked = []
+
+    class Listening(torch.nn.Module):
+        token_count = bundle_of_26.language_model.token_count
+
+        def forward(self, questions):
+            asked.append(questions)
+            return bundle_of_26.language_model(questions)
+
+    diagnose(drawn_photo, "", replace(bundle_of_26, language_model=Listening()))
+    seen = dict(zip(bundle_of_26.types, asked[0][0].photo.tolist(), strict=True))
+    of_photo = {item.type: item.probability for item in results["photo only"].recommendations}
+    for type_, probability in seen.items():
+        expected = 0.8 * of_photo[type_] if type_ in of_photo else 0.2 / 20
+        assert probability == pytest.approx(expected, abs=1e-6), type_
+
+
+def test_unlike_photo_leaves_all_types_to_the_words(bundle_of_26, drawn_photo):
+    found = diagnose(drawn_photo, WORDS, replace(bundle_of_26, least_energy=1e9))
+    assert found.answer == diagnose(None, WORDS, bundle_of_26).answer
+
+
+# ---- what is made of the inputs ----
 
 
 def test_crop_changes_what_the_model_sees(bundle, drawn_photo, results):

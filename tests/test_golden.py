@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from drawn_cases import as_jpeg
 
-from skin_ai.bundle import IMAGE_FILE, LANGUAGE_FILE
+from skin_ai.bundle import IMAGE_FILE, LANGUAGE_BASE_FILE, LANGUAGE_FILE
 from skin_ai.diagnose import diagnose
 from skin_ai.samples import SAMPLES
 
@@ -21,7 +21,7 @@ REWRITE = "python -m pytest tests/test_golden.py --rewrite-golden"
 def identity(bundle):
     """Name and checksums of the weights that the outputs belong to."""
     return {"name": bundle.name} | {
-        name: bundle.manifest["files"][name] for name in (IMAGE_FILE, LANGUAGE_FILE)
+        name: bundle.manifest["files"][name] for name in (IMAGE_FILE, LANGUAGE_BASE_FILE, LANGUAGE_FILE)
     }
 
 

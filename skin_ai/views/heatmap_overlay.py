@@ -24,6 +24,11 @@ def common_scale(heatmaps: Mapping[str, np.ndarray]) -> float:
     return max(strongest, LEAST_LOGIT / places)
 
 
+def no_map_for(name: str, heatmaps: Mapping[str, np.ndarray]) -> str:
+    """Why there is no map of a type that is not among those of the photo model."""
+    return f"The photo model knows {len(heatmaps)} types only; it has no map for {name}."
+
+
 def overlay(evidence: np.ndarray, scale: float, side: int) -> np.ndarray:
     """(side, side, 4) uint8 colours for (h, w) evidence in logits; transparent where there is none."""
     smooth = np.asarray(

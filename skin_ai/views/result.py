@@ -74,11 +74,24 @@ def _own_beside_answer(diagnosis: Diagnosis, own: Own) -> None:
 
 def _photo_beside_recommendations(diagnosis: Diagnosis, square: np.ndarray, own: Own) -> None:
     left, right = st.columns(2, gap="large")
+    if not diagnosis.recommendations:
+        with left:
+            _photo(square)
+        with right:
+            st.markdown("Nothing: the photo looks like none that it was trained on.")
+        return
     with left:
         _photo_with_heatmap(diagnosis, square, own)
     with right:
         st.markdown("From the photo alone, before any words:")
         _bars(diagnosis.recommendations, own)
+        first = diagnosis.answer[0].type
+        if first not in diagnosis.heatmaps:
+            st.caption(heatmap_overlay.no_map_for(DISEASES[first].name, diagnosis.heatmaps))
+
+
+def _photo(square: np.ndarray) -> None:
+    pictures.show(square, "The photo as the model saw it", "Photo of the lesion as the model saw it")
 
 
 @st.fragment
@@ -86,7 +99,7 @@ def _photo_with_heatmap(diagnosis: Diagnosis, square: np.ndarray, own: Own) -> N
     picture = st.container()
     if not st.toggle("Show where the photo model found evidence", key="heatmap"):
         with picture:
-            pictures.show(square, "The photo as the model saw it", "Photo of the lesion as the model saw it")
+            _photo(square)
         return
     type_ = st.selectbox(
         "Evidence for and against",
