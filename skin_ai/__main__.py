@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from skin_ai.bundle import DEFAULT_BUNDLE, BundleError
+from skin_ai.diseases import LABEL_SETS
 
 ERROR_STATUS = 2
 HEATMAP_OPACITY = 0.6
@@ -51,10 +52,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="one JSON object")
     command.set_defaults(run=_diagnose)
 
-    command = commands.add_parser("evaluate", help="figures of a bundle on a folder laid out as PAD-UFES-20")
+    command = commands.add_parser(
+        "evaluate", help="figures of a bundle on a folder laid out as PAD-UFES-20 or SCIN"
+    )
     command.add_argument("folder", type=Path, metavar="FOLDER")
     command.add_argument("--bundle", default=DEFAULT_BUNDLE, metavar="NAME")
-    command.add_argument("--limit", type=int, metavar="N", help="only the first N rows with a photo")
+    command.add_argument("--limit", type=int, metavar="N", help="only the first N cases")
     command.add_argument("--json", action="store_true", help="one JSON object")
     command.set_defaults(run=_evaluate)
 
@@ -62,8 +65,21 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_check)
 
     command = commands.add_parser("train", help="both models of a bundle, resumable")
-    command.add_argument("folder", type=Path, metavar="FOLDER", help="laid out as PAD-UFES-20")
-    command.add_argument("--label-set", default="pad-ufes-20")
+    command.add_argument(
+        "--dataset",
+        action="append",
+        required=True,
+        dest="datasets",
+        metavar="NAME=FOLDER",
+        help="pad-ufes-20, scin, or any other name for a folder of photos with cases.csv; may be repeated",
+    )
+    command.add_argument("--label-set", default="pad-ufes-20", choices=tuple(LABEL_SETS))
+    command.add_argument(
+        "--start-from",
+        type=Path,
+        metavar="BUNDLE",
+        help="take the image model and the language model's lower layers of this bundle as they are",
+    )
     command.add_argument("--image-weights", default="", metavar="FILE", help="safetensors in timm's layout")
     command.add_argument("--llm", required=True, metavar="FOLDER", help="a Hugging Face model to start from")
     command.add_argument(
@@ -80,6 +96,14 @@ def _parser() -> argparse.ArgumentParser:
         help='any setting, e.g. image.backbone="resnet50" or language.lora_rank=16',
     )
     command.set_defaults(run=_train)
+
+    data = commands.add_parser("data", help="fetches a public data set to train on")
+    sets = data.add_subparsers(required=True, metavar="DATASET")
+
+    command = sets.add_parser("scin", help="SCIN's tables and photos, resumable")
+    command.add_argument("folder", type=Path, metavar="FOLDER")
+    command.add_argument("--from", dest="base", metavar="URL", help="another copy of SCIN's bucket")
+    command.set_defaults(run=_fetch_scin)
 
     study = commands.add_parser("study", help="what readers answered: decks, export, import, backup")
     actions = study.add_subparsers(required=True, metavar="ACTION")
@@ -130,10 +154,15 @@ def _diagnose(options: argparse.Namespace) -> int:
             raise ValueError("--heatmap needs a photo.")
         from PIL import Image
 
-        from skin_ai.views.heatmap_overlay import common_scale, on_photo, overlay
+        from skin_ai.views.heatmap_overlay import common_scale, no_map_for, on_photo, overlay
 
+        first = result.answer[0].type
+        if first not in result.heatmaps:
+            unlike = "photo_unlike" in result.flags
+            reason = FLAGS["photo_unlike"] if unlike else no_map_for(DISEASES[first].name, result.heatmaps)
+            raise ValueError(f"{reason} Without --heatmap the answer is shown.")
         square = crop_square(read_photo(photo), crop)
-        evidence = result.heatmaps[result.answer[0].type]
+        evidence = result.heatmaps[first]
         colours = overlay(evidence, common_scale(result.heatmaps), len(square))
         Image.fromarray(on_photo(square, colours, HEATMAP_OPACITY)).save(options.heatmap, format="PNG")
     if options.json:
@@ -161,6 +190,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         return 0
     print(result["protocol"])
     for mode in MODES:
+        if mode not in result:  # there were no photos
+            continue
         values = result[mode]
         print(f"{mode} (n = {values['n']})")
         for name, value in values.items():
@@ -256,17 +287,50 @@ def _backup(options: argparse.Namespace) -> int:
     return 0
 
 
+def _fetch_scin(options: argparse.Namespace) -> int:
+    from skin_ai.training.datasets import DatasetError
+    from skin_ai.training.scin_download import BUCKET, LICENCE, DownloadError, fetch_scin
+
+    print(LICENCE, flush=True)
+    try:
+        fetched = fetch_scin(options.folder, options.base or BUCKET)
+    except (DownloadError, DatasetError, OSError) as error:
+        print(f"skin_ai: {error}", file=sys.stderr)
+        return 1
+    print(f"{options.folder}: {fetched.cases:,} cases and {fetched.photos:,} photos are there")
+    if fetched.not_there:
+        print(f"Not in the bucket ({len(fetched.not_there)}): {', '.join(fetched.not_there)}")
+    return 0
+
+
 def _train(options: argparse.Namespace) -> int:
+    from skin_ai.bundle import LANGUAGE_BASE_FILE, file_of
     from skin_ai.training.image import ImageSettings
     from skin_ai.training.language import LanguageSettings
-    from skin_ai.training.train import Run, train
+    from skin_ai.training.train import LANGUAGE_DEFAULTS, Run, train
 
-    image, language = ImageSettings(weights=options.image_weights), LanguageSettings(base=options.llm)
-    run = Run(options.label_set, image, language)
+    folders = {}
+    for dataset in options.datasets:
+        name, equals, folder = dataset.partition("=")
+        if not (name and equals and folder):
+            raise ValueError(f"--dataset {dataset}: write NAME=FOLDER, for example scin=../scin.")
+        folders[name] = Path(folder)
+    run = Run(
+        options.label_set,
+        ImageSettings(weights=options.image_weights),
+        LanguageSettings(base=options.llm, **LANGUAGE_DEFAULTS[options.label_set]),
+    )
+    if options.start_from:
+        base = file_of(options.start_from, LANGUAGE_BASE_FILE)
+        run = replace(
+            run,
+            start_from=str(options.start_from),
+            language=replace(run.language, lower_layers_from=str(base)),
+        )
     for setting in options.settings:
         name, _, value = setting.partition("=")
         run = with_setting(run, name.split("."), value)
-    result = train(run, options.folder, options.work, options.out, require_photos=options.require_photos)
+    result = train(run, folders, options.work, options.out, require_photos=options.require_photos)
     print(json.dumps({"modes": result["modes"], "comparison": result["comparison"]}, indent=1))
     return 0
 

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from skin_ai.narrative import SITES, SYMPTOMS, Answer, Facts
+from skin_ai.training.stories import HELD_OUT_VOICES, STORIES_SOURCE
 
 FOLDS = 5
 SPLIT_SEED = 42
@@ -26,6 +27,8 @@ class DatasetError(ValueError):
 class Case:
     """One row: what a patient can tell, the photo if there is one, and the type that was found.
 
+    patient is the key by which folds are split. story: the patient's own text, facts are then empty.
+    target: (type, weight) pairs of sum 1 where the label is soft; () is all weight on `type`.
     `biopsed` and the columns that are empty for all rows without biopsy stay unread: their
     emptiness tells the type.
     """
@@ -35,6 +38,9 @@ class Case:
     type: str
     facts: Facts
     photo: Path | None
+    source: str = "pad-ufes-20"
+    story: str = ""
+    target: tuple[tuple[str, float], ...] = ()
 
 
 def load_cases(folder: Path, types: tuple[str, ...], *, require_photos: bool = False) -> list[Case]:
@@ -107,20 +113,34 @@ def _facts(value: dict[str, str], where: str) -> Facts:
             raise DatasetError(
                 f"{where}: {symptom} is {value[symptom]!r}; it must be True, False, UNK or empty."
             )
-    return Facts(age=age, site=site, **{symptom: _ANSWERS[value[symptom]] for symptom in SYMPTOMS})
+    symptoms = {symptom: _ANSWERS[value[symptom]] for symptom in SYMPTOMS}
+    return Facts(age=age, site=site, **symptoms)  # type: ignore[arg-type]
+
+
+ALWAYS_TRAINED, NEVER_TRAINED = -1, -2
 
 
 def split_folds(cases: list[Case]) -> np.ndarray:
-    """(n,) the fold in which each case is tested, by patient and stratified by type; -1: in none.
+    """(n,) the fold in which each case is tested, by patient and stratified by type, each source alone.
 
-    Folds are made of the cases with a photo. A case without one goes with its patient, and is
-    only ever trained on (-1) where its patient has no photo at all.
+    Folds are made of a source's cases with a photo, or of all its cases where none has one. A case
+    without a photo goes with its patient, and is only ever trained on (ALWAYS_TRAINED) where its patient
+    has no photo at all. Stories are told apart by voice: the held-out voices are NEVER_TRAINED.
     """
-    with_photo = [case for case in cases if case.photo is not None]
-    patients = [case.patient for case in with_photo]
-    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SPLIT_SEED)
-    fold_of: dict[str, int] = {}
-    parts = splitter.split(np.zeros(len(with_photo)), [case.type for case in with_photo], patients)
-    for fold, (_, test) in enumerate(parts):
-        fold_of |= {patients[i]: fold for i in test}
-    return np.array([fold_of.get(case.patient, -1) for case in cases])
+    folds = np.full(len(cases), ALWAYS_TRAINED)
+    for source in dict.fromkeys(case.source for case in cases):
+        places = [place for place, case in enumerate(cases) if case.source == source]
+        of_source = [cases[place] for place in places]
+        if source == STORIES_SOURCE:
+            held_out = [case.patient in HELD_OUT_VOICES for case in of_source]
+            folds[places] = np.where(held_out, NEVER_TRAINED, ALWAYS_TRAINED)
+            continue
+        split = [case for case in of_source if case.photo is not None] or of_source
+        patients = [case.patient for case in split]
+        splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SPLIT_SEED)
+        fold_of: dict[str, int] = {}
+        parts = splitter.split(np.zeros(len(split)), [case.type for case in split], patients)
+        for fold, (_, test) in enumerate(parts):
+            fold_of |= {patients[i]: fold for i in test}
+        folds[places] = [fold_of.get(case.patient, ALWAYS_TRAINED) for case in of_source]
+    return folds

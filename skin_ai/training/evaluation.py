@@ -12,18 +12,21 @@ from typing import Any
 import numpy as np
 from safetensors.torch import load_file
 from scipy.optimize import minimize_scalar
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
 from sklearn.preprocessing import OneHotEncoder
 from tqdm import tqdm
 
-from skin_ai.bundle import PREDICTIONS_FILE, WEIGHTS, load_bundle
+from skin_ai.bundle import PREDICTIONS_FILE, WEIGHTS, Bundle, file_of, load_bundle
 from skin_ai.chain import Probability, Step
-from skin_ai.diagnose import diagnose
-from skin_ai.narrative import Facts
+from skin_ai.diagnose import Diagnosis, NothingToDiagnose, diagnose
+from skin_ai.narrative import SYMPTOMS, Answer, Facts
 from skin_ai.photo import PhotoError
-from skin_ai.training.datasets import DatasetError, load_cases
-from skin_ai.training.stories import evaluation_narrative
+from skin_ai.training.datasets import ALWAYS_TRAINED, NEVER_TRAINED, DatasetError, load_cases
+from skin_ai.training.scin import CASES, find_table, load_scin
+from skin_ai.training.sources import SCIN, evaluation_words
 
 log = logging.getLogger(__name__)
 
@@ -60,43 +63,53 @@ class Evaluated:
 def evaluate(
     folder: Path, bundle_name: str, *, limit: int | None = None, weights: Path = WEIGHTS
 ) -> dict[str, Any]:
-    """The figures of a bundle on the photos of `folder`, each case diagnosed as the app would.
+    """The figures of a bundle on the cases of `folder`, each diagnosed as the app would.
 
-    Rows without a photo are skipped. A photo that the bundle was trained on makes its figures too
-    good: "trained_on" counts them, and a warning is logged. Raises DatasetError for the first row
-    that cannot be read.
+    The folder is laid out as PAD-UFES-20, where rows without a photo are skipped, or as SCIN, where a case
+    without a photo is asked by its words, and one with neither is skipped; "accuracy" is then called "top1".
+    What the bundle was trained on makes its figures too good: "trained_on" counts it, and a warning is
+    logged. Raises DatasetError for the first row that cannot be read.
     """
     bundle = load_bundle(bundle_name, weights)
-    cases = [case for case in load_cases(folder, bundle.types) if case.photo is not None]
+    is_scin = find_table(folder, CASES).is_file()
+    if is_scin:
+        cases = [case for case in load_scin(folder, bundle.types) if case.photo or case.facts.said]
+    else:
+        cases = [case for case in load_cases(folder, bundle.types) if case.photo is not None]
     if not cases:
-        raise DatasetError(f"{folder / 'images'} has none of the photos in metadata.csv.")
+        raise DatasetError(f"{folder} has no case that can be asked about: neither photos nor words.")
     cases = cases[:limit]
-    trained = set(load_file(weights / bundle_name / PREDICTIONS_FILE)["photos"].tolist())
+    saved = load_file(file_of(weights / bundle_name, PREDICTIONS_FILE))
+    name = f"{SCIN}/cases" if is_scin else "photos"
+    trained = set(saved[name].tolist()) if name in saved else set()
     trained_on = sum(digest(case.key) in trained for case in cases)
     if trained_on:
-        log.warning("%d of %d photos were in the training of this bundle: no figure", trained_on, len(cases))
+        log.warning("%d of %d cases were in the training of this bundle: no figure", trained_on, len(cases))
     rows: dict[str, list[Sequence[Probability]]] = {mode: [] for mode in MODES}
     for case in tqdm(cases, desc="diagnosing", unit="case", leave=False):
-        words = evaluation_narrative(case.facts, case.key)
-        assert case.photo is not None
-        try:
-            both = diagnose(case.photo.read_bytes(), words, bundle)
-        except PhotoError as error:
-            raise DatasetError(f"{case.photo}: {error}") from error
-        rows["photo_only"].append(both.recommendations)
-        rows["single_pass"].append(both.single_pass)
-        rows["chain"].append(both.answer)
+        words = evaluation_words(case)
+        nothing = uniform(bundle.types)
+        alone = diagnose(None, words, bundle) if words else None
+        both = alone if case.photo is None else _diagnosed(case.photo, words, bundle)
+        rows["photo_only"].append((both.recommendations if both else ()) or nothing)
+        rows["single_pass"].append(both.single_pass if both else nothing)
+        rows["chain"].append(both.answer if both else nothing)
         # Without any fact there are no words to ask about; every type is then equally likely.
-        alone = diagnose(None, words, bundle).answer if words else uniform(bundle.types)
-        rows["words_only"].append(alone)
+        rows["words_only"].append(alone.answer if alone else nothing)
+    if not any(case.photo for case in cases):
+        del rows["photo_only"]
+    priors = bundle.manifest.get("priors", {})
+    prior = priors.get(SCIN, bundle.manifest["prior"]) if is_scin else bundle.manifest["prior"]
     evaluated = Evaluated(
         types=bundle.types,
         truth=np.array([bundle.types.index(case.type) for case in cases]),
         patients=np.array([digest(case.patient) for case in cases]),
-        prior=np.array([bundle.manifest["prior"][type_] for type_ in bundle.types]),
+        prior=np.array([prior[type_] for type_ in bundle.types]),
         modes={mode: as_rows(answers, bundle.types) for mode, answers in rows.items()},
     )
     result = figures(evaluated)
+    if is_scin:
+        result = {mode: {"top1": values.pop("accuracy")} | values for mode, values in result.items()}
     return {
         "bundle": bundle_name,
         "protocol": PROTOCOL,
@@ -104,6 +117,16 @@ def evaluate(
         "types": bundle.types,
         **result,
     }
+
+
+def _diagnosed(photo: Path, words: str, bundle: Bundle) -> Diagnosis | None:
+    """None where the gate refuses the photo and there are no words."""
+    try:
+        return diagnose(photo.read_bytes(), words, bundle)
+    except PhotoError as error:
+        raise DatasetError(f"{photo}: {error}") from error
+    except NothingToDiagnose:
+        return None
 
 
 def uniform(types: tuple[str, ...]) -> tuple[Probability, ...]:
@@ -137,23 +160,38 @@ def patient_weights(patients: np.ndarray) -> np.ndarray:
 
 def _mode_figures(evaluated: Evaluated, scores: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
     truth, types = evaluated.truth, evaluated.types
-    in_the_clinic = scores * evaluated.prior
-    in_the_clinic = in_the_clinic / in_the_clinic.sum(1, keepdims=True)
     recall = recall_samples(truth, scores.argmax(1), len(types), weights)
-    top3 = (np.argsort(-in_the_clinic, axis=1)[:, :3] == truth[:, None]).any(1)
-    samples = {
-        "balanced_accuracy": np.nanmean(recall, axis=1),
-        "accuracy": _weighted_mean(in_the_clinic.argmax(1) == truth, weights),
+    samples = _samples(evaluated, scores, weights) | {
         "macro_auc": _auc_samples(truth, scores, weights),
-        "top3": _weighted_mean(top3, weights),
-        "ece": _calibration_error_samples(truth, in_the_clinic, weights),
+        "ece": _calibration_error_samples(truth, _in_the_clinic(evaluated, scores), weights),
     }
     result: dict[str, Any] = {"n": len(truth)}
-    result |= {name: _with_interval(values) for name, values in samples.items()}
+    result |= {name: _with_interval(samples[name]) for name in FIGURES}
     present = np.bincount(truth, minlength=len(types)) > 0
     result["recall"] = {types[k]: _with_interval(recall[:, k]) for k in np.flatnonzero(present)}
     result["confusion"] = confusion_matrix(truth, scores.argmax(1), labels=range(len(types))).tolist()
     return result
+
+
+FIGURES = ("balanced_accuracy", "accuracy", "macro_auc", "top3", "ece")
+
+
+def _in_the_clinic(evaluated: Evaluated, scores: np.ndarray) -> np.ndarray:
+    """(n, K) probabilities where types are as frequent as in the data."""
+    weighted = scores * evaluated.prior
+    return np.asarray(weighted / weighted.sum(1, keepdims=True))
+
+
+def _samples(evaluated: Evaluated, scores: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Figure -> (resamples,) its values."""
+    truth, in_the_clinic = evaluated.truth, _in_the_clinic(evaluated, scores)
+    recall = recall_samples(truth, scores.argmax(1), len(evaluated.types), weights)
+    top3 = (np.argsort(-in_the_clinic, axis=1)[:, :3] == truth[:, None]).any(1)
+    return {
+        "balanced_accuracy": np.nanmean(recall, axis=1),
+        "accuracy": _weighted_mean(in_the_clinic.argmax(1) == truth, weights),
+        "top3": _weighted_mean(top3, weights),
+    }
 
 
 def _with_interval(samples: np.ndarray) -> dict[str, float | None]:
@@ -208,16 +246,18 @@ def _calibration_error_samples(
     return np.asarray(np.sum(gaps, axis=0) / weights.sum(1))
 
 
+def gains(evaluated: Evaluated, mode: str, over: str) -> dict[str, dict[str, float | None]]:
+    """Balanced accuracy, accuracy and top 3 of one mode less those of another, paired by resampled cases."""
+    weights = patient_weights(evaluated.patients)
+    first, second = (_samples(evaluated, evaluated.modes[name], weights) for name in (mode, over))
+    return {
+        name: _with_interval(first[name] - second[name]) for name in ("balanced_accuracy", "accuracy", "top3")
+    }
+
+
 def balanced_accuracy_gain(evaluated: Evaluated, mode: str, over: str) -> dict[str, float | None]:
     """Balanced accuracy of one mode less that of another, paired: both on the same resampled patients."""
-    weights = patient_weights(evaluated.patients)
-    first, second = (
-        np.nanmean(
-            recall_samples(evaluated.truth, evaluated.modes[name].argmax(1), len(evaluated.types), weights), 1
-        )
-        for name in (mode, over)
-    )
-    return _with_interval(first - second)
+    return gains(evaluated, mode, over)["balanced_accuracy"]
 
 
 def fit_temperature(logits: np.ndarray, truth: np.ndarray, prior: np.ndarray) -> float:
@@ -275,7 +315,8 @@ def regression_on_fields(
 
     def table(facts: Sequence[Facts]) -> tuple[np.ndarray, np.ndarray]:
         ages = np.array([[60.0 if fact.age is None else fact.age] for fact in facts]) / 20 - 3
-        return ages, np.array([[fact.site or "", *fact.symptoms.values()] for fact in facts], dtype=object)
+        words = [[fact.site or "", *(fact.symptoms[s] for s in SYMPTOMS)] for fact in facts]
+        return ages, np.array(words, dtype=object)
 
     ages, words = table(train)
     encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False).fit(words)
@@ -286,3 +327,56 @@ def regression_on_fields(
     probabilities = np.full((len(test), n_types), 1e-6)
     probabilities[:, model.classes_] = found / prior
     return probabilities / probabilities.sum(1, keepdims=True)
+
+
+SIMPLE_MODELS = {
+    "most_frequent": "always the most frequent types",
+    "regression_on_fields": "logistic regression on the same fields",
+    "regression_on_words": "logistic regression on the words (tf-idf)",
+}
+
+
+def simple_models(
+    facts: Sequence[Facts], words: Sequence[str], labels: np.ndarray, folds: np.ndarray, prior: np.ndarray
+) -> dict[str, np.ndarray]:
+    """(tested, K) probabilities for equally frequent types of what any language model has to beat.
+
+    folds: as `datasets.split_folds` gives them; prior: (K,) what is multiplied in again for accuracy and
+    top 3. Regression is on fields where there are any, else on the words.
+    """
+    if any(fact.said for fact in facts):
+        name = "regression_on_fields"
+        table = DictVectorizer().fit_transform([_fields(fact) for fact in facts])
+    else:
+        name = "regression_on_words"
+        table = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2).fit_transform(words)
+    found = {"most_frequent": np.zeros((len(labels), len(prior))), name: np.zeros((len(labels), len(prior)))}
+    for fold in set(folds.tolist()) - {ALWAYS_TRAINED}:
+        train, test = (
+            np.flatnonzero((folds != fold) & (folds != NEVER_TRAINED)),
+            np.flatnonzero(folds == fold),
+        )
+        counts = np.bincount(labels[train], minlength=len(prior))
+        found["most_frequent"][test] = counts / counts.sum()
+        model = LogisticRegression(C=REGRESSION_C[name], max_iter=2000).fit(table[train], labels[train])
+        found[name][np.ix_(test, model.classes_)] = model.predict_proba(table[test])
+    tested = folds != ALWAYS_TRAINED
+    return {name: _balanced(scores[tested] / prior) for name, scores in found.items()}
+
+
+REGRESSION_C = {"regression_on_fields": 0.3, "regression_on_words": 30.0}
+
+
+def _balanced(scores: np.ndarray) -> np.ndarray:
+    scores = np.maximum(scores, 1e-6)
+    return np.asarray(scores / scores.sum(1, keepdims=True))
+
+
+def _fields(facts: Facts) -> dict[str, str | int]:
+    """All told facts but the age in years, which no case of a source without photos has."""
+    particulars = {name: getattr(facts, name) for name in ("kind", "duration", "age_range")}
+    symptoms = {name: answer for name, answer in facts.symptoms.items() if answer is not Answer.UNSAID}
+    return {
+        **{name: str(value) for name, value in (particulars | symptoms).items() if value is not None},
+        **{region: 1 for region in facts.more_sites},
+    }

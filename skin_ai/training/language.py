@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -20,19 +20,34 @@ from tqdm import tqdm
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from skin_ai.chain import (
+    ALL_NAMED,
     LanguageModel,
     Question,
     Step,
     eliminate,
     load_language_weights,
+    read_weights,
     save_language_model,
     set_padding,
 )
-from skin_ai.narrative import SITES, SYMPTOMS, Answer, Facts, tell
+from skin_ai.narrative import (
+    AGE_RANGES,
+    DURATIONS,
+    KINDS,
+    MORE_SYMPTOMS,
+    REGIONS,
+    SITES,
+    SYMPTOMS,
+    Answer,
+    Facts,
+    tell,
+)
 from skin_ai.training.datasets import Case
-from skin_ai.training.image import log_prior
 from skin_ai.training.loop import fit
-from skin_ai.training.stories import random_facts, training_narrative
+from skin_ai.training.sources import training_words
+from skin_ai.training.stories import random_facts, random_wide_facts
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -40,7 +55,15 @@ class LanguageSettings:
     """Everything that shapes the language model; saved with the result.
 
     base: folder of a Hugging Face model; frozen_layers: of the encoder, after the reading stage
-    (the embeddings are then frozen too); missing_words, missing_photo: share of examples without;
+    (the embeddings are then frozen too); lower_layers_from: file of embeddings and lower layers that
+    another bundle's reading stage left, which then stay as they are; wide_facts: read all facts, not only
+    those of PAD-UFES-20;
+    examples_a_case: source -> examples of each of its cases in an epoch, drawn from the schedule's steps,
+    where it is not one for each step;
+    stray_photos: share of examples of cases without a photo that are shown another case's recommendations,
+    as a photo of a type that the image model does not know gives; uniform_prior: share of the log prior
+    that is uniform, so that types that a data set does not have are learnt to be unlikely all the same;
+    missing_words, missing_photo: share of examples without;
     probe_strength: C of the logistic regression that starts the head, 0 for a random head;
     hard: share of an option's chance that comes from the photo's probability, the rest is uniform;
     lora_rank: 0 trains all weights, else adapters of this rank; four_bit: needs a GPU.
@@ -59,6 +82,11 @@ class LanguageSettings:
     probe_strength: float = 0.1
     averaging: float = 0.98
     frozen_layers: int = 3
+    lower_layers_from: str = ""
+    wide_facts: bool = False
+    examples_a_case: dict[str, int] = field(default_factory=dict)
+    stray_photos: float = 0.0
+    uniform_prior: float = 0.0
     missing_words: float = 0.1
     missing_photo: float = 0.15
     hard: float = 0.8
@@ -69,30 +97,57 @@ class LanguageSettings:
 
 @dataclass(frozen=True)
 class Example:
-    """A question and the right type's index; photographed tells which prior holds."""
+    """A question and the right type's index; group tells which prior holds (`prior_groups`)."""
 
     question: Question
     label: int
-    photographed: bool
+    group: int
 
 
 # ---- reading ----------------------------------------------------------------------------------
 
 SYMPTOM_CLASSES = 3  # yes, no, unsaid or unknown
 AGE_CLASSES = 11  # decades, the last one: unsaid
-READING_OUTPUTS = len(SYMPTOMS) * SYMPTOM_CLASSES + len(SITES) + 1 + AGE_CLASSES
+SIX_FACTS = (*(SYMPTOM_CLASSES for _ in SYMPTOMS), len(SITES) + 1, AGE_CLASSES)
+ALL_FACTS = (
+    *SIX_FACTS,
+    *(SYMPTOM_CLASSES for _ in MORE_SYMPTOMS),
+    len(KINDS) + 1,
+    len(DURATIONS) + 1,
+    len(AGE_RANGES) + 1,
+    *(2 for _ in REGIONS),
+)
 
 
-def reading_targets(facts: Facts) -> list[int]:
-    """(8,) classes of the six symptoms, the site and the decade of age."""
-    symptoms = [{Answer.YES: 0, Answer.NO: 1}.get(answer, 2) for answer in facts.symptoms.values()]
-    site = len(SITES) if facts.site is None else SITES.index(facts.site)
+def reading_groups(settings: LanguageSettings) -> tuple[int, ...]:
+    """Number of classes of each fact that reading is taught with."""
+    return ALL_FACTS if settings.wide_facts else SIX_FACTS
+
+
+def reading_targets(facts: Facts, n_groups: int = len(SIX_FACTS)) -> list[int]:
+    """The class of each fact, in the order of ALL_FACTS; an unsaid one has the last class, a region 0."""
+    symptoms = {
+        symptom: {Answer.YES: 0, Answer.NO: 1}.get(answer, 2) for symptom, answer in facts.symptoms.items()
+    }
     age = AGE_CLASSES - 1 if facts.age is None else min(facts.age // 10, AGE_CLASSES - 2)
-    return [*symptoms, site, age]
+    targets = [
+        *(symptoms[symptom] for symptom in SYMPTOMS),
+        _place(SITES, facts.site),
+        age,
+        *(symptoms[symptom] for symptom in MORE_SYMPTOMS),
+        _place(KINDS, facts.kind),
+        _place(DURATIONS, facts.duration),
+        _place(AGE_RANGES, facts.age_range),
+        *(int(region in facts.more_sites) for region in REGIONS),
+    ]
+    return targets[:n_groups]
 
 
-def _reading_groups(logits: Tensor) -> tuple[Tensor, ...]:
-    return logits.split([SYMPTOM_CLASSES] * len(SYMPTOMS) + [len(SITES) + 1, AGE_CLASSES], dim=1)
+def _place(known: tuple[str, ...], value: str | None) -> int:
+    return len(known) if value is None else known.index(value)
+
+
+FEW_OPTIONS = 6  # what is read is the narrative; more names only take time
 
 
 def _random_question(narrative: str, n_types: int, rng: Random) -> Question:
@@ -101,30 +156,38 @@ def _random_question(narrative: str, n_types: int, rng: Random) -> Question:
     if rng.random() < 0.7:
         draws = torch.tensor([rng.gammavariate(0.4, 1) + 1e-6 for _ in range(n_types)])
         photo = draws / draws.sum()
-    options = rng.sample(range(n_types), rng.randint(2, n_types))
+    options = rng.sample(range(n_types), rng.randint(2, min(n_types, FEW_OPTIONS)))
     return Question(narrative, photo, tuple(sorted(options)))
 
 
 def teach_reading(settings: LanguageSettings, types: tuple[str, ...], done: Path) -> dict[str, float]:
     """Random fields -> narrative -> fields back; leaves the model in `done`, returns its accuracies."""
     set_seed(settings.seed)
-    model = pretrained(settings, types, n_outputs=READING_OUTPUTS)
+    groups_of_facts = reading_groups(settings)
+    n_facts = len(groups_of_facts)
+    draw_facts = random_wide_facts if settings.wide_facts else random_facts
+    model = pretrained(settings, types, n_outputs=sum(groups_of_facts))
     if not done.exists():
-        _freeze(model, 0)
+        _freeze(model, settings.frozen_layers if settings.lower_layers_from else 0)
 
         def batches(epoch: int) -> DataLoader[Any]:
             rng = Random(settings.seed * 1000 + epoch)
-            facts = [random_facts(rng) for _ in range(settings.reading_batch_size * updates)]
+            facts = [draw_facts(rng) for _ in range(settings.reading_batch_size * updates)]
             pairs = [
-                (_random_question(tell(fact, rng), len(types), rng), reading_targets(fact)) for fact in facts
+                (_random_question(tell(fact, rng), len(types), rng), reading_targets(fact, n_facts))
+                for fact in facts
             ]
-            return DataLoader(pairs, settings.reading_batch_size, collate_fn=list)  # type: ignore[arg-type]
+            if not settings.wide_facts:
+                return DataLoader(pairs, settings.reading_batch_size, collate_fn=list)  # type: ignore[arg-type]
+            batches = by_length(pairs, settings.reading_batch_size, rng, lambda pair: len(pair[0].narrative))
+            return DataLoader(batches, None)  # type: ignore[arg-type]
 
         def loss(network: nn.Module, batch: list[tuple[Question, list[int]]]) -> Tensor:
             questions, targets = zip(*batch, strict=True)
             logits = network(questions).float()
             right = torch.tensor(targets, device=logits.device)
-            parts = [cross_entropy(group, right[:, i]) for i, group in enumerate(_reading_groups(logits))]
+            facts_read = logits.split(groups_of_facts, dim=1)
+            parts = [cross_entropy(group, right[:, i]) for i, group in enumerate(facts_read)]
             return torch.stack(parts).sum()
 
         epochs = 5
@@ -152,7 +215,7 @@ def teach_reading(settings: LanguageSettings, types: tuple[str, ...], done: Path
             done.with_suffix(".checkpoint").unlink(missing_ok=True)
         PartialState().wait_for_everyone()
     load_language_weights(model, done)
-    return reading_accuracy(model.eval(), settings.seed)
+    return reading_accuracy(model.eval(), settings)
 
 
 class _Reader(nn.Module):
@@ -169,22 +232,26 @@ class _Reader(nn.Module):
         return logits
 
 
-def reading_accuracy(model: LanguageModel, seed: int, n: int = 400) -> dict[str, float]:
+def reading_accuracy(model: LanguageModel, settings: LanguageSettings, n: int = 400) -> dict[str, float]:
     """Share of facts read right from `n` narratives: in the training's wordings, and in held-out ones."""
+    groups = reading_groups(settings)
+    draw_facts = random_wide_facts if settings.wide_facts else random_facts
     result = {}
     for name, held_out in (("training_wordings", False), ("held_out_wordings", True)):
-        rng = Random(seed + 1)
-        facts = [random_facts(rng) for _ in range(n)]
+        rng = Random(settings.seed + 1)
+        facts = [draw_facts(rng) for _ in range(n)]
         questions = [
             _random_question(tell(fact, rng, held_out=held_out), len(model.types), rng) for fact in facts
         ]
         with torch.inference_mode():
             logits = torch.cat([_Reader(model)(questions[i : i + 50]) for i in range(0, n, 50)])
-        read = torch.stack([group.argmax(1) for group in _reading_groups(logits)], dim=1)
-        right = (read == torch.tensor([reading_targets(fact) for fact in facts])).float().mean(0)
+        read = torch.stack([group.argmax(1) for group in logits.split(groups, dim=1)], dim=1)
+        right = (read == torch.tensor([reading_targets(fact, len(groups)) for fact in facts])).float().mean(0)
         result[f"symptoms_in_{name}"] = right[: len(SYMPTOMS)].mean().item()
-        result[f"site_in_{name}"] = right[-2].item()
-        result[f"age_decade_in_{name}"] = right[-1].item()
+        result[f"site_in_{name}"] = right[len(SYMPTOMS)].item()
+        result[f"age_decade_in_{name}"] = right[len(SYMPTOMS) + 1].item()
+        if settings.wide_facts:
+            result[f"more_facts_in_{name}"] = right[len(SIX_FACTS) :].mean().item()
     return result
 
 
@@ -220,7 +287,10 @@ def pretrained(
             target_modules="all-linear",
         )
         classifier = get_peft_model(classifier, lora)
-    return LanguageModel(classifier, tokenizer, types)
+    model = LanguageModel(classifier, tokenizer, types)
+    if settings.lower_layers_from:
+        model.load_state_dict(read_weights(Path(settings.lower_layers_from)), strict=False)
+    return model
 
 
 def _freeze(model: LanguageModel, layers: int) -> None:
@@ -260,23 +330,65 @@ def make_examples(
     all_options: the control (plain fine-tuning), which differs in nothing else.
     """
     examples = []
-    for case, photo in zip(cases, photos, strict=True):
-        label = types.index(case.type)
-        chance = np.full(len(types), 1 / len(types))
-        if photo is not None:
-            chance = settings.hard * photo.numpy().astype(float) + (1 - settings.hard) * chance
-        for n_options in settings.schedule[:-1]:
+    groups = prior_groups(cases, photos)
+    known = [photo for photo in photos if photo is not None]
+    for case, photo, group in zip(cases, photos, groups, strict=True):
+        for n_options in _steps_of(case, settings, rng):
+            label = types.index(_drawn_type(case, rng))
+            seen = photo
+            if photo is None and settings.stray_photos and rng.random() < settings.stray_photos:
+                seen = rng.choice(known)
+            chance = np.full(len(types), 1 / len(types))
+            if seen is not None:
+                chance = settings.hard * seen.numpy().astype(float) + (1 - settings.hard) * chance
             gap = rng.random()
-            words = (
-                ""
-                if photo is not None and gap < settings.missing_words
-                else training_narrative(case.facts, rng)
-            )
-            seen = None if gap > 1 - settings.missing_photo else photo
+            words = "" if photo is not None and gap < settings.missing_words else training_words(case, rng)
+            if gap > 1 - settings.missing_photo:
+                seen = None
             others = _draw_others(chance, label, n_options - 1, rng)
             options = tuple(range(len(types))) if all_options else tuple(sorted([label, *others]))
-            examples.append(Example(Question(words, seen, options), label, photo is not None))
+            examples.append(Example(Question(words, seen, options), label, group))
     return examples
+
+
+def _steps_of(case: Case, settings: LanguageSettings, rng: Random) -> list[int]:
+    """Numbers of options of the examples that a case gives in one epoch."""
+    steps = list(settings.schedule[:-1])
+    wanted = settings.examples_a_case.get(case.source, len(steps))
+    return steps if wanted == len(steps) else rng.sample(steps, wanted)
+
+
+def _drawn_type(case: Case, rng: Random) -> str:
+    """The case's type, drawn anew where its label is weighted: on average that is the soft target."""
+    if not case.target:
+        return case.type
+    types, weights = zip(*case.target, strict=True)
+    return str(rng.choices(types, weights)[0])
+
+
+def prior_groups(cases: Sequence[Case], photos: Sequence[Tensor | None]) -> list[int]:
+    """(n,) which of the mixes of patients a case belongs to: one for each source, with and without photos."""
+    mixes = [(case.source, photo is not None) for case, photo in zip(cases, photos, strict=True)]
+    order = {mix: place for place, mix in enumerate(sorted(set(mixes)))}
+    return [order[mix] for mix in mixes]
+
+
+def log_priors(
+    cases: Sequence[Case],
+    photos: Sequence[Tensor | None],
+    types: tuple[str, ...],
+    uniform: float = 0.0,
+) -> Tensor:
+    """(groups, K) log prior of each of `prior_groups`, by weight of the labels."""
+    groups = prior_groups(cases, photos)
+    counts = np.zeros((max(groups) + 1, len(types)))
+    for case, group in zip(cases, groups, strict=True):
+        for type_, weight in case.target or ((case.type, 1.0),):
+            counts[group, types.index(type_)] += weight
+    counts = np.maximum(counts, 1)  # a type that never occurs counts as once
+    frequencies = counts / counts.sum(1, keepdims=True)
+    mixed = (1 - uniform) * frequencies + uniform / len(types)
+    return torch.tensor(np.log(mixed), dtype=torch.float32)
 
 
 def _draw_others(chance: np.ndarray, label: int, n: int, rng: Random) -> list[int]:
@@ -302,8 +414,7 @@ def train_chain(
     """The language model trained with Chain of Options (or its control), saved as `done`.
 
     photos: (K,) out-of-fold probabilities of the image model a case, None without a photo;
-    reading: what `teach_reading` left. The log prior is added to the training logits, one for
-    cases with a photo and one for those without, which are another mix of patients.
+    reading: what `teach_reading` left. The log prior is added to the training logits (`log_priors`).
     """
     set_seed(settings.seed)
     if done.exists():
@@ -317,18 +428,16 @@ def train_chain(
         keep = {name: value for name, value in state.items() if value.shape == model.state_dict()[name].shape}
         model.load_state_dict(keep, strict=False)
     _freeze(model, settings.frozen_layers)
-    labels = np.array([types.index(case.type) for case in cases])
-    photographed = np.array([photo is not None for photo in photos])
-    priors = torch.stack([log_prior(labels[photographed == known], len(types)) for known in (False, True)])
+    priors = log_priors(cases, photos, types, settings.uniform_prior)
 
     def batches(epoch: int) -> DataLoader[Any]:
         rng = Random(settings.seed * 1000 + epoch)
         examples = make_examples(cases, photos, types, settings, rng, all_options=all_options)
-        return DataLoader(_by_length(examples, settings.batch_size, rng), None)  # type: ignore[arg-type]
+        return DataLoader(by_length(examples, settings.batch_size, rng, _length), None)  # type: ignore[arg-type]
 
     def loss(network: nn.Module, batch: list[Example]) -> Tensor:
         logits = network([example.question for example in batch])
-        logits = logits + priors.to(logits.device)[[int(example.photographed) for example in batch]]
+        logits = logits + priors.to(logits.device)[[example.group for example in batch]]
         return cross_entropy(logits, torch.tensor([example.label for example in batch], device=logits.device))
 
     # Encoders whose head is one linear layer; a decoder's head sees every token.
@@ -378,7 +487,7 @@ def fit_head(
     """Fits the new head to what the encoder already reads, before both are trained together.
 
     A random head would first pull the encoder out of shape (Kumar et al. 2022: linear probing, then
-    fine-tuning). Logistic regression with the photo's term and the log prior as offset; priors: (2, K).
+    fine-tuning). Logistic regression with the photo's term and the log prior as offset; priors: (groups, K).
     """
     inputs: list[Tensor] = []
     catch = head.register_forward_pre_hook(lambda _, arguments: inputs.append(arguments[0]))
@@ -391,7 +500,7 @@ def fit_head(
         for start in range(0, len(examples), settings.batch_size):
             part = examples[start : start + settings.batch_size]
             logits = model([example.question for example in part])
-            offsets.append(logits + priors[[int(example.photographed) for example in part]])
+            offsets.append(logits + priors[[example.group for example in part]])
     catch.remove()
     features, offset = torch.cat(inputs).clone(), torch.cat(offsets).clone()
     labels = torch.tensor([example.label for example in examples])
@@ -408,19 +517,22 @@ def fit_head(
     optimizer.zero_grad()
 
 
-def _by_length(examples: list[Example], batch_size: int, rng: Random) -> list[list[Example]]:
-    """Batches of examples of similar length in random order, so that little is padding."""
-    rng.shuffle(examples)
+def by_length(
+    items: list[Item], batch_size: int, rng: Random, length: Callable[[Item], int]
+) -> list[list[Item]]:
+    """Batches of items of similar length in random order, so that little is padding."""
+    rng.shuffle(items)
     chunk = 16 * batch_size
     batches = []
-    for start in range(0, len(examples), chunk):
-        part = sorted(
-            examples[start : start + chunk],
-            key=lambda example: len(example.question.narrative) + 20 * len(example.question.options),
-        )
+    for start in range(0, len(items), chunk):
+        part = sorted(items[start : start + chunk], key=length)
         batches += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
     rng.shuffle(batches)
     return batches
+
+
+def _length(example: Example) -> int:
+    return len(example.question.narrative) + 20 * min(len(example.question.options), ALL_NAMED)
 
 
 def predict_steps(

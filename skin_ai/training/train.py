@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,23 +16,34 @@ from accelerate import PartialState
 from safetensors.torch import load_file, save_file
 
 import skin_ai
-from skin_ai.bundle import IMAGE_FILE, LANGUAGE_FILE, PREDICTIONS_FILE, TOKENIZER_FILES, write_manifest
+from skin_ai.bundle import (
+    IMAGE_FILE,
+    LANGUAGE_BASE_FILE,
+    LANGUAGE_FILE,
+    PREDICTIONS_FILE,
+    TOKENIZER_FILES,
+    file_of,
+    read_manifest,
+    write_manifest,
+)
 from skin_ai.chain import (
     PROMPTS,
     Option,
     Step,
     answer,
     load_language_weights,
-    save_language_model,
+    over_label_set,
+    save_in_parts,
     single_pass,
 )
 from skin_ai.diseases import LABEL_SETS
 from skin_ai.training import evaluation
-from skin_ai.training.datasets import Case, load_cases, split_folds
+from skin_ai.training.datasets import ALWAYS_TRAINED, NEVER_TRAINED, Case, split_folds
 from skin_ai.training.evaluation import Evaluated
 from skin_ai.training.image import ImageSettings, read_squares, train_image_model
 from skin_ai.training.language import LanguageSettings, predict_steps, pretrained, teach_reading, train_chain
-from skin_ai.training.stories import evaluation_narrative
+from skin_ai.training.sources import PAD_UFES_20, SCIN, evaluation_words, load_sources
+from skin_ai.training.stories import STORIES_SOURCE
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +52,33 @@ PROTOCOL = (
     "Models, temperatures and recommendations are fitted without the patient who is predicted. "
     f"{evaluation.PROTOCOL}"
 )
+WORDS_PROTOCOL = (
+    "Words alone. Out of fold: five folds by case, stratified by type; made-up stories: the voices that no "
+    "model was trained on, asked of the first fold's model. Where a label is weighted, the type is the one "
+    "with most weight. Balanced accuracy: probabilities for equally frequent types; accuracy and top 3: with "
+    "the frequency of the types multiplied in, as the training mixed it. Intervals: 95%, bootstrap over "
+    "cases."
+)
+ALONE = "alone"
+FALSE_ALARMS = 0.05  # of held-out photos that the gate may refuse
 CITATIONS = {
     "pad-ufes-20": {
         "name": "PAD-UFES-20",
         "licence": "CC BY 4.0",
         "citation": "Pacheco et al. 2020, PAD-UFES-20: a skin lesion dataset composed of patient data and "
         "clinical images collected from smartphones, Mendeley Data zr7vgbcyr2 v1",
-    }
+    },
+    "scin": {
+        "name": "SCIN",
+        "licence": "SCIN Data Use License",
+        "citation": "Ward et al. 2024, Creating an Empirical Dermatology Dataset Through Crowdsourcing With "
+        "Web Search Advertisements, JAMA Network Open 7(11):e2446615; the words of its volunteers, no photos",
+    },
+    STORIES_SOURCE: {
+        "name": "Stories",
+        "licence": "that of this repository",
+        "citation": "Made up for this project, by no patient: skin_ai/training/stories_26.md",
+    },
 }
 
 
@@ -57,58 +88,154 @@ LICENCES = {
     "all-MiniLM-L6-v2": "Apache-2.0",
 }
 
+# What differs between label sets, chosen by measurement; any of it can be set on the command line.
+LANGUAGE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "pad-ufes-20": {},
+    "skin-26": {
+        "schedule": (26, 13, 6, 3, 1),
+        "wide_facts": True,
+        "reading_updates": 300,
+        "reading_batch_size": 24,
+        "examples_a_case": {PAD_UFES_20: 2, SCIN: 1, STORIES_SOURCE: 3},
+        "stray_photos": 0.1,
+        "uniform_prior": 0.5,
+        "missing_photo": 0.1,
+    },
+}
+
 
 @dataclass(frozen=True)
 class Run:
-    """What one training is made of; saved in the work folder and in the manifest."""
+    """What one training is made of; saved in the work folder and in the manifest.
+
+    start_from: folder of a bundle whose image model, with its out-of-fold predictions, is taken as it is.
+    """
 
     label_set: str
     image: ImageSettings
     language: LanguageSettings
+    start_from: str = ""
 
     @property
     def types(self) -> tuple[str, ...]:
         return LABEL_SETS[self.label_set]
 
 
-def train(run: Run, folder: Path, work: Path, out: Path, *, require_photos: bool = False) -> dict[str, Any]:
-    """Trains both models on `folder`, fold by fold and whole, and writes the bundle `out`."""
-    cases = load_cases(folder, run.types, require_photos=require_photos)
+@dataclass(frozen=True)
+class Photos:
+    """What the image model says of every case with a photo, never having seen its patient.
+
+    types: those that it knows; logits: (photos, image types) out of fold; temperature: of the final
+    model; over_label_set: (K,) calibrated probabilities a case, None without a photo.
+    """
+
+    types: tuple[str, ...]
+    logits: np.ndarray
+    temperature: float
+    over_label_set: list[torch.Tensor | None]
+
+
+def train(
+    run: Run, folders: Mapping[str, Path], work: Path, out: Path, *, require_photos: bool = False
+) -> dict[str, Any]:
+    """Trains both models on the data sets (name -> folder), fold by fold and whole; writes `out`."""
+    cases = load_sources(folders, run.types, require_photos=require_photos)
     folds = split_folds(cases)
     begin(run, cases, folds, work)
     with_photo = np.flatnonzero([case.photo is not None for case in cases])
     log.info(
         "%d cases, %d with a photo, %d patients", len(cases), len(with_photo), len({c.patient for c in cases})
     )
-    labels = np.array([run.types.index(case.type) for case in cases])
-    squares = read_squares([case.photo for case in cases if case.photo is not None])
-    photo_logits = train_image_model(
-        squares, labels[with_photo], folds[with_photo], len(run.types), run.image, work
-    )
+    photos = _ask_image_model(run, cases, folds, with_photo, work)
     reading = work / "reading.safetensors"
     reading_figures = teach_reading(run.language, run.types, reading)
     log.info("reading: %s", reading_figures)
-    truth, tested = labels[with_photo], folds[with_photo]
-    prior = np.bincount(truth, minlength=len(run.types)) / len(truth)
-    photo_temperatures = cross_fitted_temperatures(photo_logits, truth, tested, prior)
-    photo_probabilities = evaluation.softmax(photo_logits / photo_temperatures[tested][:, None])
-    photos: list[torch.Tensor | None] = [None] * len(cases)
-    for index, row in zip(with_photo, photo_probabilities, strict=True):
-        photos[index] = torch.tensor(row, dtype=torch.float32)
-
+    seen = photos.over_label_set
     steps = {
-        name: _language_folds(run, cases, folds, photos, reading, work, name) for name in ("chain", "control")
+        name: _language_folds(run, cases, folds, seen, reading, work, name) for name in ("chain", "control")
     }
-    all_cases = train_chain(cases, photos, run.types, run.language, reading, work / "chain-final.safetensors")
-    log.info("photo weight %.3f", all_cases.photo_weight.item())
+    all_cases = [i for i in range(len(cases)) if folds[i] != NEVER_TRAINED]
+    final = train_chain(
+        [cases[i] for i in all_cases],
+        [seen[i] for i in all_cases],
+        run.types,
+        run.language,
+        reading,
+        work / "chain-final.safetensors",
+    )
+    log.info("photo weight %.3f", final.photo_weight.item())
 
+    evaluated = _evaluated_photos(run, cases, folds, with_photo, photos, steps)
+    told = {
+        source: _evaluated_words(run, cases, folds, source, steps) for source in sources_without_photos(cases)
+    }
+    result = summary(evaluated, folds[with_photo]) | {"reading": reading_figures}
+    if told:
+        result["words"] = {source: words_summary(words) for source, words in told.items()}
+    if PartialState().is_main_process:
+        temperatures = _bundle_temperatures(run, cases, with_photo, evaluated, told, steps["chain"])
+        _write_bundle(run, cases, folds, evaluated, told, photos, temperatures, result, work, out)
+    return result
+
+
+def _ask_image_model(
+    run: Run, cases: list[Case], folds: np.ndarray, with_photo: np.ndarray, work: Path
+) -> Photos:
+    """The image model's predictions: trained here, or those of the bundle that the run starts from."""
+    photographed, tested = [cases[i] for i in with_photo.tolist()], folds[with_photo]
+    if run.start_from:
+        folder = Path(run.start_from)
+        types = tuple(read_manifest(folder)["types"])
+        saved = load_file(file_of(folder, PREDICTIONS_FILE))
+        row_of = {digest: row for row, digest in enumerate(saved["photos"].tolist())}
+        rows = [row_of[evaluation.digest(case.key)] for case in photographed]
+        if not np.array_equal(saved["folds"].numpy()[rows], tested):
+            raise ValueError(f"{folder} was trained with other folds; its predictions cannot be taken.")
+        logits = saved["photo_logits"].numpy()[rows]
+    else:
+        there = {case.type for case in photographed}
+        types = tuple(type_ for type_ in run.types if type_ in there)
+        squares = read_squares([case.photo for case in photographed if case.photo is not None])
+        image_labels = np.array([types.index(case.type) for case in photographed])
+        logits = train_image_model(squares, image_labels, tested, len(types), run.image, work)
+    labels = np.array([types.index(case.type) for case in photographed])
+    prior = np.bincount(labels, minlength=len(types)) / len(labels)
+    temperatures = cross_fitted_temperatures(logits, labels, tested, prior)
+    probabilities = evaluation.softmax(logits / temperatures[tested][:, None])
+    over: list[torch.Tensor | None] = [None] * len(cases)
+    for index, row in zip(with_photo, probabilities, strict=True):
+        over[index] = over_label_set(torch.tensor(row, dtype=torch.float32), types, run.types)
+    return Photos(types, logits, evaluation.fit_temperature(logits, labels, prior), over)
+
+
+def _prior(truth: np.ndarray, run: Run) -> np.ndarray:
+    """(K,) what the training added to the logits of these cases' mix, by the types that were found."""
+    frequencies = np.bincount(truth, minlength=len(run.types)) / len(truth)
+    uniform = run.language.uniform_prior
+    return np.asarray((1 - uniform) * frequencies + uniform / len(run.types))
+
+
+def _evaluated_photos(
+    run: Run,
+    cases: Sequence[Case],
+    folds: np.ndarray,
+    with_photo: np.ndarray,
+    photos: Photos,
+    steps: Mapping[str, Mapping[str, Mapping[int, tuple[Step, ...]]]],
+) -> Evaluated:
+    """Every case with a photo, in all modes."""
+    labels = np.array([run.types.index(case.type) for case in cases])
+    truth, tested = labels[with_photo], folds[with_photo]
+    prior = _prior(truth, run)
     tempered = {
-        (name, mode): _tempered(chains, truth, tested, prior, run.types)
+        (name, mode): _tempered([chains[i] for i in with_photo.tolist()], truth, tested, prior, run.types)
         for name, modes in steps.items()
         for mode, chains in modes.items()
+        if mode != ALONE
     }
+    seen = [probabilities for probabilities in photos.over_label_set if probabilities is not None]
     modes = {
-        "photo_only": photo_probabilities,
+        "photo_only": torch.stack(seen).numpy(),
         "words_only": _answers(tempered["chain", "words"], run.types),
         "single_pass": _single(tempered["chain", "both"], run.types),
         "chain": _answers(tempered["chain", "both"], run.types),
@@ -125,17 +252,80 @@ def train(run: Run, folder: Path, work: Path, out: Path, *, require_photos: bool
     product = modes["photo_only"] * modes["regression_on_fields"]
     modes["product"] = product / product.sum(1, keepdims=True)
     patients = np.array([evaluation.digest(cases[i].patient) for i in with_photo.tolist()])
-    evaluated = Evaluated(run.types, truth, patients, prior, modes)
-    result = summary(evaluated, tested) | {"reading": reading_figures}
+    return Evaluated(run.types, truth, patients, prior, modes)
 
-    if PartialState().is_main_process:
-        every_step = range(len(run.language.schedule) - 1)
-        chain_temperatures = [
-            _fit_step_temperature(steps["chain"]["both"], place, truth, prior, run.types)
-            for place in every_step
-        ]
-        _write_bundle(run, cases, folds, evaluated, photo_logits, chain_temperatures, result, work, out)
-    return result
+
+def _evaluated_words(
+    run: Run,
+    cases: Sequence[Case],
+    folds: np.ndarray,
+    source: str,
+    steps: Mapping[str, Mapping[str, Mapping[int, tuple[Step, ...]]]],
+) -> Evaluated:
+    """Every tested case of a source without photos, from its words, beside two simple models."""
+    places = [i for i, case in enumerate(cases) if case.source == source and folds[i] != ALWAYS_TRAINED]
+    truth = np.array([run.types.index(cases[i].type) for i in places])
+    tested = np.maximum(folds[places], 0)
+    prior = _prior(truth, run)
+    chains = {name: [modes[ALONE][i] for i in places] for name, modes in steps.items()}
+    if tested.any():  # else all were asked of one model, and there is no other fold to fit on
+        chains = {name: _tempered(found, truth, tested, prior, run.types) for name, found in chains.items()}
+    modes = {
+        "chain": _answers(chains["chain"], run.types),
+        "single_pass": _single(chains["chain"], run.types),
+        "control_single_pass": _single(chains["control"], run.types),
+        "control_chain": _answers(chains["control"], run.types),
+    }
+    of_source = [i for i, case in enumerate(cases) if case.source == source]
+    facts, words = [cases[i].facts for i in of_source], [evaluation_words(cases[i]) for i in of_source]
+    labels = np.array([run.types.index(cases[i].type) for i in of_source])
+    modes |= evaluation.simple_models(facts, words, labels, folds[of_source], prior)
+    groups = np.array([evaluation.digest(cases[i].key) for i in places])
+    return Evaluated(run.types, truth, groups, prior, modes)
+
+
+def words_summary(evaluated: Evaluated) -> dict[str, Any]:
+    """The manifest's figures of a source without photos."""
+    texts = {
+        ("chain", "control_single_pass"): "Chain of Options less plain fine-tuning, each in its own way",
+        ("single_pass", "control_single_pass"): "Chain of Options less plain fine-tuning, both asked once",
+        ("chain", "single_pass"): "Eliminating less asking once, same model",
+        **{
+            ("chain", simple): f"Chain of Options less {name}"
+            for simple, name in evaluation.SIMPLE_MODELS.items()
+            if simple in evaluated.modes
+        },
+    }
+    return {
+        "protocol": WORDS_PROTOCOL,
+        "modes": evaluation.figures(evaluated),
+        "comparison": {
+            f"{mode}_less_{over}": {"text": text, **evaluation.gains(evaluated, mode, over)}
+            for (mode, over), text in texts.items()
+        },
+    }
+
+
+def _bundle_temperatures(
+    run: Run,
+    cases: Sequence[Case],
+    with_photo: np.ndarray,
+    evaluated: Evaluated,
+    told: Mapping[str, Evaluated],
+    chains: Mapping[str, Mapping[int, tuple[Step, ...]]],
+) -> list[float]:
+    """One a step, fitted on all tested cases together, each with the prior of its mix."""
+    steps = [chains["both"][i] for i in with_photo.tolist()]
+    truth, priors = [evaluated.truth], [np.tile(evaluated.prior, (len(steps), 1))]
+    for source, words in told.items():
+        of_source = [chains[ALONE][i] for i in sorted(chains[ALONE]) if cases[i].source == source]
+        steps += of_source
+        truth.append(words.truth)
+        priors.append(np.tile(words.prior, (len(of_source), 1)))
+    return [
+        _fit_step_temperature(steps, place, np.concatenate(truth), np.concatenate(priors), run.types)
+        for place in range(len(run.language.schedule) - 1)
+    ]
 
 
 def _write_bundle(
@@ -143,7 +333,8 @@ def _write_bundle(
     cases: Sequence[Case],
     folds: np.ndarray,
     evaluated: Evaluated,
-    photo_logits: np.ndarray,
+    told: Mapping[str, Evaluated],
+    photos: Photos,
     chain_temperatures: list[float],
     result: dict[str, Any],
     work: Path,
@@ -153,21 +344,16 @@ def _write_bundle(
     with_photo = np.flatnonzero([case.photo is not None for case in cases])
     out.mkdir(parents=True, exist_ok=True)
     keys = np.array([evaluation.digest(cases[i].key) for i in with_photo.tolist()])
-    _save_predictions(out / PREDICTIONS_FILE, evaluated, keys, folds[with_photo], photo_logits)
+    _save_predictions(out / PREDICTIONS_FILE, evaluated, told, keys, folds[with_photo], photos.logits)
     _save_weights(run, work, out)
+    image = _image_manifest(run, photos)
     manifest = {
         "name": out.name,
         "code_version": skin_ai.__version__,
         "types": run.types,
         "probabilities": "balanced",
-        "prior": dict(zip(run.types, evaluated.prior.round(4).tolist(), strict=True)),
-        "image_model": {
-            "backbone": run.image.backbone,
-            "preprocessing": asdict(run.image.preprocessing),
-            "views": run.image.views,
-            "temperature": evaluation.fit_temperature(photo_logits, evaluated.truth, evaluated.prior),
-            "settings": _portable(asdict(run.image)),
-        },
+        "prior": _by_type(evaluated),
+        "image_model": image,
         "language_model": {
             "base": Path(run.language.base).name,
             "prompts": PROMPTS,
@@ -176,20 +362,48 @@ def _write_bundle(
             "settings": _portable(asdict(run.language)),
         },
         "figures": result,
-        "data": [
-            CITATIONS.get(run.label_set, {"name": run.label_set, "licence": "not stated", "citation": ""})
-            | {
-                "photos": len(with_photo),
-                "rows": len(cases),
-                "patients": len({case.patient for case in cases}),
-            }
-        ],
+        "data": [_data_set(source, cases) for source in dict.fromkeys(case.source for case in cases)],
         "starting_weights": [
             {"name": name, "licence": LICENCES.get(name, "not stated")}
-            for name in (run.image.backbone, Path(run.language.base).name)
+            for name in (image["backbone"], Path(run.language.base).name)
         ],
     }
+    if told:
+        manifest["priors"] = {source: _by_type(words) for source, words in told.items()}
     write_manifest(out, manifest)
+
+
+def _image_manifest(run: Run, photos: Photos) -> dict[str, Any]:
+    """How to ask the image model, and from which energy on where it does not know all types."""
+    if run.start_from:
+        image = dict(read_manifest(Path(run.start_from))["image_model"])
+    else:
+        image = {
+            "backbone": run.image.backbone,
+            "preprocessing": asdict(run.image.preprocessing),
+            "views": run.image.views,
+            "temperature": photos.temperature,
+            "settings": _portable(asdict(run.image)),
+        }
+    if photos.types == run.types:
+        return image
+    energies = np.logaddexp.reduce(photos.logits.astype(float), axis=1)
+    least = float(np.quantile(energies, FALSE_ALARMS))
+    return image | {"types": photos.types, "least_energy": round(least, 4), "false_alarms": FALSE_ALARMS}
+
+
+def _by_type(evaluated: Evaluated) -> dict[str, float]:
+    return dict(zip(evaluated.types, evaluated.prior.round(4).tolist(), strict=True))
+
+
+def _data_set(source: str, cases: Sequence[Case]) -> dict[str, Any]:
+    """Licence, citation and size of one of the data sets."""
+    of_source = [case for case in cases if case.source == source]
+    return CITATIONS.get(source, {"name": source, "licence": "not stated", "citation": ""}) | {
+        "photos": sum(case.photo is not None for case in of_source),
+        "rows": len(of_source),
+        "patients": len({case.patient for case in of_source}),
+    }
 
 
 def begin(run: Run, cases: Sequence[Case], folds: np.ndarray, work: Path) -> None:
@@ -263,18 +477,41 @@ def _language_folds(
     reading: Path,
     work: Path,
     name: str,
-) -> dict[str, list[tuple[Step, ...]]]:
-    """Out-of-fold eliminations with photo and words ("both") and with words alone ("words").
+) -> dict[str, dict[int, tuple[Step, ...]]]:
+    """Out-of-fold eliminations, mode -> place of the case -> steps.
 
-    Each also in wordings that no model was trained on, to tell reading from memory.
+    With photo and words ("both") and with words alone ("words"), each also in wordings that no model was
+    trained on, to tell reading from memory; ALONE: the cases of sources without photos.
     """
-    with_photo = [i for i, photo in enumerate(photos) if photo is not None]
     result: dict[str, dict[int, tuple[Step, ...]]] = {}
     for fold in range(int(folds.max()) + 1):
-        test = [i for i in with_photo if folds[i] == fold]
+        seen, alone = tested_in(cases, folds, photos, fold)
         for mode, chains in language_fold(run, cases, folds, photos, reading, work, name, fold).items():
-            result.setdefault(mode, {}).update(zip(test, chains, strict=True))
-    return {mode: [chains[i] for i in with_photo] for mode, chains in result.items()}
+            places = alone if mode == ALONE else seen
+            result.setdefault(mode, {}).update(zip(places, chains, strict=True))
+    return result
+
+
+def sources_without_photos(cases: Sequence[Case]) -> list[str]:
+    """In the order of the data; their cases are tested by their words alone."""
+    with_photos = {case.source for case in cases if case.photo is not None}
+    return [source for source in dict.fromkeys(case.source for case in cases) if source not in with_photos]
+
+
+def tested_in(
+    cases: Sequence[Case], folds: np.ndarray, photos: Sequence[torch.Tensor | None], fold: int
+) -> tuple[list[int], list[int]]:
+    """Places of the cases that a fold's model is tested on: those with a photo, and those of words alone.
+
+    What is NEVER_TRAINED is tested by the first fold's model.
+    """
+    here = (folds == fold) | ((folds == NEVER_TRAINED) & (fold == 0))
+    without = set(sources_without_photos(cases))
+    places = np.flatnonzero(here).tolist()
+    return (
+        [i for i in places if photos[i] is not None],
+        [i for i in places if cases[i].source in without],
+    )
 
 
 def language_fold(
@@ -296,7 +533,7 @@ def language_fold(
             ]
             for mode, chains in json.loads(saved.read_text(encoding="utf-8")).items()
         }
-    train_on = np.flatnonzero(folds != fold).tolist()
+    train_on = np.flatnonzero((folds != fold) & (folds != NEVER_TRAINED)).tolist()
     model = train_chain(
         [cases[i] for i in train_on],
         [photos[i] for i in train_on],
@@ -306,21 +543,25 @@ def language_fold(
         work / f"{name}-fold{fold}.safetensors",
         all_options=name == "control",
     )
-    test = [i for i in np.flatnonzero(folds == fold).tolist() if photos[i] is not None]
+    test, alone = tested_in(cases, folds, photos, fold)
     seen, unseen = [photos[i] for i in test], [None] * len(test)
     untempered = (1.0,) * (len(run.language.schedule) - 1)
-    modes: list[tuple[str, Sequence[torch.Tensor | None], bool]]
-    modes = [("both", seen, False), ("words", unseen, False)]
+    modes: list[tuple[str, list[int], Sequence[torch.Tensor | None], bool]]
+    modes = [("both", test, seen, False), ("words", test, unseen, False)]
     if name == "chain":
-        modes += [("both_in_held_out_wordings", seen, True), ("words_in_held_out_wordings", unseen, True)]
+        modes += [
+            ("both_in_held_out_wordings", test, seen, True),
+            ("words_in_held_out_wordings", test, unseen, True),
+        ]
+    if alone:
+        modes.append((ALONE, alone, [None] * len(alone), False))
     result = {}
-    for mode, shown, held_out in modes:
-        words = [evaluation_narrative(cases[i].facts, cases[i].key, held_out=held_out) for i in test]
+    for mode, places, shown, held_out in modes:
+        words = [evaluation_words(cases[i], held_out=held_out) for i in places]
         result[mode] = predict_steps(model, words, shown, run.language.schedule, untempered)
-    found = np.array([run.types.index(answer(chain)[0].type) for chain in result["both"]])
-    right = np.array([run.types.index(cases[i].type) for i in test])
-    recall = evaluation.recall_samples(right, found, len(run.types), np.ones((1, len(test))))
-    log.info("%s fold %d: balanced accuracy %.3f", name, fold, np.nanmean(recall))
+        log.info(
+            "%s fold %d, %s: %s", name, fold, mode, _told_short(run, [cases[i] for i in places], result[mode])
+        )
     if PartialState().is_main_process:
         plain = {
             mode: [[[asdict(option) for option in step.options] for step in chain] for chain in chains]
@@ -328,6 +569,21 @@ def language_fold(
         }
         saved.write_text(json.dumps(plain), encoding="utf-8")
     return result
+
+
+def _told_short(run: Run, cases: Sequence[Case], chains: Sequence[tuple[Step, ...]]) -> str:
+    """Balanced accuracy of each source, for the log."""
+    texts = []
+    for source in dict.fromkeys(case.source for case in cases):
+        pairs = [
+            (c.type, answer(chain)[0].type)
+            for c, chain in zip(cases, chains, strict=True)
+            if c.source == source
+        ]
+        right, found = (np.array([run.types.index(pair[k]) for pair in pairs]) for k in (0, 1))
+        recall = evaluation.recall_samples(right, found, len(run.types), np.ones((1, len(pairs))))
+        texts.append(f"{source} balanced accuracy {np.nanmean(recall):.3f} (n = {len(pairs)})")
+    return ", ".join(texts)
 
 
 def _fit_step_temperature(
@@ -340,7 +596,7 @@ def _fit_step_temperature(
     """On the cases whose type was still an option at this step."""
     logits = evaluation.step_logits(steps, place, types)
     there = np.isfinite(logits[np.arange(len(truth)), truth])
-    return evaluation.fit_temperature(logits[there], truth[there], prior)
+    return evaluation.fit_temperature(logits[there], truth[there], prior[there] if prior.ndim == 2 else prior)
 
 
 def _tempered(
@@ -375,10 +631,12 @@ def _single(steps: Sequence[tuple[Step, ...]], types: tuple[str, ...]) -> np.nda
 def _regression(
     cases: Sequence[Case], labels: np.ndarray, folds: np.ndarray, with_photo: np.ndarray, n_types: int
 ) -> np.ndarray:
-    """(photos, K) out of fold, trained also on the rows without a photo."""
+    """(photos, K) out of fold, trained also on the rows without a photo, of the same sources."""
     rows = np.zeros((len(cases), n_types))
+    sources = {cases[i].source for i in with_photo.tolist()}
+    of_source = np.array([case.source in sources for case in cases])
     for fold in range(int(folds.max()) + 1):
-        train_on = np.flatnonzero(folds != fold).tolist()
+        train_on = np.flatnonzero((folds != fold) & of_source).tolist()
         test = with_photo[folds[with_photo] == fold].tolist()
         rows[test] = evaluation.regression_on_fields(
             [cases[i].facts for i in train_on], labels[train_on], [cases[i].facts for i in test], n_types
@@ -387,7 +645,12 @@ def _regression(
 
 
 def _save_predictions(
-    path: Path, evaluated: Evaluated, keys: np.ndarray, folds: np.ndarray, photo_logits: np.ndarray
+    path: Path,
+    evaluated: Evaluated,
+    told: Mapping[str, Evaluated],
+    keys: np.ndarray,
+    folds: np.ndarray,
+    photo_logits: np.ndarray,
 ) -> None:
     tensors = {name: torch.from_numpy(scores).float() for name, scores in evaluated.modes.items()}
     tensors["photo_logits"] = torch.from_numpy(photo_logits)
@@ -395,17 +658,26 @@ def _save_predictions(
     tensors["folds"] = torch.from_numpy(folds).to(torch.int8)
     tensors["photos"] = torch.from_numpy(keys)
     tensors["patients"] = torch.from_numpy(evaluated.patients)
+    for source, words in told.items():
+        tensors |= {
+            f"{source}/{name}": torch.from_numpy(scores).half() for name, scores in words.modes.items()
+        }
+        tensors[f"{source}/truth"] = torch.from_numpy(words.truth).to(torch.int8)
+        tensors[f"{source}/cases"] = torch.from_numpy(words.patients)
     save_file(tensors, path)
 
 
 def _save_weights(run: Run, work: Path, out: Path) -> None:
     """Both final models in half precision, with the tokenizer."""
-    image = load_file(work / "image-final.safetensors")
-    halved = {name: value.half() if value.is_floating_point() else value for name, value in image.items()}
-    save_file(halved, out / IMAGE_FILE)
+    if run.start_from:
+        shutil.copyfile(file_of(Path(run.start_from), IMAGE_FILE), out / IMAGE_FILE)
+    else:
+        image = load_file(work / "image-final.safetensors")
+        halved = {name: value.half() if value.is_floating_point() else value for name, value in image.items()}
+        save_file(halved, out / IMAGE_FILE)
     language = pretrained(replace(run.language, lora_rank=0, four_bit=False), run.types)
     load_language_weights(language, work / "chain-final.safetensors")
-    save_language_model(language, out / LANGUAGE_FILE, torch.float16)
+    save_in_parts(language, out / LANGUAGE_BASE_FILE, out / LANGUAGE_FILE, run.language.frozen_layers)
     for name in TOKENIZER_FILES:
         shutil.copyfile(Path(run.language.base) / name, out / name)
     for path in out.iterdir():
@@ -415,6 +687,6 @@ def _save_weights(run: Run, work: Path, out: Path) -> None:
 def _portable(settings: dict[str, Any]) -> dict[str, Any]:
     """Without the folders of one machine."""
     return {
-        name: Path(value).name if name in ("weights", "base") and value else value
+        name: Path(value).name if name in ("weights", "base", "lower_layers_from") and value else value
         for name, value in settings.items()
     }

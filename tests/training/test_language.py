@@ -14,7 +14,7 @@ from skin_ai.training import loop
 from skin_ai.training.datasets import Case
 from skin_ai.training.language import (
     AGE_CLASSES,
-    READING_OUTPUTS,
+    SIX_FACTS,
     LanguageSettings,
     fit_head,
     make_examples,
@@ -103,7 +103,7 @@ def test_reading_is_taught_once_and_measured_on_held_out_wordings(settings, type
 def test_what_was_read_starts_the_chain(settings, cases, types, tmp_path):
     reading = tmp_path / "reading.safetensors"
     teach_reading(settings, types, reading)
-    reader = pretrained(settings, types, n_outputs=READING_OUTPUTS)
+    reader = pretrained(settings, types, n_outputs=sum(SIX_FACTS))
     load_language_weights(reader, reading)
     model = train_chain(*cases, types, replace(settings, epochs=1), reading, tmp_path / "chain.safetensors")
     encoder, frozen = reader.classifier.base_model, "encoder.layer.0.output.dense.weight"
@@ -127,7 +127,7 @@ def test_each_case_gives_one_example_a_step_with_its_type_among_the_options(case
         assert example.label in options
         assert len(set(options)) == len(options) == settings.schedule[number % 3]
         assert list(options) == sorted(options)
-        assert example.photographed == (cases[1][number // 3] is not None)
+        assert example.group == int(cases[1][number // 3] is not None)
 
 
 def test_examples_are_new_each_epoch_and_the_same_each_run(cases, types, settings):
@@ -144,7 +144,7 @@ def test_control_differs_in_nothing_but_the_options(cases, types, settings):
         assert other.question.options == ALL
         assert one.question.narrative == other.question.narrative
         assert one.question.photo is other.question.photo
-        assert (one.label, one.photographed) == (other.label, other.photographed)
+        assert (one.label, one.group) == (other.label, other.group)
 
 
 def test_hard_options_are_drawn_more_often(types, settings):

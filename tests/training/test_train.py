@@ -47,7 +47,7 @@ def run(tiny_language_model, tmp_path_factory):
 def trained(run, mini_dataset, tmp_path_factory):
     """The bundle of an uninterrupted run."""
     folder = tmp_path_factory.mktemp("trained")
-    train(run, mini_dataset, folder / "work", folder / "mini")
+    train(run, {"pad-ufes-20": mini_dataset}, folder / "work", folder / "mini")
     return folder / "mini"
 
 
@@ -113,9 +113,9 @@ def test_run_that_is_killed_twice_gives_the_same_bundle(run, trained, mini_datas
     monkeypatch.setattr(loop, "set_seed", set_seed)
     for _ in range(2):
         with pytest.raises(Killed):
-            train(run, mini_dataset, tmp_path / "work", tmp_path / "mini")
+            train(run, {"pad-ufes-20": mini_dataset}, tmp_path / "work", tmp_path / "mini")
         assert not (tmp_path / "mini").exists()
-    train(run, mini_dataset, tmp_path / "work", tmp_path / "mini")
+    train(run, {"pad-ufes-20": mini_dataset}, tmp_path / "work", tmp_path / "mini")
     for name in (IMAGE_FILE, LANGUAGE_FILE, PREDICTIONS_FILE):
         one, other = load_file(trained / name), load_file(tmp_path / "mini" / name)
         assert one.keys() == other.keys()
@@ -127,12 +127,17 @@ def test_work_folder_of_other_settings_is_refused(run, trained, mini_dataset, tm
     work = trained.parent / "work"
     other = replace(run, image=replace(run.image, epochs=3))
     with pytest.raises(ValueError, match=r"settings\.json; choose another work folder"):
-        train(other, mini_dataset, work, tmp_path / "out")
+        train(other, {"pad-ufes-20": mini_dataset}, work, tmp_path / "out")
 
 
 def test_work_folder_of_other_cases_is_refused(run, trained, tmp_path):
     rows = mini_rows()
     rows[4]["patient_id"] = rows[3]["patient_id"]
     with pytest.raises(ValueError, match=r"folds\.json; choose another work folder"):
-        train(run, draw_dataset(tmp_path / "data", rows), trained.parent / "work", tmp_path / "out")
+        train(
+            run,
+            {"pad-ufes-20": draw_dataset(tmp_path / "data", rows)},
+            trained.parent / "work",
+            tmp_path / "out",
+        )
     assert not (tmp_path / "out").exists()

@@ -1,0 +1,81 @@
+"""Several data sets as one list of cases."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+
+from skin_ai.diseases import LABEL_SETS
+from skin_ai.narrative import Facts, sentences, silence
+from skin_ai.training.collection import load_collection
+from skin_ai.training.datasets import Case, load_cases
+from skin_ai.training.scin import load_scin
+from skin_ai.training.stories import (
+    MOST_SILENT,
+    STORIES_SOURCE,
+    evaluation_narrative,
+    load_stories,
+    retold,
+    training_narrative,
+)
+
+log = logging.getLogger(__name__)
+
+PAD_UFES_20, SCIN = "pad-ufes-20", "scin"
+
+
+def load_sources(
+    folders: Mapping[str, Path], types: tuple[str, ...], *, require_photos: bool = False
+) -> list[Case]:
+    """The cases of all data sets, name -> folder; with the stories where the label set is theirs.
+
+    Cases with neither photo nor words are left out. Raises DatasetError.
+    """
+    cases: list[Case] = []
+    for name, folder in folders.items():
+        if name == PAD_UFES_20:
+            cases += load_cases(folder, types, require_photos=require_photos)
+        elif name == SCIN:
+            cases += load_scin(folder, types)
+        else:
+            cases += load_collection(folder, types, name)
+    if types == LABEL_SETS["skin-26"]:
+        cases += story_cases()
+    told = [case for case in cases if case.photo is not None or case.story or case.facts.said]
+    if len(told) < len(cases):
+        log.info("%d cases have neither photo nor words and are left out", len(cases) - len(told))
+    return told
+
+
+def story_cases() -> list[Case]:
+    """One case a story; its voice stands where the patient does, for stories are split by voice."""
+    return [
+        Case(f"story {number}", story.voice, story.type, Facts(), None, STORIES_SOURCE, story.text)
+        for number, story in enumerate(load_stories(), start=1)
+    ]
+
+
+TELLS_AS_FORM = 0.5  # of SCIN's training cases: the judge, SCIN's patients, is told as the app's form writes
+
+
+def training_words(case: Case, rng: Random) -> str:
+    """What a case says this time: another wording of its facts or of its story, not always all of it."""
+    if case.story:
+        return retold(case.story, rng)
+    if case.source == SCIN and rng.random() < TELLS_AS_FORM:
+        return sentences(silence(case.facts, rng, fraction=rng.uniform(0, MOST_SILENT)))
+    return training_narrative(case.facts, rng)
+
+
+def evaluation_words(case: Case, *, held_out: bool = False) -> str:
+    """All that a case says, the same at every call; SCIN's self-reports as the app's form writes them.
+
+    held_out: facts in wordings that no model was trained on.
+    """
+    if case.story:
+        return case.story
+    if case.source == SCIN:
+        return sentences(case.facts)
+    return evaluation_narrative(case.facts, case.key, held_out=held_out)
