@@ -49,8 +49,8 @@ class Evaluated:
     """Cases with what was predicted of them.
 
     truth: (n,) index of the type; patients: (n,) who it is, for the bootstrap; modes: name ->
-    (n, K) probabilities for equally frequent types; prior: (K,) frequency of the types where the
-    cases come from.
+    (n, K) probabilities for equally frequent types, NaN where a case was not asked about; prior: (K,)
+    frequency of the types where the cases come from.
     """
 
     types: tuple[str, ...]
@@ -147,7 +147,17 @@ def figures(evaluated: Evaluated) -> dict[str, Any]:
     the same with the prior multiplied in. Types that no case has are left out of the means.
     """
     weights = patient_weights(evaluated.patients)
-    return {name: _mode_figures(evaluated, scores, weights) for name, scores in evaluated.modes.items()}
+    result = {}
+    for name, scores in evaluated.modes.items():
+        asked = is_asked(scores)
+        part = replace(evaluated, truth=evaluated.truth[asked])
+        result[name] = _mode_figures(part, scores[asked], weights[:, asked])
+    return result
+
+
+def is_asked(scores: np.ndarray) -> np.ndarray:
+    """(n,) whether a mode was asked about a case: its row is NaN where it was not."""
+    return np.asarray(np.isfinite(scores).all(1))
 
 
 def patient_weights(patients: np.ndarray) -> np.ndarray:
@@ -248,8 +258,10 @@ def _calibration_error_samples(
 
 def gains(evaluated: Evaluated, mode: str, over: str) -> dict[str, dict[str, float | None]]:
     """Balanced accuracy, accuracy and top 3 of one mode less those of another, paired by resampled cases."""
-    weights = patient_weights(evaluated.patients)
-    first, second = (_samples(evaluated, evaluated.modes[name], weights) for name in (mode, over))
+    asked = is_asked(evaluated.modes[mode]) & is_asked(evaluated.modes[over])
+    weights = patient_weights(evaluated.patients)[:, asked]
+    part = replace(evaluated, truth=evaluated.truth[asked])
+    first, second = (_samples(part, evaluated.modes[name][asked], weights) for name in (mode, over))
     return {
         name: _with_interval(first[name] - second[name]) for name in ("balanced_accuracy", "accuracy", "top3")
     }

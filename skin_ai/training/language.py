@@ -30,22 +30,11 @@ from skin_ai.chain import (
     save_language_model,
     set_padding,
 )
-from skin_ai.narrative import (
-    AGE_RANGES,
-    DURATIONS,
-    KINDS,
-    MORE_SYMPTOMS,
-    REGIONS,
-    SITES,
-    SYMPTOMS,
-    Answer,
-    Facts,
-    tell,
-)
+from skin_ai.narrative import SITES, SYMPTOMS, Answer, Facts, tell
 from skin_ai.training.datasets import Case
 from skin_ai.training.loop import fit
 from skin_ai.training.sources import training_words
-from skin_ai.training.stories import random_facts, random_wide_facts
+from skin_ai.training.stories import random_facts, retold
 
 Item = TypeVar("Item")
 
@@ -56,13 +45,14 @@ class LanguageSettings:
 
     base: folder of a Hugging Face model; frozen_layers: of the encoder, after the reading stage
     (the embeddings are then frozen too); lower_layers_from: file of embeddings and lower layers that
-    another bundle's reading stage left, which then stay as they are; wide_facts: read all facts, not only
-    those of PAD-UFES-20;
+    another bundle's reading stage left, which then stay as they are;
     examples_a_case: source -> examples of each of its cases in an epoch, drawn from the schedule's steps,
     where it is not one for each step;
     stray_photos: share of examples of cases without a photo that are shown another case's recommendations,
     as a photo of a type that the image model does not know gives; uniform_prior: share of the log prior
     that is uniform, so that types that a data set does not have are learnt to be unlikely all the same;
+    control_folds: of how many folds the control is trained too; hard_wordings: test also in wordings that
+    no model was trained on;
     missing_words, missing_photo: share of examples without;
     probe_strength: C of the logistic regression that starts the head, 0 for a random head;
     hard: share of an option's chance that comes from the photo's probability, the rest is uniform;
@@ -83,10 +73,11 @@ class LanguageSettings:
     averaging: float = 0.98
     frozen_layers: int = 3
     lower_layers_from: str = ""
-    wide_facts: bool = False
     examples_a_case: dict[str, int] = field(default_factory=dict)
     stray_photos: float = 0.0
     uniform_prior: float = 0.0
+    control_folds: int = 5
+    hard_wordings: bool = True
     missing_words: float = 0.1
     missing_photo: float = 0.15
     hard: float = 0.8
@@ -108,43 +99,38 @@ class Example:
 
 SYMPTOM_CLASSES = 3  # yes, no, unsaid or unknown
 AGE_CLASSES = 11  # decades, the last one: unsaid
-SIX_FACTS = (*(SYMPTOM_CLASSES for _ in SYMPTOMS), len(SITES) + 1, AGE_CLASSES)
-ALL_FACTS = (
-    *SIX_FACTS,
-    *(SYMPTOM_CLASSES for _ in MORE_SYMPTOMS),
-    len(KINDS) + 1,
-    len(DURATIONS) + 1,
-    len(AGE_RANGES) + 1,
-    *(2 for _ in REGIONS),
-)
+FACT_CLASSES = (*(SYMPTOM_CLASSES for _ in SYMPTOMS), len(SITES) + 1, AGE_CLASSES)
+NOT_ASKED = -100
 
 
-def reading_groups(settings: LanguageSettings) -> tuple[int, ...]:
-    """Number of classes of each fact that reading is taught with."""
-    return ALL_FACTS if settings.wide_facts else SIX_FACTS
-
-
-def reading_targets(facts: Facts, n_groups: int = len(SIX_FACTS)) -> list[int]:
-    """The class of each fact, in the order of ALL_FACTS; an unsaid one has the last class, a region 0."""
-    symptoms = {
-        symptom: {Answer.YES: 0, Answer.NO: 1}.get(answer, 2) for symptom, answer in facts.symptoms.items()
-    }
+def reading_targets(facts: Facts) -> list[int]:
+    """(8,) classes of the six symptoms, the site and the decade of age."""
+    symptoms = [{Answer.YES: 0, Answer.NO: 1}.get(facts.symptoms[symptom], 2) for symptom in SYMPTOMS]
+    site = len(SITES) if facts.site is None else SITES.index(facts.site)
     age = AGE_CLASSES - 1 if facts.age is None else min(facts.age // 10, AGE_CLASSES - 2)
-    targets = [
-        *(symptoms[symptom] for symptom in SYMPTOMS),
-        _place(SITES, facts.site),
-        age,
-        *(symptoms[symptom] for symptom in MORE_SYMPTOMS),
-        _place(KINDS, facts.kind),
-        _place(DURATIONS, facts.duration),
-        _place(AGE_RANGES, facts.age_range),
-        *(int(region in facts.more_sites) for region in REGIONS),
-    ]
-    return targets[:n_groups]
+    return [*symptoms, site, age]
 
 
-def _place(known: tuple[str, ...], value: str | None) -> int:
-    return len(known) if value is None else known.index(value)
+def reading_groups(stories: Sequence[Case], types: tuple[str, ...]) -> tuple[int, ...]:
+    """Number of classes of each thing that is read: the facts, and of a story its type."""
+    return (*FACT_CLASSES, len(types)) if stories else FACT_CLASSES
+
+
+def _reading_pairs(
+    stories: Sequence[Case], types: tuple[str, ...], n: int, rng: Random
+) -> list[tuple[Question, list[int]]]:
+    """`n` prompts with what is to be read in them: random facts, and stories in every second one."""
+    pairs = []
+    for place in range(n):
+        if stories and place % 2:
+            story = rng.choice(stories)
+            targets = [NOT_ASKED] * len(FACT_CLASSES) + [types.index(story.type)]
+            pairs.append((_random_question(retold(story.story, rng), len(types), rng), targets))
+        else:
+            facts = random_facts(rng)
+            targets = reading_targets(facts) + ([NOT_ASKED] if stories else [])
+            pairs.append((_random_question(tell(facts, rng), len(types), rng), targets))
+    return pairs
 
 
 FEW_OPTIONS = 6  # what is read is the narrative; more names only take time
@@ -160,40 +146,42 @@ def _random_question(narrative: str, n_types: int, rng: Random) -> Question:
     return Question(narrative, photo, tuple(sorted(options)))
 
 
-def teach_reading(settings: LanguageSettings, types: tuple[str, ...], done: Path) -> dict[str, float]:
-    """Random fields -> narrative -> fields back; leaves the model in `done`, returns its accuracies."""
+def teach_reading(
+    settings: LanguageSettings, types: tuple[str, ...], done: Path, stories: Sequence[Case] = ()
+) -> dict[str, float]:
+    """Random facts -> narrative -> facts; leaves the model in `done`, returns its accuracies.
+
+    stories: whole stories that every later model is trained on too; their type is read beside the facts.
+    """
     set_seed(settings.seed)
-    groups_of_facts = reading_groups(settings)
-    n_facts = len(groups_of_facts)
-    draw_facts = random_wide_facts if settings.wide_facts else random_facts
-    model = pretrained(settings, types, n_outputs=sum(groups_of_facts))
+    groups = reading_groups(stories, types)
+    model = pretrained(settings, types, n_outputs=sum(groups))
     if not done.exists():
         _freeze(model, settings.frozen_layers if settings.lower_layers_from else 0)
+        epochs = 5
+        updates = settings.reading_updates // epochs
 
         def batches(epoch: int) -> DataLoader[Any]:
             rng = Random(settings.seed * 1000 + epoch)
-            facts = [draw_facts(rng) for _ in range(settings.reading_batch_size * updates)]
-            pairs = [
-                (_random_question(tell(fact, rng), len(types), rng), reading_targets(fact, n_facts))
-                for fact in facts
-            ]
-            if not settings.wide_facts:
-                return DataLoader(pairs, settings.reading_batch_size, collate_fn=list)  # type: ignore[arg-type]
-            batches = by_length(pairs, settings.reading_batch_size, rng, lambda pair: len(pair[0].narrative))
-            return DataLoader(batches, None)  # type: ignore[arg-type]
+            pairs = _reading_pairs(stories, types, settings.reading_batch_size * updates, rng)
+            if stories:  # which are much longer than what is told of facts
+                part_batches = by_length(pairs, settings.reading_batch_size, rng, _pair_length)
+                return DataLoader(part_batches, None)  # type: ignore[arg-type]
+            return DataLoader(pairs, settings.reading_batch_size, collate_fn=list)  # type: ignore[arg-type]
 
         def loss(network: nn.Module, batch: list[tuple[Question, list[int]]]) -> Tensor:
             questions, targets = zip(*batch, strict=True)
             logits = network(questions).float()
             right = torch.tensor(targets, device=logits.device)
-            facts_read = logits.split(groups_of_facts, dim=1)
-            parts = [cross_entropy(group, right[:, i]) for i, group in enumerate(facts_read)]
+            parts = [
+                cross_entropy(group, right[:, i], ignore_index=NOT_ASKED)
+                for i, group in enumerate(logits.split(groups, dim=1))
+                if (right[:, i] != NOT_ASKED).any()
+            ]
             return torch.stack(parts).sum()
 
-        epochs = 5
-        updates = settings.reading_updates // epochs
         reader = _Reader(model)
-        groups = [
+        parameters = [
             {
                 "params": [p for p in model.parameters() if p.requires_grad],
                 "lr": settings.reading_learning_rate,
@@ -201,7 +189,7 @@ def teach_reading(settings: LanguageSettings, types: tuple[str, ...], done: Path
         ]
         fit(
             reader,
-            groups,
+            parameters,
             batches,
             loss,
             epochs=epochs,
@@ -215,7 +203,7 @@ def teach_reading(settings: LanguageSettings, types: tuple[str, ...], done: Path
             done.with_suffix(".checkpoint").unlink(missing_ok=True)
         PartialState().wait_for_everyone()
     load_language_weights(model, done)
-    return reading_accuracy(model.eval(), settings)
+    return reading_accuracy(model.eval(), settings.seed)
 
 
 class _Reader(nn.Module):
@@ -232,26 +220,23 @@ class _Reader(nn.Module):
         return logits
 
 
-def reading_accuracy(model: LanguageModel, settings: LanguageSettings, n: int = 400) -> dict[str, float]:
+def reading_accuracy(model: LanguageModel, seed: int, n: int = 400) -> dict[str, float]:
     """Share of facts read right from `n` narratives: in the training's wordings, and in held-out ones."""
-    groups = reading_groups(settings)
-    draw_facts = random_wide_facts if settings.wide_facts else random_facts
     result = {}
     for name, held_out in (("training_wordings", False), ("held_out_wordings", True)):
-        rng = Random(settings.seed + 1)
-        facts = [draw_facts(rng) for _ in range(n)]
+        rng = Random(seed + 1)
+        facts = [random_facts(rng) for _ in range(n)]
         questions = [
             _random_question(tell(fact, rng, held_out=held_out), len(model.types), rng) for fact in facts
         ]
         with torch.inference_mode():
             logits = torch.cat([_Reader(model)(questions[i : i + 50]) for i in range(0, n, 50)])
-        read = torch.stack([group.argmax(1) for group in logits.split(groups, dim=1)], dim=1)
-        right = (read == torch.tensor([reading_targets(fact, len(groups)) for fact in facts])).float().mean(0)
+        groups = logits[:, : sum(FACT_CLASSES)].split(FACT_CLASSES, dim=1)
+        read = torch.stack([group.argmax(1) for group in groups], dim=1)
+        right = (read == torch.tensor([reading_targets(fact) for fact in facts])).float().mean(0)
         result[f"symptoms_in_{name}"] = right[: len(SYMPTOMS)].mean().item()
-        result[f"site_in_{name}"] = right[len(SYMPTOMS)].item()
-        result[f"age_decade_in_{name}"] = right[len(SYMPTOMS) + 1].item()
-        if settings.wide_facts:
-            result[f"more_facts_in_{name}"] = right[len(SIX_FACTS) :].mean().item()
+        result[f"site_in_{name}"] = right[-2].item()
+        result[f"age_decade_in_{name}"] = right[-1].item()
     return result
 
 
@@ -529,6 +514,10 @@ def by_length(
         batches += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
     rng.shuffle(batches)
     return batches
+
+
+def _pair_length(pair: tuple[Question, list[int]]) -> int:
+    return len(pair[0].narrative)
 
 
 def _length(example: Example) -> int:

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Final
 
 from skin_ai.narrative import (
-    AGE_RANGES,
-    ALL_SYMPTOMS,
-    DURATIONS,
-    KINDS,
-    MORE_SYMPTOMS,
-    REGIONS,
     SITES,
     SYMPTOMS,
     Answer,
@@ -80,34 +74,3 @@ def random_facts(rng: Random) -> Facts:
     age = rng.randint(5, 95) if rng.random() < 0.85 else None
     site = rng.choice(SITES) if rng.random() < 0.85 else None
     return Facts(age=age, site=site, **symptoms)  # type: ignore[arg-type]
-
-
-def random_wide_facts(rng: Random) -> Facts:
-    """Facts of nobody, about nine of them: half like `random_facts` with some more, half like SCIN's.
-
-    Within either half each is independent of the others.
-    """
-    return _mostly_old_facts(rng) if rng.random() < 0.5 else _scin_like_facts(rng)
-
-
-def _mostly_old_facts(rng: Random) -> Facts:
-    answers = (Answer.YES, Answer.NO, Answer.UNKNOWN, Answer.UNSAID)
-    symptoms = {symptom: rng.choices(answers, (0.11, 0.11, 0.03, 0.75))[0] for symptom in MORE_SYMPTOMS}
-    kind, duration = _perhaps(KINDS, 0.25, rng), _perhaps(DURATIONS, 0.25, rng)
-    return replace(random_facts(rng), kind=kind, duration=duration, **symptoms)  # type: ignore[arg-type]
-
-
-def _scin_like_facts(rng: Random) -> Facts:
-    answers = (Answer.YES, Answer.NO, Answer.UNKNOWN, Answer.UNSAID)
-    symptoms = {symptom: rng.choices(answers, (0.18, 0.1, 0.03, 0.69))[0] for symptom in ALL_SYMPTOMS}
-    return Facts(
-        **symptoms,  # type: ignore[arg-type]
-        kind=_perhaps(KINDS, 0.85, rng),
-        duration=_perhaps(DURATIONS, 0.85, rng),
-        more_sites=tuple(rng.sample(REGIONS, rng.choice((1, 1, 2, 3)))),
-        age_range=_perhaps(AGE_RANGES, 0.85, rng),
-    )
-
-
-def _perhaps(values: tuple[str, ...], chance: float, rng: Random) -> str | None:
-    return rng.choice(values) if rng.random() < chance else None

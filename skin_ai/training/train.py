@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -93,13 +93,13 @@ LANGUAGE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "pad-ufes-20": {},
     "skin-26": {
         "schedule": (26, 13, 6, 3, 1),
-        "wide_facts": True,
-        "reading_updates": 300,
-        "reading_batch_size": 24,
-        "examples_a_case": {PAD_UFES_20: 2, SCIN: 1, STORIES_SOURCE: 3},
+        "reading_updates": 250,
+        "examples_a_case": {PAD_UFES_20: 2, SCIN: 1, STORIES_SOURCE: 1},
         "stray_photos": 0.1,
         "uniform_prior": 0.5,
         "missing_photo": 0.1,
+        "control_folds": 2,
+        "hard_wordings": False,
     },
 }
 
@@ -148,7 +148,7 @@ def train(
     )
     photos = _ask_image_model(run, cases, folds, with_photo, work)
     reading = work / "reading.safetensors"
-    reading_figures = teach_reading(run.language, run.types, reading)
+    reading_figures = teach_reading(run.language, run.types, reading, told_in_every_fold(cases, folds))
     log.info("reading: %s", reading_figures)
     seen = photos.over_label_set
     steps = {
@@ -227,32 +227,54 @@ def _evaluated_photos(
     labels = np.array([run.types.index(case.type) for case in cases])
     truth, tested = labels[with_photo], folds[with_photo]
     prior = _prior(truth, run)
-    tempered = {
-        (name, mode): _tempered([chains[i] for i in with_photo.tolist()], truth, tested, prior, run.types)
+    asked = {
+        (name, mode): np.flatnonzero([i in chains for i in with_photo.tolist()])
         for name, modes in steps.items()
         for mode, chains in modes.items()
         if mode != ALONE
     }
+    tempered = {
+        (name, mode): _tempered(
+            [steps[name][mode][with_photo[row]] for row in rows.tolist()],
+            truth[rows],
+            tested[rows],
+            prior,
+            run.types,
+        )
+        for (name, mode), rows in asked.items()
+    }
+
+    def scores(kind: Callable[..., np.ndarray], name: str, mode: str) -> np.ndarray:
+        return _in_rows(kind(tempered[name, mode], run.types), asked[name, mode], len(truth))
+
     seen = [probabilities for probabilities in photos.over_label_set if probabilities is not None]
     modes = {
         "photo_only": torch.stack(seen).numpy(),
-        "words_only": _answers(tempered["chain", "words"], run.types),
-        "single_pass": _single(tempered["chain", "both"], run.types),
-        "chain": _answers(tempered["chain", "both"], run.types),
-        "chain_in_held_out_wordings": _answers(tempered["chain", "both_in_held_out_wordings"], run.types),
-        "words_only_in_held_out_wordings": _answers(
-            tempered["chain", "words_in_held_out_wordings"], run.types
-        ),
-        "words_only_single_pass": _single(tempered["chain", "words"], run.types),
-        "control_single_pass": _single(tempered["control", "both"], run.types),
-        "control_chain": _answers(tempered["control", "both"], run.types),
-        "control_words_only": _answers(tempered["control", "words"], run.types),
+        "words_only": scores(_answers, "chain", "words"),
+        "single_pass": scores(_single, "chain", "both"),
+        "chain": scores(_answers, "chain", "both"),
+        "words_only_single_pass": scores(_single, "chain", "words"),
+        "control_single_pass": scores(_single, "control", "both"),
+        "control_chain": scores(_answers, "control", "both"),
+        "control_words_only": scores(_answers, "control", "words"),
         "regression_on_fields": _regression(cases, labels, folds, with_photo, len(run.types)),
     }
+    if run.language.hard_wordings:
+        modes["chain_in_held_out_wordings"] = scores(_answers, "chain", "both_in_held_out_wordings")
+        modes["words_only_in_held_out_wordings"] = scores(_answers, "chain", "words_in_held_out_wordings")
     product = modes["photo_only"] * modes["regression_on_fields"]
     modes["product"] = product / product.sum(1, keepdims=True)
     patients = np.array([evaluation.digest(cases[i].patient) for i in with_photo.tolist()])
     return Evaluated(run.types, truth, patients, prior, modes)
+
+
+def _in_rows(scores: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
+    """(n, K) with the scores in their rows, NaN in those that were not asked."""
+    if len(rows) == n:
+        return scores
+    spread = np.full((n, scores.shape[1]), np.nan)
+    spread[rows] = scores
+    return spread
 
 
 def _evaluated_words(
@@ -267,15 +289,17 @@ def _evaluated_words(
     truth = np.array([run.types.index(cases[i].type) for i in places])
     tested = np.maximum(folds[places], 0)
     prior = _prior(truth, run)
-    chains = {name: [modes[ALONE][i] for i in places] for name, modes in steps.items()}
-    if tested.any():  # else all were asked of one model, and there is no other fold to fit on
-        chains = {name: _tempered(found, truth, tested, prior, run.types) for name, found in chains.items()}
-    modes = {
-        "chain": _answers(chains["chain"], run.types),
-        "single_pass": _single(chains["chain"], run.types),
-        "control_single_pass": _single(chains["control"], run.types),
-        "control_chain": _answers(chains["control"], run.types),
-    }
+    modes = {}
+    for name, found in steps.items():
+        rows = np.flatnonzero([i in found[ALONE] for i in places])
+        chains: Sequence[tuple[Step, ...]] = [found[ALONE][places[row]] for row in rows.tolist()]
+        if tested[rows].any():  # else all were asked of one model, and there is no other fold to fit on
+            chains = _tempered(chains, truth[rows], tested[rows], prior, run.types)
+        single, chain = {"chain": ("single_pass", "chain")}.get(
+            name, (f"{name}_single_pass", f"{name}_chain")
+        )
+        modes[single] = _in_rows(_single(chains, run.types), rows, len(truth))
+        modes[chain] = _in_rows(_answers(chains, run.types), rows, len(truth))
     of_source = [i for i, case in enumerate(cases) if case.source == source]
     facts, words = [cases[i].facts for i in of_source], [evaluation_words(cases[i]) for i in of_source]
     labels = np.array([run.types.index(cases[i].type) for i in of_source])
@@ -373,6 +397,11 @@ def _write_bundle(
     write_manifest(out, manifest)
 
 
+def told_in_every_fold(cases: Sequence[Case], folds: np.ndarray) -> list[Case]:
+    """The stories that every fold's model is trained on."""
+    return [case for case, fold in zip(cases, folds, strict=True) if case.story and fold == ALWAYS_TRAINED]
+
+
 def _image_manifest(run: Run, photos: Photos) -> dict[str, Any]:
     """How to ask the image model, and from which energy on where it does not know all types."""
     if run.start_from:
@@ -424,8 +453,9 @@ def summary(evaluated: Evaluated, folds: np.ndarray) -> dict[str, Any]:
     modes = evaluation.figures(evaluated)
     for name, scores in evaluated.modes.items():
         by_fold = []
-        for fold in range(int(folds.max()) + 1):
-            tested = folds == fold
+        asked = evaluation.is_asked(scores)
+        for fold in np.unique(folds[asked]).tolist():
+            tested = asked & (folds == fold)
             weights = np.ones((1, tested.sum()))
             found = scores[tested].argmax(1)
             recall = evaluation.recall_samples(evaluated.truth[tested], found, len(evaluated.types), weights)
@@ -484,7 +514,8 @@ def _language_folds(
     trained on, to tell reading from memory; ALONE: the cases of sources without photos.
     """
     result: dict[str, dict[int, tuple[Step, ...]]] = {}
-    for fold in range(int(folds.max()) + 1):
+    n_folds = int(folds.max()) + 1
+    for fold in range(min(n_folds, run.language.control_folds) if name == "control" else n_folds):
         seen, alone = tested_in(cases, folds, photos, fold)
         for mode, chains in language_fold(run, cases, folds, photos, reading, work, name, fold).items():
             places = alone if mode == ALONE else seen
@@ -548,7 +579,7 @@ def language_fold(
     untempered = (1.0,) * (len(run.language.schedule) - 1)
     modes: list[tuple[str, list[int], Sequence[torch.Tensor | None], bool]]
     modes = [("both", test, seen, False), ("words", test, unseen, False)]
-    if name == "chain":
+    if name == "chain" and run.language.hard_wordings:
         modes += [
             ("both_in_held_out_wordings", test, seen, True),
             ("words_in_held_out_wordings", test, unseen, True),
@@ -678,6 +709,8 @@ def _save_weights(run: Run, work: Path, out: Path) -> None:
     language = pretrained(replace(run.language, lora_rank=0, four_bit=False), run.types)
     load_language_weights(language, work / "chain-final.safetensors")
     save_in_parts(language, out / LANGUAGE_BASE_FILE, out / LANGUAGE_FILE, run.language.frozen_layers)
+    if run.language.lower_layers_from:  # the very file, which another bundle may share
+        shutil.copyfile(run.language.lower_layers_from, out / LANGUAGE_BASE_FILE)
     for name in TOKENIZER_FILES:
         shutil.copyfile(Path(run.language.base) / name, out / name)
     for path in out.iterdir():

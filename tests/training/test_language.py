@@ -14,7 +14,7 @@ from skin_ai.training import loop
 from skin_ai.training.datasets import Case
 from skin_ai.training.language import (
     AGE_CLASSES,
-    SIX_FACTS,
+    FACT_CLASSES,
     LanguageSettings,
     fit_head,
     make_examples,
@@ -103,7 +103,7 @@ def test_reading_is_taught_once_and_measured_on_held_out_wordings(settings, type
 def test_what_was_read_starts_the_chain(settings, cases, types, tmp_path):
     reading = tmp_path / "reading.safetensors"
     teach_reading(settings, types, reading)
-    reader = pretrained(settings, types, n_outputs=sum(SIX_FACTS))
+    reader = pretrained(settings, types, n_outputs=sum(FACT_CLASSES))
     load_language_weights(reader, reading)
     model = train_chain(*cases, types, replace(settings, epochs=1), reading, tmp_path / "chain.safetensors")
     encoder, frozen = reader.classifier.base_model, "encoder.layer.0.output.dense.weight"

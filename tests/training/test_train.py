@@ -1,5 +1,6 @@
 import json
 import logging
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -7,16 +8,28 @@ import pytest
 import timm
 import torch
 from drawn_cases import draw_dataset, mini_rows
+from drawn_scin import LABEL_COLUMNS, draw_scin, scin_rows
 from safetensors.torch import load_file, save_file
 
-from skin_ai.bundle import FILES, IMAGE_FILE, LANGUAGE_FILE, MANIFEST, PREDICTIONS_FILE, load_bundle
+from skin_ai.bundle import (
+    FILES,
+    IMAGE_FILE,
+    LANGUAGE_BASE_FILE,
+    LANGUAGE_FILE,
+    MANIFEST,
+    PREDICTIONS_FILE,
+    TOKENIZER_FILES,
+    load_bundle,
+)
 from skin_ai.diagnose import diagnose
+from skin_ai.diseases import LABEL_SETS
 from skin_ai.image_model import Preprocessing
-from skin_ai.training import loop
+from skin_ai.training import loop, sources
 from skin_ai.training.evaluation import MODES, evaluate
 from skin_ai.training.image import ImageSettings
 from skin_ai.training.language import LanguageSettings
-from skin_ai.training.train import Run, train
+from skin_ai.training.stories import HELD_OUT_VOICES, STORIES_SOURCE, load_stories
+from skin_ai.training.train import LANGUAGE_DEFAULTS, Run, train
 
 BACKBONE = "mobilenetv2_050"
 # A fold of three photos has no case of some types.
@@ -94,7 +107,7 @@ def test_evaluating_on_training_photos_is_counted_and_warned_of(trained, mini_da
     with caplog.at_level(logging.WARNING):
         found = evaluate(mini_dataset, "mini", weights=trained.parent)
     assert found["trained_on"] == 14
-    assert "14 of 14 photos were in the training" in caplog.text
+    assert "14 of 14 cases were in the training" in caplog.text
 
 
 class Killed(Exception):
@@ -141,3 +154,103 @@ def test_work_folder_of_other_cases_is_refused(run, trained, tmp_path):
             tmp_path / "out",
         )
     assert not (tmp_path / "out").exists()
+
+
+# Several data sets, and a bundle that starts from another
+
+
+@pytest.fixture(scope="module")
+def scin_folder(tmp_path_factory):
+    """Volunteers without photos: three conditions, five of each, told apart by one tick."""
+    cases, labels = scin_rows()
+    told = {
+        "Eczema": "textures_rough_or_flaky",
+        "Urticaria": "condition_symptoms_itching",
+        "Tinea": "textures_flat",
+    }
+    many_cases, many_labels = [], []
+    for number in range(15):
+        condition, tick = list(told.items())[number % 3]
+        key = str(500 + number)
+        empty = {column: "" for column in cases[0] if column.startswith("image_")}
+        many_cases.append(dict.fromkeys(cases[0], "") | empty | {"case_id": key, tick: "YES"})
+        label = f"{{'{condition}': 0.8, 'Insect Bite': 0.2}}"
+        many_labels.append(dict.fromkeys(labels[0], "") | {"case_id": key, LABEL_COLUMNS[1]: label})
+    folder = tmp_path_factory.mktemp("scin")
+    return draw_scin(folder, (many_cases, many_labels), photos=False)
+
+
+@pytest.fixture(scope="module")
+def trained_26(run, trained, mini_dataset, scin_folder, tmp_path_factory):
+    """The bundle of 26 types that takes its image model from the small one, with two stories a type."""
+    language = replace(
+        run.language,
+        **(LANGUAGE_DEFAULTS["skin-26"] | {"reading_updates": 5, "reading_batch_size": 8}),
+        lower_layers_from=str(trained / LANGUAGE_BASE_FILE),
+    )
+    run_26 = replace(run, label_set="skin-26", start_from=str(trained), language=language)
+    folder = tmp_path_factory.mktemp("trained_26")
+    shutil.copytree(trained, folder / "mini")
+    (folder / "shared").mkdir()
+    for name in (IMAGE_FILE, LANGUAGE_BASE_FILE, *TOKENIZER_FILES):
+        shutil.copyfile(trained / name, folder / "shared" / name)
+    by_voice = {(story.type, story.voice): story for story in load_stories()}
+    few = tuple(story for (_, voice), story in by_voice.items() if voice in ("plain", HELD_OUT_VOICES[0]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "load_stories", lambda: few)
+        train(run_26, {"pad-ufes-20": mini_dataset, "scin": scin_folder}, folder / "work", folder / "mini-26")
+    return folder / "mini-26"
+
+
+def test_second_bundle_keeps_only_what_the_first_does_not_have(trained_26):
+    assert {path.name for path in trained_26.iterdir()} == {LANGUAGE_FILE, PREDICTIONS_FILE, MANIFEST}
+    bundle = load_bundle("mini-26", trained_26.parent)
+    assert bundle.types == LABEL_SETS["skin-26"]
+    assert bundle.image_types == LABEL_SETS["pad-ufes-20"]
+    assert bundle.schedule == (26, 13, 6, 3, 1)
+
+
+def test_gate_refuses_the_stated_share_of_held_out_photos(trained_26):
+    manifest = json.loads((trained_26 / MANIFEST).read_text(encoding="utf-8"))
+    image = manifest["image_model"]
+    logits = load_file(trained_26 / PREDICTIONS_FILE)["photo_logits"].double()
+    refused = logits.logsumexp(1) < image["least_energy"]
+    assert refused.double().mean().item() == pytest.approx(image["false_alarms"], abs=1 / len(logits))
+
+
+def test_words_of_every_source_without_photos_are_tested_once_by_a_model_that_never_saw_them(trained_26):
+    manifest = json.loads((trained_26 / MANIFEST).read_text(encoding="utf-8"))
+    words = manifest["figures"]["words"]
+    assert set(words) == {"scin", STORIES_SOURCE}
+    assert words["scin"]["modes"]["chain"]["n"] == 15
+    assert words[STORIES_SOURCE]["modes"]["chain"]["n"] == 26
+    assert {"most_frequent", "regression_on_fields"} <= set(words["scin"]["modes"])
+    assert set(words["scin"]["comparison"]["chain_less_control_single_pass"]) == {
+        "text", "balanced_accuracy", "accuracy", "top3",
+    }  # fmt: skip
+    assert manifest["figures"]["modes"]["chain"]["n"] == 14
+    assert {source["name"]: source["rows"] for source in manifest["data"]} == {
+        "PAD-UFES-20": 18, "SCIN": 15, "Stories": 52,
+    }  # fmt: skip
+    for prior in (manifest["prior"], *manifest["priors"].values()):
+        assert sum(prior.values()) == pytest.approx(1, abs=0.01)
+
+
+def test_evaluating_on_volunteers_gives_top_1_and_top_3_of_words(trained_26, scin_folder, caplog):
+    with caplog.at_level(logging.WARNING):
+        found = evaluate(scin_folder, "mini-26", weights=trained_26.parent)
+    assert "photo_only" not in found
+    assert found["trained_on"] == 15
+    for mode in ("words_only", "single_pass", "chain"):
+        assert found[mode]["n"] == 15
+        assert {"top1", "top3", "balanced_accuracy"} <= set(found[mode])
+
+
+def test_bundle_to_start_from_must_have_the_same_folds(trained, run, mini_dataset, tmp_path):
+    damaged = tmp_path / "mini"
+    shutil.copytree(trained, damaged)
+    saved = load_file(damaged / PREDICTIONS_FILE)
+    save_file(saved | {"folds": (saved["folds"] + 1) % 5}, damaged / PREDICTIONS_FILE)
+    other = replace(run, start_from=str(damaged))
+    with pytest.raises(ValueError, match="other folds"):
+        train(other, {"pad-ufes-20": mini_dataset}, tmp_path / "work", tmp_path / "out")
