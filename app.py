@@ -4,7 +4,13 @@ import streamlit as st
 
 from skin_ai.views import kiosk, notices, study
 
-st.set_page_config(page_title="skin_ai", layout="wide", menu_items={"About": notices.RESEARCH_ONLY})
+st.set_page_config(
+    page_title="skin_ai",
+    layout="wide",
+    # Open, it covers a phone's page and leaves a laptop's columns too narrow for the symptom form.
+    initial_sidebar_state="collapsed",
+    menu_items={"About": notices.RESEARCH_ONLY},
+)
 kiosk.leave_if_asked()
 pages = [st.Page("pages/case.py", title="Case", default=True)]
 if not kiosk.is_on():

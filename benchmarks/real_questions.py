@@ -1,7 +1,7 @@
-"""Real questions about skin, asked of a bundle: `python -m benchmarks.real_questions FOLDER [--bundle NAME]`.
+"""Real questions, asked of a bundle: `python -m benchmarks.real_questions FOLDER [--bundle NAME]`.
 
-FOLDER holds DermaVQA's iiyi_train.json (Yim et al. 2024): posts with dermatologists' replies. A post counts as
-named when a reply has a name or synonym of one of the model's first five types. A reply is an opinion
+FOLDER holds DermaVQA's iiyi_train.json (Yim et al. 2024): posts with dermatologists' replies. A post counts
+as named when a reply has a name or synonym of one of the model's first five types. A reply is an opinion
 without examination, and most posts concern none of our types: the share is a comparison, no accuracy.
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.machine import machine
-from skin_ai.bundle import load_bundle
+from skin_ai.bundle import DEFAULT_BUNDLE, load_bundle
 from skin_ai.diagnose import diagnose
 from skin_ai.diseases import DISEASES
 from skin_ai.narrative import NARRATIVE_LIMIT
@@ -29,7 +29,7 @@ def main() -> None:
     """Prints the share of posts, beside that of the five types that replies name most often."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--bundle", default="skin-26")
+    parser.add_argument("--bundle", default=DEFAULT_BUNDLE)
     options = parser.parse_args()
     bundle = load_bundle(options.bundle)
     posts = json.loads((options.folder / "iiyi_train.json").read_text(encoding="utf-8"))[:POSTS]

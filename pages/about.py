@@ -7,27 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from skin_ai.bundle import DEFAULT_BUNDLE, WEIGHTS, BundleError, read_manifest
+from skin_ai.bundle import DEFAULT_BUNDLE, BundleError, bundle_names
 from skin_ai.diseases import DISEASES
-from skin_ai.views import door
+from skin_ai.views import bundle_choice, door, figures
 from skin_ai.views.elimination import name
 
-MODES = {
-    "photo_only": "Photo only",
-    "words_only": "Words only",
-    "single_pass": "Single pass",
-    "chain": "Chain",
-    "words_only_in_held_out_wordings": "Words only, in wordings never trained on",
-    "chain_in_held_out_wordings": "Chain, in wordings never trained on",
-}
-MEASURES = {
-    "balanced_accuracy": "Balanced accuracy",
-    "macro_auc": "Macro AUC",
-    "top3": "Top 3",
-    "accuracy": "Accuracy",
-    "ece": "Calibration error",
-}
-IN_ONE_TABLE = 3  # measures: what a phone shows without scrolling sideways
 PACKAGES = ("streamlit", "torch", "timm", "transformers", "pillow", "plotly")
 
 WHAT_IT_IS = """
@@ -44,6 +28,12 @@ WHAT_IT_IS_NOT = """
 - It cannot say that a photo is unusable or that a lesion is harmless. A low probability of melanoma is not an
   exclusion of melanoma.
 - Its photos come from few clinics: where your camera or your patients differ, expect it to do worse.
+"""
+
+WHAT_SKIN_26_IS_NOT = """- Of the 26 types of the bundle skin-26, its photo model knows six only, those of
+  pad-ufes-20: for the others it has the words alone. A photo unlike any of them gives no recommendation.
+- Most of the words that skin-26 was trained on are made up. Figures on made-up stories say that it learnt
+  them; what to expect of patients, the figures on words of volunteers say.
 """
 
 HOW_IT_WORKS = """
@@ -74,20 +64,35 @@ def main() -> None:
     st.subheader("What it is")
     st.markdown(WHAT_IT_IS)
     st.subheader("What it is not")
-    st.markdown(WHAT_IT_IS_NOT)
+    st.markdown(
+        WHAT_IT_IS_NOT + (WHAT_SKIN_26_IS_NOT if bundle_choice.WITHOUT_PHOTO in bundle_names() else "")
+    )
     st.subheader("How it works")
     st.markdown(HOW_IT_WORKS)
     st.subheader("What is kept")
     st.markdown(WHAT_IS_KEPT)
     try:
-        manifest = read_manifest(WEIGHTS / DEFAULT_BUNDLE)
+        manifest = chosen_manifest()
     except BundleError as error:
         st.error(str(error))
         return
     show_types(manifest)
-    show_figures(manifest.get("figures", {}), manifest["types"])
+    figures.show(manifest)
     show_sources(manifest)
     show_versions(manifest)
+
+
+def chosen_manifest() -> dict[str, Any]:
+    """Of the bundle that all that follows is about; raises BundleError."""
+    names = bundle_names()
+    if len(names) < 2:
+        return bundle_choice.manifest_of(names[0] if names else DEFAULT_BUNDLE)
+    st.subheader("The bundles")
+    st.markdown("Types, figures, data and versions below are of one bundle; the Case page lets you choose.")
+    shown = st.segmented_control(
+        "Bundle", names, default=names[0], required=True, label_visibility="collapsed", key="about_bundle"
+    )
+    return bundle_choice.manifest_of(shown)
 
 
 def show_types(manifest: dict[str, Any]) -> None:
@@ -105,73 +110,6 @@ def show_types(manifest: dict[str, Any]) -> None:
         hide_index=True,
         border="horizontal",
     )
-
-
-def show_figures(figures: dict[str, Any], types: list[str]) -> None:
-    st.subheader("How well it does")
-    measured = figures.get("modes", {}) | figures.get("others", {})
-    modes = {key: measured[key] for key in MODES if key in measured}
-    if not modes:
-        st.markdown("This bundle has no figures.")
-        return
-    st.markdown(figures.get("protocol", "The manifest does not say how the figures were made."))
-    measures = [key for key in MEASURES if any(key in mode for mode in modes.values())]
-    for shown in (measures[:IN_ONE_TABLE], measures[IN_ONE_TABLE:]):
-        st.table(
-            [
-                {"": MODES[key]} | {MEASURES[measure]: interval(mode.get(measure)) for measure in shown}
-                for key, mode in modes.items()
-            ],
-            hide_index=True,
-            border="horizontal",
-        )
-    cases = " or ".join(sorted({f"{mode['n']:,}" for mode in modes.values()}))
-    st.caption(f"In brackets: 95% intervals. Cases: {cases}. Best is 1, for the calibration error 0.")
-    for entry in figures.get("comparison", {}).values():
-        st.markdown(f"- {entry['text']}: {interval(entry)}")
-    show_by_type({key: mode for key, mode in modes.items() if key in figures["modes"]}, types)
-
-
-def show_by_type(modes: dict[str, Any], types: list[str]) -> None:
-    st.markdown("#### By type")
-    chosen = st.segmented_control(
-        "Figures of",
-        list(modes),
-        format_func=MODES.__getitem__,
-        default=list(modes)[-1],
-        required=True,
-        label_visibility="collapsed",
-    )
-    mode = modes[chosen]
-    if "recall" in mode:
-        st.table(
-            [
-                {"Type": name(type_), "Recall": interval(mode["recall"][type_])}
-                for type_ in types
-                if type_ in mode["recall"]
-            ],
-            hide_index=True,
-            border="horizontal",
-        )
-    if "confusion" in mode:
-        with st.expander("Which types it takes for which"):
-            st.table(
-                [
-                    {"": truth} | {answer: str(count) for answer, count in zip(types, row, strict=True)}
-                    for truth, row in zip(types, mode["confusion"], strict=True)
-                ],
-                hide_index=True,
-                border="horizontal",
-            )
-            st.caption("Rows: what the lesion was. Columns: the first answer. Cases.")
-
-
-def interval(figure: dict[str, Any] | None) -> str:
-    """A value with its 95% interval, as 0.70 (0.67 to 0.73)."""
-    if figure is None:
-        return "not measured"
-    value = f"{figure['value']:.2f}"
-    return f"{value} ({figure['low']:.2f} to {figure['high']:.2f})" if "low" in figure else value
 
 
 def show_sources(manifest: dict[str, Any]) -> None:

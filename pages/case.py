@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from skin_ai.bundle import bundle_names
 from skin_ai.narrative import NarrativeError, clean_narrative
 from skin_ai.photo import Crop, PhotoError, crop_square
 from skin_ai.samples import SAMPLES
@@ -16,7 +16,17 @@ from skin_ai.study.database import StoreError
 from skin_ai.study.flow import Awaits, FlowError, Progress
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Stage
-from skin_ai.views import answer_form, door, feedback_form, inputs, kiosk, pictures, start_screen, study
+from skin_ai.views import (
+    answer_form,
+    bundle_choice,
+    door,
+    feedback_form,
+    inputs,
+    kiosk,
+    pictures,
+    start_screen,
+    study,
+)
 from skin_ai.views.case_state import CaseState, Inputs, Photo, begin_case, current_case, has_case
 from skin_ai.views.free_text import plain
 
@@ -25,17 +35,6 @@ if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for t
 
 CASE = "case"
 AS_GIVEN = "What was given"
-
-
-@st.cache_resource(show_spinner=False)
-def models() -> Bundle:
-    from skin_ai.bundle import load_bundle
-    from skin_ai.diagnose import diagnose
-
-    bundle = load_bundle()
-    # The first run of the networks takes seconds more than all others; nobody waits for it here.
-    diagnose(np.full((300, 300, 3), 128, np.uint8), "Nothing yet.", bundle)
-    return bundle
 
 
 def main() -> None:
@@ -47,6 +46,7 @@ def main() -> None:
         return
     try:
         case, progress = opened_case(store)
+        bundle_choice.sidebar(case, progress)
         show_head(store, case, progress)
         if progress is None or progress.awaits is Awaits.BEFORE:
             ask_before(store, case, progress)
@@ -84,7 +84,7 @@ def restore(store: Store, case: CaseState, progress: Progress) -> None:
         elif (pixels := flow.kept_photo(store, case.id)) is not None:
             case.photo = Photo(pixels)
         if progress.deck is None:
-            case.words_to_show = progress.case.narrative
+            case.write_words(progress.case.narrative)
 
 
 def show_head(store: Store, case: CaseState, progress: Progress | None) -> None:
@@ -162,6 +162,7 @@ def ask_before(store: Store, case: CaseState, progress: Progress | None) -> None
             "Show me the AI at once", help="Your answer then counts as unblinded."
         )
         keeps = not is_deck and not kiosk.is_on() and st.button("Keep for later", type="tertiary")
+        bundle_choice.say_who_is_asked(case)
     place = st.empty()
     if commits or at_once or keeps:
         try:
@@ -185,10 +186,10 @@ def ask_before(store: Store, case: CaseState, progress: Progress | None) -> None
         if keeps:
             begin_case()
         st.rerun()
-    if not case.models_are_loaded and load_models(place) is not None:
+    name = bundle_choice.of_case(case, progress)
+    if name not in case.loaded and load_models(case, name, place) is not None:
         # While the clinician looks at the case; once a server, so mostly it takes no time.
         place.empty()
-        case.models_are_loaded = True
 
 
 def ask_for_inputs(case: CaseState, progress: Progress | None) -> tuple[Inputs, bool]:
@@ -202,7 +203,8 @@ def ask_for_inputs(case: CaseState, progress: Progress | None) -> tuple[Inputs, 
     with words_side:
         st.subheader("The patient's words")
         words = inputs.ask_for_words(case)
-        inputs.fill_symptom_form(case)
+        asked = bundle_choice.of_case(case, progress)
+        inputs.fill_symptom_form(case, is_wide=bundle_choice.reads_more_facts(asked))
         case.particulars = inputs.ask_for_particulars(case, kept)
     return Inputs(case.photo, crop, words), keep_photo
 
@@ -261,9 +263,14 @@ def show_after(store: Store, case: CaseState, progress: Progress) -> None:
     with st.expander(AS_GIVEN, expanded=False):
         show_given(case, kept)
     place = st.empty()
-    if case.diagnosis is None and not run_models(store, case, progress, place):
+    if progress.after is not None and not progress.bundle:
+        st.markdown("You answered this case without an AI result.")
+    elif case.diagnosis is None and not run_models(store, case, progress, place):
         return
-    show_result(case, progress)
+    if case.diagnosis is not None:
+        show_result(case, progress)
+    elif progress.after is None:
+        show_refusal(case)
     st.divider()
     if progress.after is None:
         ask_final_answer(store, case, progress)
@@ -298,12 +305,15 @@ def show_given(case: CaseState, kept: Case) -> None:
 
 
 def run_models(store: Store, case: CaseState, progress: Progress, place: DeltaGenerator) -> bool:
-    """Asks the AI, now that it may be asked; whether there is a result."""
-    bundle = load_models(place)
+    """Asks the AI, now that it may be asked; whether it spoke, be it to refuse for want of anything known."""
+    name = bundle_choice.of_case(case, progress)
+    if name in case.refused:
+        return True
+    bundle = load_models(case, name, place)
     if bundle is None:
         return False
-    case.models_are_loaded = True
-    from skin_ai.diagnose import diagnose
+    case.bundle = name
+    from skin_ai.diagnose import NothingToDiagnose, diagnose
 
     kept = progress.case
     pixels = None if case.photo is None else case.photo.pixels
@@ -316,6 +326,9 @@ def run_models(store: Store, case: CaseState, progress: Progress, place: DeltaGe
                 bundle,
                 lambda: diagnose(pixels, kept.narrative, bundle, Crop(*kept.crop)),
             )
+    except NothingToDiagnose:
+        case.refused.add(name)
+        st.rerun()
     except (PhotoError, NarrativeError, FlowError, StoreError) as error:
         place.error(str(error))
         st.button("Try again")
@@ -324,17 +337,33 @@ def run_models(store: Store, case: CaseState, progress: Progress, place: DeltaGe
     return True
 
 
-def load_models(place: DeltaGenerator) -> Bundle | None:
+def load_models(case: CaseState, name: str, place: DeltaGenerator) -> Bundle | None:
     """The models, with a visible status while they load; None, with the reason on the page, if they fail."""
     with place.status("Loading the models, once after the start. You can go on meanwhile."):
         from skin_ai.bundle import BundleError
 
         try:
-            return models()
+            bundle = bundle_choice.models(name)
         except BundleError as error:
             reason = str(error)
+        else:
+            case.loaded.add(name)
+            return bundle
     place.error(reason)
     return None
+
+
+def show_refusal(case: CaseState) -> None:
+    """Why there is no result, and the other bundles that can still be asked."""
+    others = [name for name in bundle_names() if name not in case.refused]
+    st.warning(
+        f"{case.bundle} gives no result: the photo looks like none that it was trained on, and there are no "
+        f"words. {'Ask another AI, or give' if others else 'Give'} your final answer without one."
+    )
+    for name in others:
+        if st.button(f"Ask {name} about this case", key=f"ask_{name}"):
+            case.bundle = name
+            st.rerun()
 
 
 def show_result(case: CaseState, progress: Progress) -> None:
@@ -345,7 +374,9 @@ def show_result(case: CaseState, progress: Progress) -> None:
     own = tuple(progress.before.ranks) if progress.before else ()
     if not own:
         st.caption("Shown at once, without an answer of your own: what you answer is marked unblinded.")
-    result.show(case.diagnosis, square, models().manifest["probabilities"], own)
+    result.show(
+        case.diagnosis, square, bundle_choice.models(case.diagnosis.bundle).manifest["probabilities"], own
+    )
     st.caption(f"Bundle {case.diagnosis.bundle}, {case.diagnosis.timings_ms['total'] / 1000:.1f} seconds")
 
 

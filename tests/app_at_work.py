@@ -57,8 +57,17 @@ def use_sample(app: AppTest) -> AppTest:
     return button(app, "Use this drawing").click().run()
 
 
+def words_areas(app: AppTest):
+    return [area for area in app.text_area if area.label == "In the patient's own words, or yours"]
+
+
+def words_area(app: AppTest):
+    (area,) = words_areas(app)
+    return area
+
+
 def type_words(app: AppTest, words: str = WORDS) -> AppTest:
-    return app.text_area(key="words").set_value(words).run()
+    return words_area(app).set_value(words).run()
 
 
 def ranks(app: AppTest, stage: str):

@@ -29,18 +29,22 @@ from app_at_work import (
     type_words,
     upload,
     use_sample,
+    words_area,
+    words_areas,
 )
 from drawn_cases import as_jpeg
 from sqlalchemy import select
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.testing.v1 import AppTest
 
 from skin_ai import bundle
-from skin_ai.narrative import NARRATIVE_LIMIT
+from skin_ai.narrative import NARRATIVE_LIMIT, SYMPTOMS
 from skin_ai.samples import SAMPLES
 from skin_ai.study import flow
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case
 from skin_ai.views.elimination import name
+from skin_ai.views.inputs import add_sentences
 
 PAGES = ("pages/case.py", "pages/deck.py", "pages/compare.py", "pages/feedback.py", "pages/about.py")
 DISK_IS_FULL = "Not saved: the disk is full; make room. What you entered is still here; try again."
@@ -95,11 +99,11 @@ def test_drawn_sample_is_diagnosed_step_by_step(app):
 
 def test_sample_brings_its_words_but_keeps_typed_ones(app):
     use_sample(app)
-    assert app.text_area(key="words").value == SAMPLES[0].narrative
+    assert words_area(app).value == SAMPLES[0].narrative
     button(app, "Remove the photo").click().run()
     type_words(app)
     use_sample(app)
-    assert app.text_area(key="words").value == WORDS
+    assert words_area(app).value == WORDS
 
 
 def test_heatmap_is_off_until_asked_for_and_speaks_in_words(app):
@@ -115,7 +119,7 @@ def test_overlong_words_give_one_sentence_and_stay(app, store):
     type_words(app, too_long)
     assert f"at most {NARRATIVE_LIMIT:,}" in app.error[0].value
     answer(app)
-    assert app.text_area(key="words").value == too_long
+    assert words_area(app).value == too_long
     assert case(app).diagnosis is None
     assert rows_of(store) == {}
 
@@ -128,7 +132,7 @@ def test_bad_file_gives_one_sentence_and_nothing_typed_is_lost(app, drawn_photo)
     assert problems(app) == [
         "The file is not a JPEG, PNG, WebP or HEIC photo: save it as one of these first."
     ]
-    assert app.text_area(key="words").value == WORDS
+    assert words_area(app).value == WORDS
     assert ranks(app, "before").value == ["melanoma"]
     upload(app, "lesion.jpg", drawn_photo)
     assert not app.error
@@ -159,13 +163,68 @@ def test_symptom_form_appends_sentences_and_empties_itself(app):
     app.number_input[0].set_value(70)
     app.segmented_control(key=f"bleed_{case(app).id}_0").set_value("yes")
     button(app, "Add as sentences to the words").click().run()
-    words = app.text_area(key="words").value
+    words = words_area(app).value
     assert words.startswith("Typed before. ")
     assert "70" in words
     assert "bl" in words.removeprefix("Typed before.")
     assert app.number_input[0].value is None
     button(app, "Add as sentences to the words").click().run()
-    assert app.text_area(key="words").value == words
+    assert words_area(app).value == words
+
+
+def add_age(app: AppTest) -> tuple[str, WidgetStates]:
+    """Adds a sentence to the words: the words then, and what the browser sent with the click."""
+    type_words(app)
+    app.number_input[0].set_value(70)
+    button(app, "Add as sentences to the words").click()
+    sent = app._tree.get_widget_states()
+    app.run()
+    return words_area(app).value, sent
+
+
+def keep_for_later(app: AppTest, words: str = WORDS) -> None:
+    button(type_words(app, words), LATER).click().run()
+
+
+@pytest.mark.parametrize("write", [add_age, use_sample, keep_for_later])
+def test_browser_that_has_not_seen_what_the_page_wrote_cannot_overwrite_it(app, write):
+    sent = app._tree.get_widget_states()
+    typed = next(state for state in sent.widgets if state.id == words_area(app).id)
+    write(app)
+    words = words_area(app).value
+    for late in (WORDS, "Typed late.", ""):
+        typed.string_value = late
+        app._run(sent)
+        assert words_area(app).value == words
+
+
+def test_second_click_of_a_double_click_on_the_form_changes_nothing(app):
+    words, sent = add_age(app)
+    app._run(sent)
+    assert words_area(app).value == words
+    button(app, "Add as sentences to the words").click().run()
+    assert words_area(app).value == words
+
+
+def test_form_is_added_once(app):
+    add_age(app)
+    keys = {fact: f"{fact}_{case(app).id}_0" for fact in ("age", "site", *SYMPTOMS)}
+    written, words_key = case(app).written, case(app).words_key
+    add_sentences(case(app), keys, 0)
+    assert (case(app).written, case(app).words_key, case(app).forms) == (written, words_key, 1)
+
+
+def test_added_sentences_can_be_taken_back(app):
+    words, _ = add_age(app)
+    assert words.startswith(f"{WORDS} ")
+    assert words_area(type_words(app, WORDS)).value == WORDS
+    again, _ = add_age(app)
+    assert again == words
+
+
+def test_words_that_were_replaced_are_not_kept_in_the_session(app):
+    keep_for_later(app, "My secret words")
+    assert "secret" not in repr(app.session_state)
 
 
 def test_what_was_typed_survives_a_look_at_another_page(app):
@@ -174,7 +233,7 @@ def test_what_was_typed_survives_a_look_at_another_page(app):
     app.selectbox(key=f"age_band_{case(app).id}").set_value("60-79").run()
     app.switch_page("pages/about.py").run()
     app.switch_page("pages/case.py").run()
-    assert app.text_area(key="words").value == WORDS
+    assert words_area(app).value == WORDS
     assert ranks(app, "before").value == ["melanoma", "my own idea"]
     assert confidence(app, "before").value == 60
     assert app.selectbox(key=f"age_band_{case(app).id}").value == "60-79"
@@ -204,7 +263,7 @@ def test_incomplete_answer_gives_one_sentence_and_nothing_typed_is_lost(
     app.text_input(key=f"reason_before_{case(app).id}").set_value("the border").run()
     answer(app, diagnoses, sure)
     assert problems(app) == [sentence]
-    assert app.text_area(key="words").value == WORDS
+    assert words_area(app).value == WORDS
     assert (ranks(app, "before").value, confidence(app, "before").value) == (diagnoses, sure)
     assert app.text_input(key=f"reason_before_{case(app).id}").value == "the border"
     assert rows_of(store) == {}
@@ -229,7 +288,7 @@ def test_nothing_of_the_ai_is_there_before_the_own_answer_is_saved(app, store):
 def test_case_is_locked_after_the_own_answer(app, store):
     answer(use_sample(app))
     assert not app.get("file_uploader")
-    assert not [area for area in app.text_area if area.key == "words"]
+    assert not words_areas(app)
     assert {SAVE, AT_ONCE, LATER, "Remove the photo"}.isdisjoint(buttons(app))
     assert SAMPLES[0].narrative in texts(app)
     app.switch_page("pages/about.py").run()
@@ -275,11 +334,11 @@ def test_case_kept_for_later_can_be_gone_on_with(app, store):
     type_words(app)
     button(app, LATER).click().run()
     former = store_ids(store)
-    assert app.text_area(key="words").value == ""
+    assert words_area(app).value == ""
     assert f"awaits your diagnosis: {WORDS[:20]}" in texts(app)
     assert rows_of(store) == {"clinicians": 1, "cases": 1, "readings": 1}
     button(app, "Go on").click().run()
-    assert app.text_area(key="words").value == WORDS
+    assert words_area(app).value == WORDS
     assert [case(app).id] == former
     answer(app)
     button(app, "New case").click().run()
@@ -339,7 +398,7 @@ def test_deleted_case_leaves_nothing(app, store, drawn_photo):
     assert rows_of(store)["photos"] == 1
     app.button(key="delete").click().run()
     assert rows_of(store) == {"clinicians": 1}
-    assert app.text_area(key="words").value == ""
+    assert words_area(app).value == ""
     assert WORDS.encode() not in b"".join(
         file.read_bytes() for file in Path(store.engine.url.database).parent.iterdir()
     )
@@ -392,8 +451,8 @@ def test_failed_save_says_so_keeps_what_was_typed_and_can_be_retried(app, store,
         answer(app, ["melanoma", "my own idea"])
         assert problems(app) == [DISK_IS_FULL]
         assert is_without_result(app)
-    app.text_area(key="words").set_value(f"{WORDS} It itches.").run()
-    assert app.text_area(key="words").value == f"{WORDS} It itches."
+    words_area(app).set_value(f"{WORDS} It itches.").run()
+    assert words_area(app).value == f"{WORDS} It itches."
     assert ranks(app, "before").value == ["melanoma", "my own idea"]
     button(app, SAVE).click().run()
     assert problems(app) == []

@@ -143,6 +143,16 @@ def test_check_tells_the_bundle_and_ends_with_a_verdict(capsys):
     ],
 )
 def test_setting_that_does_not_fit_is_named(mini_dataset, tmp_path, capsys, setting, named):
-    arguments = ["train", "--dataset", f"pad-ufes-20={mini_dataset}", "--llm", "x", "--work", str(tmp_path), "--out", str(tmp_path)]
+    arguments = [
+        "train",
+        "--dataset",
+        f"pad-ufes-20={mini_dataset}",
+        "--llm",
+        "x",
+        "--work",
+        str(tmp_path),
+        "--out",
+        str(tmp_path),
+    ]
     assert main([*arguments, "--set", setting]) == 2
     assert named in capsys.readouterr().err

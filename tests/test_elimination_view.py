@@ -128,6 +128,30 @@ def test_table_has_every_option_at_every_step():
     }
 
 
+FIRST, SECOND, *_ = DISEASES
+MANY = (
+    step(
+        *((type_, 0.24 if rank < 4 else 0.04 / 22, 0.0, 0.0) for rank, type_ in enumerate(DISEASES)), keep=2
+    ),
+    step((FIRST, 0.9, 0.0, 0.0), (SECOND, 0.1, 0.0, 0.0), keep=1),
+)
+
+
+@pytest.mark.parametrize(("ranks", "left_out"), [((), 22), (("PSO",), 21), (("my own idea",), 22)])
+def test_picture_of_many_types_leaves_improbable_ones_to_the_table_but_never_the_own(ranks, left_out):
+    own = Own(ranks)
+    assert len(elimination.not_drawn(MANY, own)) == left_out
+    kept, dropped = bars(elimination.figure(MANY, own))
+    assert len(kept.x) + len(dropped.x) == 28 - left_out
+    assert f"Not drawn, but in the table: {left_out} types dropped at step 1" in elimination.legend(MANY, own)
+    assert len(elimination.table(MANY, own)) == 28
+
+
+def test_picture_of_few_types_draws_all():
+    assert elimination.not_drawn(STEPS) == ()
+    assert "Not drawn" not in elimination.legend(STEPS)
+
+
 # ---- the clinician's own diagnoses ----
 
 OWN = Own(("NEV", "dermatofibroma", "SEK"))

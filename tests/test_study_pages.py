@@ -19,6 +19,7 @@ from app_at_work import (
     type_words,
     upload,
     use_sample,
+    words_area,
 )
 from streamlit.testing.v1 import AppTest
 
@@ -155,7 +156,7 @@ def test_reader_who_leaves_takes_their_cases_off_the_screen(app):
     button(app, "Leave: somebody else reads now").click().run()
     assert app.session_state["reader"] is None
     assert "How the options were eliminated" not in texts(app)
-    assert app.text_area(key="words").value == ""
+    assert words_area(app).value == ""
 
 
 # Feedback, for whoever runs the study
@@ -256,7 +257,7 @@ def test_start_screen_leads_to_a_sample_with_who_the_visitor_is(stand, store):
     assert buttons(stand).count("Begin") == len(SAMPLES)
     stand.pills(key="who_role").set_value(ROLES[0]).run()
     stand.button(key=f"begin_{SAMPLES[1].name}").click().run()
-    assert stand.text_area(key="words").value == SAMPLES[1].narrative
+    assert words_area(stand).value == SAMPLES[1].narrative
     assert "About you" not in [expander.label for expander in stand.expander]
     answer(stand)
     assert list(store.answers()["role"]) == [ROLES[0]]
@@ -282,7 +283,7 @@ def test_next_visitor_finds_nothing_of_the_last_one_but_the_counter(stand):
     assert "Choose a case to begin" in texts(stand)
     stand.button(key="begin_own").click().run()
     assert case(stand).id != left
-    assert stand.text_area(key="words").value == ""
+    assert words_area(stand).value == ""
     assert "Go on" not in buttons(stand)
     assert counter(stand) == "Today: 2 visitors, 2 answers"
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PIL import Image
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from skin_ai.diseases import find
@@ -58,7 +58,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a reader is with a case."""
+    """How far a reader is with a case. bundle: the one whose result they have been given, "" before."""
 
     case: Case
     deck: Deck | None
@@ -67,6 +67,7 @@ class Progress:
     after: Answer | None
     feedback: Feedback | None
     has_kept_photo: bool
+    bundle: str
 
     @property
     def is_revealed(self) -> bool:
@@ -224,13 +225,19 @@ def show_at_once(store: Store, reader: str, case_id: str) -> None:
 def reveal(
     store: Store, reader: str, case_id: str, bundle: Bundle, diagnose: Callable[[], Diagnosis]
 ) -> Diagnosis:
-    """Runs the AI on a case and keeps the run; raises FlowError, and runs nothing, before its turn."""
+    """Runs the AI on a case and keeps the run; raises FlowError, and runs nothing, before its turn.
+
+    A reader gets one bundle's result a case: FlowError also for any other one.
+    """
     case = progress(store, reader, case_id)
     if case is None or not case.is_revealed:
         raise FlowError("The AI is asked only after your own answer is saved.")
+    _refuse_another(case.bundle, bundle)
     diagnosis = diagnose()
     with store.writing() as session:
         reading = _held(session, reader, case_id)
+        former = None if reading.run_id is None else session.get(Run, reading.run_id)
+        _refuse_another(former.bundle if former else "", bundle)
         run = session.scalar(select(Run).where(Run.case_id == case_id, Run.bundle_sha256 == bundle.sha256))
         if run is None:
             run = Run(
@@ -245,6 +252,11 @@ def reveal(
         if Stage.AFTER not in {given.stage for given in _answers(session, reader, case_id)}:
             reading.run_id = run.id
     return diagnosis
+
+
+def _refuse_another(seen: str, bundle: Bundle) -> None:
+    if seen and seen != bundle.name:
+        raise FlowError(f"You were given the result of the bundle {seen} for this case already; it stays.")
 
 
 def keep_feedback(
@@ -293,9 +305,10 @@ def _answers(session: Session, reader: str, case_id: str) -> list[Answer]:
 def _progress(session: Session, reader: str, which: Any) -> list[Progress]:
     """The reader's readings of the cases that `which` holds for, the newest first."""
     opened = session.execute(
-        select(Reading, Case, Deck, exists().where(Photo.case_id == Case.id))
+        select(Reading, Case, Deck, exists().where(Photo.case_id == Case.id), func.coalesce(Run.bundle, ""))
         .join(Case, Case.id == Reading.case_id)
         .outerjoin(Deck, Deck.id == Case.deck_id)
+        .outerjoin(Run, Run.id == Reading.run_id)
         .where(Reading.clinician == reader, which)
         .order_by(Reading.opened_at.desc())
     ).all()
@@ -315,6 +328,7 @@ def _progress(session: Session, reader: str, which: Any) -> list[Progress]:
             stages.get((case.id, Stage.AFTER)),
             feedback.get(case.id),
             has_photo,
+            bundle,
         )
-        for reading, case, deck, has_photo in opened
+        for reading, case, deck, has_photo, bundle in opened
     ]

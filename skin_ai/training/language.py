@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -46,8 +46,7 @@ class LanguageSettings:
     base: folder of a Hugging Face model; frozen_layers: of the encoder, after the reading stage
     (the embeddings are then frozen too); lower_layers_from: file of embeddings and lower layers that
     another bundle's reading stage left, which then stay as they are;
-    examples_a_case: source -> examples of each of its cases in an epoch, drawn from the schedule's steps,
-    where it is not one for each step;
+    examples_a_case: in an epoch, drawn from the schedule's steps, 0 for one of each;
     stray_photos: share of examples of cases without a photo that are shown another case's recommendations,
     as a photo of a type that the image model does not know gives; uniform_prior: share of the log prior
     that is uniform, so that types that a data set does not have are learnt to be unlikely all the same;
@@ -55,6 +54,7 @@ class LanguageSettings:
     no model was trained on;
     missing_words, missing_photo: share of examples without;
     probe_strength: C of the logistic regression that starts the head, 0 for a random head;
+    probe_share: of an epoch's examples that it is fitted to;
     hard: share of an option's chance that comes from the photo's probability, the rest is uniform;
     lora_rank: 0 trains all weights, else adapters of this rank; four_bit: needs a GPU.
     """
@@ -70,10 +70,11 @@ class LanguageSettings:
     head_learning_rate: float = 5e-4
     weight_decay: float = 0.01
     probe_strength: float = 0.1
+    probe_share: float = 0.5
     averaging: float = 0.98
     frozen_layers: int = 3
     lower_layers_from: str = ""
-    examples_a_case: dict[str, int] = field(default_factory=dict)
+    examples_a_case: int = 0
     stray_photos: float = 0.0
     uniform_prior: float = 0.0
     control_folds: int = 5
@@ -318,7 +319,7 @@ def make_examples(
     groups = prior_groups(cases, photos)
     known = [photo for photo in photos if photo is not None]
     for case, photo, group in zip(cases, photos, groups, strict=True):
-        for n_options in _steps_of(case, settings, rng):
+        for n_options in _drawn_steps(settings, rng):
             label = types.index(_drawn_type(case, rng))
             seen = photo
             if photo is None and settings.stray_photos and rng.random() < settings.stray_photos:
@@ -336,11 +337,10 @@ def make_examples(
     return examples
 
 
-def _steps_of(case: Case, settings: LanguageSettings, rng: Random) -> list[int]:
+def _drawn_steps(settings: LanguageSettings, rng: Random) -> list[int]:
     """Numbers of options of the examples that a case gives in one epoch."""
     steps = list(settings.schedule[:-1])
-    wanted = settings.examples_a_case.get(case.source, len(steps))
-    return steps if wanted == len(steps) else rng.sample(steps, wanted)
+    return rng.sample(steps, settings.examples_a_case) if settings.examples_a_case else steps
 
 
 def _drawn_type(case: Case, rng: Random) -> str:
@@ -431,7 +431,7 @@ def train_chain(
         rng = Random(settings.seed * 1000 - 1)
         examples = make_examples(cases, photos, types, settings, rng, all_options=all_options)
         rng.shuffle(examples)
-        fit_head(model, head, examples[: len(examples) // 2], priors, settings)
+        fit_head(model, head, examples[: int(settings.probe_share * len(examples))], priors, settings)
     fresh = [model.photo_weight, *head_parameters(model)]
     known = {id(parameter) for parameter in fresh}
     encoder = [p for p in model.parameters() if p.requires_grad and id(p) not in known]

@@ -42,7 +42,7 @@ from skin_ai.training.datasets import ALWAYS_TRAINED, NEVER_TRAINED, Case, split
 from skin_ai.training.evaluation import Evaluated
 from skin_ai.training.image import ImageSettings, read_squares, train_image_model
 from skin_ai.training.language import LanguageSettings, predict_steps, pretrained, teach_reading, train_chain
-from skin_ai.training.sources import PAD_UFES_20, SCIN, evaluation_words, load_sources
+from skin_ai.training.sources import evaluation_words, load_sources
 from skin_ai.training.stories import STORIES_SOURCE
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,8 @@ LANGUAGE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "skin-26": {
         "schedule": (26, 13, 6, 3, 1),
         "reading_updates": 250,
-        "examples_a_case": {PAD_UFES_20: 2, SCIN: 1, STORIES_SOURCE: 1},
+        "examples_a_case": 1,
+        "probe_share": 1.0,
         "stray_photos": 0.1,
         "uniform_prior": 0.5,
         "missing_photo": 0.1,

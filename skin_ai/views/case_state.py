@@ -51,9 +51,9 @@ class CaseState:
     """problem: why the last file was not taken.
 
     files and forms count what was offered and filled in: their numbers in the keys of widgets give each
-    a fresh one. words_to_show: words that the page, not the clinician, writes into the text area. They wait
-    here until it is drawn, for what a callback writes into st.session_state is lost when the next click
-    cuts the run short.
+    a fresh one. written: what the page, not the clinician, last wrote into the text area with words_key.
+    loaded: names of the bundles whose models are in memory; bundle: the one that was asked, "" before;
+    refused: those that had nothing to go by, as for a photo unlike any that they know.
     stage_shown, since: which stage is on screen and from when on, by time.monotonic().
     """
 
@@ -62,9 +62,12 @@ class CaseState:
     problem: str = ""
     files: int = 0
     forms: int = 0
-    words_to_show: str | None = ""
+    written: str = ""
+    words_key: str = field(default_factory=new_id)
     diagnosis: Diagnosis | None = None
-    models_are_loaded: bool = False
+    loaded: set[str] = field(default_factory=set)
+    bundle: str = ""
+    refused: set[str] = field(default_factory=set)
     particulars: dict[str, Any] = field(default_factory=dict)
     is_restored: bool = False
     stage_shown: str = ""
@@ -81,6 +84,23 @@ class CaseState:
     def key(self, widget: str) -> str:
         """The key of a widget that starts empty with each case and each file."""
         return f"{widget}_{self.id}_{self.files}"
+
+    def words(self) -> str:
+        """What the text area holds: as typed, or as written where it has not been drawn yet."""
+        words: str = st.session_state.get(self.words_key, self.written)
+        return words
+
+    def write_words(self, words: str) -> None:
+        """Replaces what the text area holds, and the text area with it.
+
+        Streamlit drops what a run drew and did not send before the next run starts, as at a double click.
+        A value given to the text area on screen could be lost with it; a new one, whose default it is, is
+        drawn anew by every run, and what the browser still sends of the former one counts no more.
+        """
+        former = self.words_key
+        self.written, self.words_key = words, new_id()
+        # Last, for touching st.session_state ends a run that the next click cuts short.
+        st.session_state.pop(former, None)
 
     def seconds_at(self, stage: str) -> float:
         """For how long this stage has been on screen."""
@@ -104,5 +124,6 @@ def current_case() -> CaseState:
 
 def begin_case(case_id: str = "") -> None:
     """Puts the case on screen away, and a new one or the one with this id in its place."""
-    loaded = current_case().models_are_loaded
-    st.session_state[KEY] = CaseState(case_id or new_id(), models_are_loaded=loaded)
+    former = current_case()
+    st.session_state[KEY] = CaseState(case_id or new_id(), loaded=former.loaded)
+    st.session_state.pop(former.words_key, None)

@@ -36,6 +36,8 @@ BAR_LENGTH = 0.58  # of a column, for 100%: the rest is for the number
 # From how many columns a phone has room for one letter instead of "words" and "photo", and for shorter bars.
 COMPACT_FROM = 4
 COMPACT_BAR_LENGTH = 0.46
+# From more types on, those that fell at step 1 with less than this, none of the clinician's, are not drawn.
+MANY_TYPES, WORTH_A_ROW = 12, 0.02
 LABEL_LENGTH = 48  # characters that fit over the bars on a phone 390 pixels wide
 
 KEPT_BAR = {"color": ACCENT, "line": {"width": 0}}
@@ -73,6 +75,17 @@ def last_standing_first(steps: Sequence[Step]) -> tuple[str, ...]:
     return tuple(left + [option.type for step in reversed(steps) for option in step.dropped])
 
 
+def not_drawn(steps: Sequence[Step], own: Own = NONE) -> tuple[Option, ...]:
+    """Options of step 1 that a picture of many types leaves to the table."""
+    if len(steps[0].options) <= MANY_TYPES:
+        return ()
+    return tuple(
+        option
+        for option in steps[0].dropped
+        if option.probability < WORTH_A_ROW and not own.ordinal(option.type)
+    )
+
+
 def decided_by(step: Step) -> str:
     """Whether words or photo set the kept options apart from the dropped ones."""
     if not any(option.photo for option in step.options):
@@ -108,8 +121,15 @@ def legend(steps: Sequence[Step], own: Own = NONE) -> str:
     """How to read the picture."""
     yours = f"{MARK}: your diagnoses. " if own.ranks else ""
     short = " (w, p)" if _is_compact(steps) else ""
+    left_out = not_drawn(steps, own)
+    together = percent(sum(option.probability for option in left_out))
+    others = (
+        f"Not drawn, but in the table: {len(left_out)} types dropped at step 1, together {together}. "
+        if left_out
+        else ""
+    )
     return (
-        "Bars: how probable the model held a type among the options left at that step. "
+        f"{others}Bars: how probable the model held a type among the options left at that step. "
         f"Solid: kept. Hatched with ✕: dropped. {yours}"
         f"▲ or ▼: words or photo{short} spoke for or against a type, compared with the other options; "
         "doubled where strong. These shares say what the model used, not what is true."
@@ -130,12 +150,18 @@ def _decided_by(step: Step, compact: bool) -> str:
 
 
 def figure(steps: Sequence[Step], own: Own = NONE) -> go.Figure:
-    """A row for each type, a column for each step, a bar for how sure the model was.
+    """A row for each type but those `not_drawn`, a column for each step, a bar for how sure the model was.
 
     All text is at least 12 pixels tall, on any width.
     """
-    order = last_standing_first(steps)
-    cells = [(column, option) for column, step in enumerate(steps) for option in step.options]
+    left_out = {option.type for option in not_drawn(steps, own)}
+    order = [type_ for type_ in last_standing_first(steps) if type_ not in left_out]
+    cells = [
+        (column, option)
+        for column, step in enumerate(steps)
+        for option in step.options
+        if option.type not in left_out
+    ]
     compact = _is_compact(steps)
     bar_length = COMPACT_BAR_LENGTH if compact else BAR_LENGTH
     lines = max(marks(option, compact).count("<br>") + 1 for _, option in cells)

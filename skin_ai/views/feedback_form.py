@@ -22,10 +22,14 @@ assert tuple(QUESTIONS) == SCALES
 
 
 def ask(store: Store, case: CaseState, progress: Progress) -> None:
-    """Each scale may stay empty; what is sent again takes the place of what was sent before."""
+    """Each scale may stay empty; what is sent again takes the place of what was sent before.
+
+    Scales are of a result: where there is none, only the comment is asked for.
+    """
     st.subheader("Your feedback")
     former = progress.feedback
-    asked = [scale for scale in QUESTIONS if scale != "heatmap_on_lesion" or case.photo is not None]
+    result = case.diagnosis
+    asked = [scale for scale in QUESTIONS if result and (scale != "heatmap_on_lesion" or result.heatmaps)]
     scales: dict[str, int | None] = dict.fromkeys(SCALES)
     # A row of columns for each pair: on a phone they come one after the other as they are read.
     columns = [column for _ in asked[::2] for column in st.columns(2, gap="large")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -29,7 +30,6 @@ from skin_ai.views.case_state import CaseState, Photo
 
 UPLOAD, CAMERA, SAMPLE = "Upload", "Camera", "Sample"
 FILE_TYPES = ["jpg", "jpeg", "png", "webp", "heic", "heif"]
-WORDS = "words"
 QUESTIONS = {
     "itch": "Does it itch?",
     "grew": "Has it grown?",
@@ -38,6 +38,51 @@ QUESTIONS = {
     "bleed": "Has it bled?",
     "elevation": "Is it raised?",
 }
+# What SCIN asked its patients besides (narrative.Facts), each with its words on the form.
+KINDS = {
+    "rash": "a rash",
+    "growth": "a growth or lump",
+    "pimples": "spots like in the teens",
+    "colour": "a change of colour",
+    "nail": "of the nail",
+    "hair": "of the hair",
+    "healthy": "the skin looks normal",
+}
+DURATIONS = {
+    "day": "one day",
+    "week": "less than a week",
+    "month": "one to four weeks",
+    "quarter": "one to three months",
+    "year": "three to twelve months",
+    "years": "more than one year",
+    "many_years": "more than five years",
+    "childhood": "since childhood",
+}
+REGIONS = {
+    "HEAD_OR_NECK": "head or neck",
+    "ARM_ANY": "arm",
+    "PALM": "palm of the hand",
+    "BACK_OF_HAND": "back of the hand",
+    "TORSO_FRONT": "chest or belly",
+    "TORSO_BACK": "back",
+    "GENITALS_OR_GROIN": "genitals or groin",
+    "BUTTOCKS": "buttocks",
+    "LEG": "leg",
+    "FOOT_TOP_OR_SIDE": "top or side of the foot",
+    "FOOT_SOLE": "sole of the foot",
+}
+FURTHER_SYMPTOMS = {
+    "burn": "it burns",
+    "darken": "it has become darker",
+    "rough": "it is rough or flaky",
+    "fluid": "it is filled with fluid",
+    "fever": "fever or chills",
+    "tired": "unusually tired",
+    "joints": "joint pain",
+    "mouth": "sores in the mouth",
+    "breath": "short of breath",
+}
+ALSO = "also_present"
 ANSWERS = {
     Answer.YES: "yes",
     Answer.NO: "no",
@@ -114,9 +159,10 @@ def let_go(file: UploadedFile) -> None:
 def take_sample(case: CaseState, name: str) -> None:
     """Takes a drawing, and its words where none were typed."""
     sample = next(sample for sample in SAMPLES if sample.name == name)
+    words = case.words().strip()
     case.take(Photo(sample.draw(), sample.name))
-    if st.session_state.get(WORDS, "").strip() in ("", *(other.narrative for other in SAMPLES)):
-        case.words_to_show = sample.narrative
+    if words in ("", *(other.narrative for other in SAMPLES)):
+        case.write_words(sample.narrative)
 
 
 def remove_photo(case: CaseState) -> None:
@@ -155,16 +201,14 @@ def _percent_slider(label: str, least: int, value: int, key: str) -> int:
 
 
 def ask_for_words(case: CaseState) -> str:
-    if case.words_to_show is not None:
-        st.session_state[WORDS] = case.words_to_show
-    words = st.text_area(
+    words: str = st.text_area(
         "In the patient's own words, or yours",
-        key=WORDS,
+        case.written,
+        key=case.words_key,
         height=180,
         persist_state="session",
         placeholder="For example: I am 58. The spot on my nose has been growing for a year and bled twice.",
     )
-    case.words_to_show = None
     try:
         length = len(clean_narrative(words))
         st.caption(f"{f'{length:,} of' if length else 'Up to'} {NARRATIVE_LIMIT:,} characters")
@@ -173,8 +217,10 @@ def ask_for_words(case: CaseState) -> str:
     return words
 
 
-def fill_symptom_form(case: CaseState) -> None:
-    keys = {fact: f"{fact}_{case.id}_{case.forms}" for fact in ("age", "site", *SYMPTOMS)}
+def fill_symptom_form(case: CaseState, *, is_wide: bool = False) -> None:
+    """is_wide: with the further facts that a bundle may have learnt to read."""
+    asked = ("age", "site", *SYMPTOMS, *(("kind", "duration", "more_sites", ALSO) if is_wide else ()))
+    keys = {fact: f"{fact}_{case.id}_{case.forms}" for fact in asked}
     with st.expander("Symptom form"), st.form("symptoms", border=False):
         st.caption("Writes sentences that the language model reads more surely than free words.")
         age, site = st.columns(2)
@@ -191,15 +237,62 @@ def fill_symptom_form(case: CaseState) -> None:
                 required=True,
                 key=keys[symptom],
             )
-        st.form_submit_button("Add as sentences to the words", on_click=add_sentences, args=(case, keys))
+        if is_wide:
+            _ask_further_facts(keys)
+        st.form_submit_button(
+            "Add as sentences to the words", on_click=add_sentences, args=(case, keys, case.forms)
+        )
 
 
-def add_sentences(case: CaseState, keys: dict[str, str]) -> None:
-    """Appends what the form says to what was typed, and empties the form."""
-    facts = Facts(**{fact: st.session_state[key] for fact, key in keys.items()})
-    typed = st.session_state.get(WORDS, "").rstrip()
-    case.words_to_show = " ".join(filter(None, (typed, sentences(facts))))
+def _ask_further_facts(keys: dict[str, str]) -> None:
+    kind, duration = st.columns(2)
+    kind.selectbox(
+        "What is it like?",
+        list(KINDS),
+        index=None,
+        key=keys["kind"],
+        placeholder="not said",
+        format_func=KINDS.__getitem__,
+    )
+    duration.selectbox(
+        "For how long?",
+        list(DURATIONS),
+        index=None,
+        key=keys["duration"],
+        placeholder="not said",
+        format_func=DURATIONS.__getitem__,
+    )
+    for label, options, key in (
+        ("All places where it is", REGIONS, keys["more_sites"]),
+        ("Also present", FURTHER_SYMPTOMS, keys[ALSO]),
+    ):
+        st.multiselect(
+            label,
+            list(options),
+            format_func=options.__getitem__,
+            key=key,
+            placeholder="not said",
+            select_all=False,
+        )
+
+
+def _facts(said: dict[str, Any]) -> Facts:
+    """What the form says; symptoms that it lists are present, others are not spoken of."""
+    listed = dict.fromkeys(said.pop(ALSO, ()), Answer.YES)
+    return Facts(**said | listed | {"more_sites": tuple(said.get("more_sites", ()))})
+
+
+def add_sentences(case: CaseState, keys: dict[str, str], form: int) -> None:
+    """Appends what the form with this number says to what was typed, and empties the form; once."""
+    if form != case.forms:
+        return
+    said = sentences(_facts({fact: st.session_state[key] for fact, key in keys.items()}))
+    # The second click of a double click can come with the empty form that the browser has not seen yet.
+    if not said:
+        return
+    words = " ".join(filter(None, (case.words().rstrip(), said)))
     case.forms += 1
+    case.write_words(words)
 
 
 def ask_for_particulars(case: CaseState, kept: Case | None) -> dict[str, str | int | None]:

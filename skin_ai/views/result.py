@@ -182,9 +182,9 @@ def _answer(diagnosis: Diagnosis, own: Own) -> None:
     st.table(
         [
             {
-                "Type": f"{name(item.type)} ({DISEASES[item.type].icd10})",
+                # In one column: a phone has no room for another.
+                "Type": f"{name(item.type)} ({DISEASES[item.type].icd10}), {DISEASES[item.type].nature}",
                 **({"Yours": own.ordinal(item.type)} if own.ranks else {}),
-                "Nature": str(DISEASES[item.type].nature),
                 "Chain" if differ else "Probability": percent(item.probability),
                 **({"Single pass": percent(single[item.type])} if differ else {}),
             }

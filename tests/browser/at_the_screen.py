@@ -116,7 +116,7 @@ def go_to(page: Page, title: str) -> None:
 
 
 def type_words(page: Page, words: str = WORDS) -> None:
-    box = page.get_by_label("In the patient's own words")
+    box = page.get_by_role("textbox", name="In the patient's own words")
     box.fill(words)
     box.press("Control+Enter")
 

@@ -26,7 +26,7 @@ from at_the_screen import (
     use_sample,
     visiting,
 )
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from skin_ai.bundle import Bundle
 from skin_ai.diagnose import Diagnosis, diagnose
@@ -44,6 +44,11 @@ def reader(browser: Browser, server: Server) -> Iterator[Visit]:
     """Somebody at a laptop."""
     with visiting(browser, server.address) as visit:
         yield visit
+
+
+def words_area(page: Page) -> Locator:
+    # By its role: one that the page has replaced stays in the document, hidden, until the run ends.
+    return page.get_by_role("textbox", name="In the patient's own words")
 
 
 def test_own_answer_leads_to_the_result_and_on_to_feedback(
@@ -86,24 +91,40 @@ def test_own_answer_leads_to_the_result_and_on_to_feedback(
 def test_what_is_no_photo_gives_one_sentence_and_the_words_stay(visit: Visit, tmp_path: Path) -> None:
     page = visit.page
     type_words(page)
+    settle(page)  # a file chosen in the middle of a run can be lost in the browser
     notes = tmp_path / "lesion.jpg"
     notes.write_text("These are notes, not a photo.")
     upload(page, notes)
     expect(page.get_by_text("The file is not a JPEG, PNG, WebP or HEIC photo")).to_be_visible()
-    expect(page.get_by_label("In the patient's own words")).to_have_value(WORDS)
+    expect(words_area(page)).to_have_value(WORDS)
     expect(page.get_by_role("button", name=SAVE)).to_be_enabled()
 
 
 def test_symptom_form_writes_into_the_words(visit: Visit) -> None:
     page = visit.page
     type_words(page)
+    settle(page)  # a click in the middle of a run can be lost in the browser
     page.get_by_text("Symptom form").click()
     page.get_by_label("Age in years").fill("67")
     page.get_by_text("don't know", exact=True).first.click()
     click(page, "Add as sentences to the words")
-    words = page.get_by_label("In the patient's own words")
+    words = words_area(page)
     expect(words).to_have_value(re.compile(f"^{re.escape(WORDS)} .*67"))
     # The filled field stays in the document, hidden, until the run ends.
+    expect(page.get_by_role("spinbutton", name="Age in years")).to_have_value("")
+
+
+def test_double_click_adds_the_sentences_of_the_form_once(reader: Visit) -> None:
+    page = reader.page
+    type_words(page)
+    settle(page)
+    page.get_by_text("Symptom form").click()
+    page.get_by_label("Age in years").fill("67")
+    page.get_by_role("button", name="Add as sentences to the words").dblclick()
+    words = words_area(page)
+    expect(words).to_have_value(re.compile(f"^{re.escape(WORDS)} .*67"))
+    settle(page)
+    assert words.input_value().count("67") == WORDS.count("67") + 1
     expect(page.get_by_role("spinbutton", name="Age in years")).to_have_value("")
 
 
@@ -212,7 +233,7 @@ def test_double_clicks_save_once_and_a_reload_loses_nothing(reader: Visit, serve
     expect(page.get_by_role("button", name=SAVE)).to_be_visible()
     settle(page)
     assert "case=" not in page.url
-    expect(page.get_by_label("In the patient's own words")).to_have_value("")
+    expect(words_area(page)).to_have_value("")
 
 
 # The page around it

@@ -1,0 +1,369 @@
+"""Two bundles side by side, one of them made up: which one a case gets, and what the pages say of them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import two_bundles
+from app_at_work import (
+    APP,
+    AT_ONCE,
+    TIMEOUT,
+    answer,
+    button,
+    buttons,
+    case,
+    deck_zip,
+    finish,
+    give,
+    problems,
+    rows_of,
+    table_of,
+    texts,
+    type_words,
+    use_sample,
+    words_area,
+)
+from streamlit.testing.v1 import AppTest
+
+from skin_ai import bundle as bundles
+from skin_ai.narrative import DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, clean_narrative
+from skin_ai.study import deck as study_deck
+from skin_ai.study import flow
+from skin_ai.study.flow import FlowError
+from skin_ai.study.store import Store
+from skin_ai.views import bundle_choice, figures, inputs
+
+PAD, SKIN = "pad-ufes-20", "skin-26"
+UNLIKE = 1e9  # logsumexp of logits that no photo reaches
+HEATMAP = "The heatmap lay on the lesion"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, made_up_26: Path) -> Path:
+    return two_bundles.lay_out(tmp_path_factory.mktemp("two"), made_up_26)
+
+
+@pytest.fixture(scope="module")
+def refusing_folder(tmp_path_factory: pytest.TempPathFactory, made_up_26: Path) -> Path:
+    return two_bundles.lay_out(tmp_path_factory.mktemp("refusing"), made_up_26, least_energy=UNLIKE)
+
+
+@pytest.fixture
+def app_of_two(folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The app with two bundles."""
+    monkeypatch.setattr(bundles, "WEIGHTS", folder)
+    return AppTest.from_file(APP, default_timeout=TIMEOUT).run()
+
+
+@pytest.fixture
+def refusing_app(refusing_folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The app with two bundles, one of which knows no photo."""
+    monkeypatch.setattr(bundles, "WEIGHTS", refusing_folder)
+    return AppTest.from_file(APP, default_timeout=TIMEOUT).run()
+
+
+def choose(app: AppTest, name: str) -> AppTest:
+    return app.radio(key=bundle_choice.CHOICE).set_value(name).run()
+
+
+def reloaded(app: AppTest) -> AppTest:
+    """Another session of the same reader that comes back to the case on screen."""
+    fresh = AppTest.from_file(APP, default_timeout=TIMEOUT)
+    fresh.session_state["reader"] = app.session_state["reader"]
+    fresh.query_params["case"] = case(app).id
+    return fresh.run()
+
+
+def in_the_sidebar(app: AppTest) -> str:
+    return "\n".join(element.value for element in (*app.sidebar.markdown, *app.sidebar.caption))
+
+
+def labels(app: AppTest) -> list[str]:
+    return [control.label for control in app.segmented_control]
+
+
+def further_fields(app: AppTest) -> list[str]:
+    known = ("What is it like?", "For how long?", "All places where it is", "Also present")
+    return [one.label for one in (*app.selectbox, *app.multiselect) if one.label in known]
+
+
+# Without the others
+
+
+def test_one_bundle_leaves_nothing_to_choose(tmp_path, app, monkeypatch):
+    for name in (PAD, bundles.SHARED):
+        (tmp_path / name).symlink_to(bundles.WEIGHTS / name)
+    monkeypatch.setattr(bundles, "WEIGHTS", tmp_path)
+    type_words(app)
+    assert not app.radio
+    assert not in_the_sidebar(app)
+    assert "The AI asked" not in texts(app)
+    assert further_fields(app) == []
+    assert case(answer(app)).diagnosis.bundle == PAD
+    app.switch_page("pages/about.py").run()
+    assert "The bundles" not in texts(app)
+
+
+# Which one is asked
+
+
+@pytest.mark.parametrize(
+    ("choice", "give_case", "asked"),
+    [
+        (None, type_words, SKIN),
+        (None, use_sample, PAD),
+        (PAD, type_words, PAD),
+        (SKIN, use_sample, SKIN),
+    ],
+)
+def test_choice_or_the_photo_decides_and_the_page_says_so_before(app_of_two, store, choice, give_case, asked):
+    if choice:
+        choose(app_of_two, choice)
+    give_case(app_of_two)
+    assert f"The AI asked will be **{asked}**" in texts(app_of_two)
+    assert asked in case(app_of_two).loaded
+    answer(app_of_two)
+    assert not app_of_two.exception
+    assert case(app_of_two).diagnosis.bundle == asked
+    assert list(store.answers()["bundle"]) == [asked]
+    assert f"This case is answered with **{asked}**" in in_the_sidebar(app_of_two)
+    assert f"Bundle {asked}, " in texts(app_of_two)
+
+
+def test_only_what_will_be_asked_is_loaded(app_of_two):
+    assert case(app_of_two).loaded == {SKIN}
+    use_sample(app_of_two)
+    assert case(app_of_two).loaded == {SKIN, PAD}
+
+
+@pytest.mark.parametrize("later", [SKIN, bundle_choice.AUTOMATIC])
+def test_case_stays_with_the_bundle_that_answered_it(app_of_two, store, later):
+    choose(app_of_two, PAD)
+    answer(type_words(app_of_two))
+    choose(app_of_two, later)
+    assert case(app_of_two).diagnosis.bundle == PAD
+    fresh = reloaded(app_of_two)
+    choose(fresh, later)
+    for session in (fresh, reloaded(fresh)):
+        assert not session.exception
+        assert case(session).diagnosis.bundle == PAD
+        assert f"**{PAD}**; another choice counts from the next case on" in in_the_sidebar(session)
+    assert rows_of(store)["runs"] == 1
+    finish(fresh)
+    assert set(store.answers()["bundle"]) == {PAD}
+
+
+def test_choice_survives_a_new_case_and_other_pages(app_of_two):
+    choose(app_of_two, SKIN)
+    answer(use_sample(app_of_two))
+    app_of_two.switch_page("pages/about.py").run()
+    app_of_two.switch_page("pages/case.py").run()
+    button(app_of_two, "New case").click().run()
+    use_sample(app_of_two)
+    assert app_of_two.radio(key=bundle_choice.CHOICE).value == SKIN
+    assert f"The AI asked will be **{SKIN}**" in texts(app_of_two)
+
+
+def test_next_visitor_begins_with_the_rule(app_of_two, store, monkeypatch):
+    monkeypatch.setenv("SKIN_AI_KIOSK", "1")
+    app = AppTest.from_file(APP, default_timeout=TIMEOUT).run()
+    assert not app.radio
+    app.button(key="begin_own").click().run()
+    choose(app, PAD)
+    app.button(key="next_visitor").click().run()
+    app.run()
+    app.button(key="begin_own").click().run()
+    assert app.radio(key=bundle_choice.CHOICE).value == bundle_choice.AUTOMATIC
+
+
+@pytest.mark.parametrize(("photo", "asked"), [("", SKIN), ("pearly-bump.jpg", PAD)])
+def test_cases_of_a_deck_follow_the_same_rule_and_stay_blind(app_of_two, store, photo, asked):
+    rows = [{"photo": photo, "narrative": "It itches on my arms.", "reference": "eczema"}]
+    store.add_deck(study_deck.read_zip(deck_zip(rows), "One case"))
+    app_of_two.switch_page("pages/deck.py").run()
+    button(app_of_two, "Begin").click().run()
+    app_of_two.switch_page("pages/case.py").run()
+    give(app_of_two, ["eczema"])
+    assert f"The AI asked will be **{asked}**" in texts(app_of_two)
+    assert "runs" not in rows_of(store)
+    assert case(app_of_two).diagnosis is None
+    assert not app_of_two.get("plotly_chart")
+    answer(app_of_two, ["eczema"])
+    assert case(app_of_two).diagnosis.bundle == asked
+
+
+def test_flow_gives_a_reader_no_second_bundle_of_a_case(app_of_two, store: Store, bundle):
+    answer(use_sample(app_of_two))
+    reader, id_ = app_of_two.session_state["reader"], case(app_of_two).id
+
+    def never():
+        raise AssertionError("The model was asked.")
+
+    with pytest.raises(FlowError, match=f"result of the bundle {PAD}"):
+        flow.reveal(store, reader, id_, replace(bundle, name=SKIN, sha256="d" * 64), never)
+    assert rows_of(store)["runs"] == 1
+
+
+# A photo unlike any, without words
+
+
+@pytest.fixture
+def refused(refusing_app) -> AppTest:
+    choose(refusing_app, SKIN)
+    words_area(use_sample(refusing_app)).set_value("").run()
+    return answer(refusing_app, ["mole"])
+
+
+def test_refusal_is_one_sentence_with_the_ways_on(refused, store):
+    assert not refused.exception
+    assert problems(refused) == [
+        f"{SKIN} gives no result: the photo looks like none that it was trained on, and there are no words. "
+        "Ask another AI, or give your final answer without one."
+    ]
+    assert f"Ask {PAD} about this case" in buttons(refused)
+    assert f"**{SKIN}** gave no result for this case." in in_the_sidebar(refused)
+    assert "runs" not in rows_of(store)
+
+
+def test_other_bundle_can_be_asked_instead(refused, store):
+    button(refused, f"Ask {PAD} about this case").click().run()
+    assert problems(refused) == []
+    assert case(refused).diagnosis.bundle == PAD
+    assert case(reloaded(refused)).diagnosis.bundle == PAD
+    assert HEATMAP in labels(finish(refused))
+    assert set(store.answers()["bundle"]) == {PAD}
+
+
+def test_final_answer_can_be_given_without_a_result(refused, store):
+    finish(refused)
+    assert "Your final answer is saved" in texts(refused)
+    assert not labels(refused)
+    assert f"Ask {PAD} about this case" not in buttons(refused)
+    refused.text_area(key=f"comment_{case(refused).id}").set_value("No help.").run()
+    refused.button(key="send_feedback").click().run()
+    rows = store.answers()
+    assert list(rows["stage"]) == ["before", "after"]
+    assert set(rows["bundle"]) == set(rows["ai_answer"]) == {""}
+    assert rows.iloc[-1]["comment"] == "No help."
+    # The rule would now ask the other one, of a case that is closed.
+    again = reloaded(refused)
+    assert not again.exception
+    assert "You answered this case without an AI result." in texts(again)
+    assert "runs" not in rows_of(store)
+    again.switch_page("pages/compare.py").run()
+    assert not again.exception
+
+
+def test_refusal_at_once_leads_to_the_final_answer_too(refusing_app, store):
+    choose(refusing_app, SKIN)
+    words_area(use_sample(refusing_app)).set_value("").run()
+    button(refusing_app, AT_ONCE).click().run()
+    finish(give(refusing_app, ["mole"], stage="after"))
+    assert list(store.answers()["blinded"]) == [False]
+
+
+def test_heatmap_is_judged_only_where_there_is_one(refusing_app):
+    choose(refusing_app, SKIN)
+    finish(answer(use_sample(refusing_app)))
+    assert "I agree with the AI's answer" in labels(refusing_app)
+    assert HEATMAP not in labels(refusing_app)
+
+
+# What its form asks
+
+
+@pytest.mark.parametrize(
+    ("labels_of", "known"),
+    [
+        (inputs.KINDS, KINDS),
+        (inputs.DURATIONS, DURATIONS),
+        (inputs.REGIONS, REGIONS),
+        (inputs.FURTHER_SYMPTOMS, MORE_SYMPTOMS),
+    ],
+)
+def test_form_offers_every_fact_that_can_be_read(labels_of, known):
+    assert tuple(labels_of) == tuple(known)
+
+
+def test_form_asks_for_what_the_bundle_reads(app_of_two):
+    assert len(further_fields(app_of_two)) == 4
+    choose(app_of_two, PAD)
+    assert further_fields(app_of_two) == []
+
+
+def test_further_facts_become_sentences(app_of_two):
+    def field(kind: str, name: str):
+        return getattr(app_of_two, kind)(key=f"{name}_{case(app_of_two).id}_{case(app_of_two).forms}")
+
+    field("selectbox", "kind").set_value("rash")
+    field("selectbox", "duration").set_value("month")
+    field("multiselect", "more_sites").set_value(["LEG", "TORSO_BACK"])
+    field("multiselect", inputs.ALSO).set_value(["burn", "fever"])
+    button(app_of_two, "Add as sentences to the words").click().run()
+    words = words_area(app_of_two).value
+    assert words == clean_narrative(words)
+    for part in ("rash", "on my back", "for one to four weeks", "burn", "fever"):
+        assert part in words
+    assert field("multiselect", inputs.ALSO).value == []
+
+
+# What is said of each
+
+
+def test_sidebar_says_what_each_can_do(app_of_two):
+    said = in_the_sidebar(app_of_two)
+    assert f"**{PAD}**: 6 types; its photo model knows all of them." in said
+    assert f"**{SKIN}**: 26 types; its photo model knows 6 of them." in said
+    chain = bundles.read_manifest(bundles.WEIGHTS / PAD)["figures"]["modes"]["chain"]
+    assert figures.interval(chain["balanced_accuracy"]) in said
+    assert "Words of volunteers (SCIN), n = 260: top 3 0.61 (0.57 to 0.65), accuracy 0.41" in said
+    assert "Made-up stories, n = 260: accuracy 0.71 (0.67 to 0.75)" in said
+
+
+def test_about_shows_one_bundle_at_a_time(app_of_two):
+    app_of_two.switch_page("pages/about.py").run()
+    assert "Options at each step: 6 → 3 → 2 → 1" in texts(app_of_two)
+    app_of_two.segmented_control(key="about_bundle").set_value(SKIN).run()
+    assert not app_of_two.exception
+    shown, tables = texts(app_of_two), table_of(app_of_two)
+    assert "Options at each step: 26 → 13 → 6 → 3 → 1" in shown
+    assert "its photo model knows six only" in shown
+    for told in two_bundles.FIGURES["words"].values():
+        assert told["protocol"] in shown
+        for name, mode in told["modes"].items():
+            assert figures.MODES_OF_WORDS[name] in tables
+            assert figures.interval(mode["top3"]) in tables
+    assert "Eliminating less asking once, same model" in tables
+    assert "Squamous cell carcinoma (2 of 10)" in tables
+    assert max(len(table.value.columns) for table in app_of_two.table) <= 4
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        {},
+        {"figures": {}},
+        {"figures": {"words": {"scin": {}, "other": {"modes": {"chain": {"n": 3, "accuracy": None}}}}}},
+        {"figures": {"modes": {"chain": {"n": 3, "balanced_accuracy": {"value": None, "low": None}}}}},
+    ],
+)
+def test_missing_figures_break_nothing(manifest):
+    assert all(line.endswith("not measured") for line in figures.in_short(manifest))
+
+    def page(manifest):
+        from skin_ai.views import figures
+
+        figures.show({"types": ["MEL", "NEV"], **manifest})
+
+    app = AppTest.from_function(page, kwargs={"manifest": manifest}, default_timeout=TIMEOUT).run()
+    assert not app.exception
+
+
+def test_most_frequent_wrong_answer_is_told_with_its_cases():
+    confusion = [[5, 3, 2], [0, 4, 0], [1, 1, 0]]
+    assert figures.most_frequent_wrong(confusion, ("MEL", "NEV", "SEK")) == {
+        "MEL": "Nevus (3 of 10)",
+        "NEV": "",
+        "SEK": "Melanoma (1 of 2)",
+    }
