@@ -77,7 +77,8 @@ def evaluate(
     else:
         cases = [case for case in load_cases(folder, bundle.types) if case.photo is not None]
     if not cases:
-        raise DatasetError(f"{folder} has no case that can be asked about: neither photos nor words.")
+        missing = "no case with words or a photo" if is_scin else "none of the photos in metadata.csv"
+        raise DatasetError(f"{folder if is_scin else folder / 'images'} has {missing}.")
     cases = cases[:limit]
     saved = load_file(file_of(weights / bundle_name, PREDICTIONS_FILE))
     name = f"{SCIN}/cases" if is_scin else "photos"
@@ -213,7 +214,8 @@ def _with_interval(samples: np.ndarray) -> dict[str, float | None]:
 
 
 def _weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return (weights @ values.astype(float)) / weights.sum(1)
+    with np.errstate(invalid="ignore"):  # a resample may have none of the cases that a mode was asked about
+        return np.asarray((weights @ values.astype(float)) / weights.sum(1))
 
 
 def recall_samples(truth: np.ndarray, predicted: np.ndarray, n_types: int, weights: np.ndarray) -> np.ndarray:
@@ -253,7 +255,8 @@ def _calibration_error_samples(
     right = probabilities.argmax(1) == truth
     bins = np.array_split(np.argsort(confidence, kind="stable"), min(CALIBRATION_BINS, len(truth)))
     gaps = [np.abs(weights[:, part] @ (right[part] - confidence[part])) for part in bins]
-    return np.asarray(np.sum(gaps, axis=0) / weights.sum(1))
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.sum(gaps, axis=0) / weights.sum(1))
 
 
 def gains(evaluated: Evaluated, mode: str, over: str) -> dict[str, dict[str, float | None]]:
