@@ -95,6 +95,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def image_types_of(manifest: dict[str, Any]) -> tuple[str, ...]:
+    """The types that the bundle's image model knows: all of the bundle's where its entry names none."""
+    return tuple(manifest["image_model"].get("types", manifest["types"]))
+
+
 def verify_files(folder: Path, manifest: dict[str, Any]) -> None:
     """Compares every file with the sha256 in the manifest; BundleError names the first that differs."""
     checksums = manifest.get("files", {})
@@ -121,7 +126,7 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
     try:
         types = tuple(manifest["types"])
         image, language = manifest["image_model"], manifest["language_model"]
-        image_types, least_energy = tuple(image.get("types", types)), image.get("least_energy")
+        image_types, least_energy = image_types_of(manifest), image.get("least_energy")
         if not image_types or image_types != tuple(type_ for type_ in types if type_ in image_types):
             raise BundleError(
                 f"{folder / MANIFEST}: the image model's types must be some of the bundle's, in their order."

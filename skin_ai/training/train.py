@@ -23,6 +23,7 @@ from skin_ai.bundle import (
     PREDICTIONS_FILE,
     TOKENIZER_FILES,
     file_of,
+    image_types_of,
     read_manifest,
     write_manifest,
 )
@@ -186,7 +187,7 @@ def _ask_image_model(
     photographed, tested = [cases[i] for i in with_photo.tolist()], folds[with_photo]
     if run.start_from:
         folder = Path(run.start_from)
-        types = tuple(read_manifest(folder)["types"])
+        types = image_types_of(read_manifest(folder))
         saved = load_file(file_of(folder, PREDICTIONS_FILE))
         row_of = {digest: row for row, digest in enumerate(saved["photos"].tolist())}
         rows = [row_of[evaluation.digest(case.key)] for case in photographed]
@@ -296,11 +297,9 @@ def _evaluated_words(
         chains: Sequence[tuple[Step, ...]] = [found[ALONE][places[row]] for row in rows.tolist()]
         if tested[rows].any():  # else all were asked of one model, and there is no other fold to fit on
             chains = _tempered(chains, truth[rows], tested[rows], prior, run.types)
-        single, chain = {"chain": ("single_pass", "chain")}.get(
-            name, (f"{name}_single_pass", f"{name}_chain")
-        )
-        modes[single] = _in_rows(_single(chains, run.types), rows, len(truth))
-        modes[chain] = _in_rows(_answers(chains, run.types), rows, len(truth))
+        prefix = "" if name == "chain" else f"{name}_"
+        modes[f"{prefix}single_pass"] = _in_rows(_single(chains, run.types), rows, len(truth))
+        modes[f"{prefix}chain"] = _in_rows(_answers(chains, run.types), rows, len(truth))
     of_source = [i for i, case in enumerate(cases) if case.source == source]
     facts, words = [cases[i].facts for i in of_source], [evaluation_words(cases[i]) for i in of_source]
     labels = np.array([run.types.index(cases[i].type) for i in of_source])

@@ -114,7 +114,7 @@ def _describe(name: str) -> None:
     try:
         manifest = manifest_of(name)
         types = len(manifest["types"])
-        seen = len(manifest["image_model"].get("types", manifest["types"]))
+        seen = len(bundles.image_types_of(manifest))
     except BundleError as error:
         st.caption(str(error))
         return

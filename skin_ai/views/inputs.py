@@ -245,23 +245,19 @@ def fill_symptom_form(case: CaseState, *, is_wide: bool = False) -> None:
 
 
 def _ask_further_facts(keys: dict[str, str]) -> None:
-    kind, duration = st.columns(2)
-    kind.selectbox(
-        "What is it like?",
-        list(KINDS),
-        index=None,
-        key=keys["kind"],
-        placeholder="not said",
-        format_func=KINDS.__getitem__,
+    choices = (
+        ("What is it like?", KINDS, keys["kind"]),
+        ("For how long?", DURATIONS, keys["duration"]),
     )
-    duration.selectbox(
-        "For how long?",
-        list(DURATIONS),
-        index=None,
-        key=keys["duration"],
-        placeholder="not said",
-        format_func=DURATIONS.__getitem__,
-    )
+    for column, (label, options, key) in zip(st.columns(2), choices, strict=True):
+        column.selectbox(
+            label,
+            list(options),
+            index=None,
+            key=key,
+            placeholder="not said",
+            format_func=options.__getitem__,
+        )
     for label, options, key in (
         ("All places where it is", REGIONS, keys["more_sites"]),
         ("Also present", FURTHER_SYMPTOMS, keys[ALSO]),
