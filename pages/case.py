@@ -27,7 +27,15 @@ from skin_ai.views import (
     start_screen,
     study,
 )
-from skin_ai.views.case_state import CaseState, Inputs, Photo, begin_case, current_case, has_case
+from skin_ai.views.case_state import (
+    CaseState,
+    Inputs,
+    Photo,
+    as_it_stands,
+    begin_case,
+    current_case,
+    has_case,
+)
 from skin_ai.views.free_text import plain
 
 if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for torch
@@ -198,7 +206,7 @@ def ask_for_inputs(case: CaseState, progress: Progress | None) -> tuple[Inputs, 
     with photo_side:
         st.subheader("Photo")
         kept = progress.case if progress else None
-        crop = inputs.choose_photo(case) if case.photo is None else inputs.frame_photo(case)
+        crop = inputs.choose_photo(case) if case.photo is None else inputs.frame_photo(case, kept)
         keep_photo = show_what_is_kept(case, progress)
     with words_side:
         st.subheader("The patient's words")
@@ -211,10 +219,11 @@ def ask_for_inputs(case: CaseState, progress: Progress | None) -> tuple[Inputs, 
 
 def show_what_is_kept(case: CaseState, progress: Progress | None) -> bool:
     if case.photo is not None and not case.photo.sample:
+        key = case.key("keep_photo")
         keeps: bool = st.checkbox(
             "Keep the photo with this case",
-            progress is not None and progress.has_kept_photo,
-            key=case.key("keep_photo"),
+            as_it_stands(key, progress is not None and progress.has_kept_photo),
+            key=key,
             persist_state="session",
         )
         st.caption(

@@ -239,6 +239,46 @@ def test_what_was_typed_survives_a_look_at_another_page(app):
     assert app.selectbox(key=f"age_band_{case(app).id}").value == "60-79"
 
 
+def as_drawn_anew(app: AppTest) -> WidgetStates:
+    """What a browser sends that forgot what the widgets held and drew the page: their defaults."""
+    sent = WidgetStates()
+    for choice in (*app.multiselect, *app.segmented_control):
+        chosen = [choice.options[place] for place in choice.proto.default]
+        sent.widgets.add(id=choice.id).string_array_value.data[:] = chosen
+    for box in app.selectbox:
+        if box.proto.HasField("default"):
+            sent.widgets.add(id=box.id, string_value=box.options[box.proto.default])
+    for text in (*app.text_area, *app.text_input):
+        sent.widgets.add(id=text.id, string_value=text.proto.default)
+    for slider in app.slider:
+        sent.widgets.add(id=slider.id).double_array_value.data[:] = slider.proto.default
+    for box in app.checkbox:
+        sent.widgets.add(id=box.id, bool_value=box.proto.default)
+    return sent
+
+
+def test_browser_that_forgot_what_was_typed_cannot_overwrite_it(app, drawn_photo):
+    upload(app, "lesion.jpg", drawn_photo)
+    type_words(app)
+    give(app, ["melanoma", "my own idea"])
+    id_ = case(app).id
+    app.text_input(key=f"reason_before_{id_}").set_value("the border")
+    app.selectbox(key=f"age_band_{id_}").set_value("60-79")
+    app.selectbox(key=f"body_site_{id_}").set_value("BACK")
+    app.selectbox(key=f"fitzpatrick_{id_}").set_value(5)
+    slider(app, "Size").set_value(50)
+    app.checkbox(key=case(app).key("keep_photo")).check().run()
+    app._run(as_drawn_anew(app))
+    assert not app.exception
+    assert words_area(app).value == WORDS
+    assert ranks(app, "before").value == ["melanoma", "my own idea"]
+    assert confidence(app, "before").value == 60
+    assert app.text_input(key=f"reason_before_{id_}").value == "the border"
+    assert case(app).particulars == {"age_band": "60-79", "body_site": "BACK", "fitzpatrick": 5}
+    assert slider(app, "Size").value == 50
+    assert app.checkbox(key=case(app).key("keep_photo")).value
+
+
 def test_particulars_are_kept_with_the_case(app, store):
     type_words(app)
     for key, value in (("age_band", "60-79"), ("body_site", "BACK"), ("fitzpatrick", 5)):
@@ -348,6 +388,23 @@ def test_case_kept_for_later_can_be_gone_on_with(app, store):
     button(app, "New case").click().run()
     assert "Go on" not in buttons(app)
     assert store_ids(store) == former
+
+
+def test_what_was_begun_of_a_case_is_there_when_it_is_gone_on_with(app):
+    use_sample(app)
+    give(app, ["melanoma", "my own idea"])
+    app.text_input(key=f"reason_before_{case(app).id}").set_value("the border")
+    app.selectbox(key=f"age_band_{case(app).id}").set_value("60-79")
+    slider(app, "Size").set_value(50).run()
+    for _ in range(2):
+        button(app, LATER).click().run()
+        assert ranks(app, "before").value == []
+        button(app, "Go on").click().run()
+        assert ranks(app, "before").value == ["melanoma", "my own idea"]
+        assert confidence(app, "before").value == 60
+        assert app.text_input(key=f"reason_before_{case(app).id}").value == "the border"
+        assert case(app).particulars["age_band"] == "60-79"
+        assert slider(app, "Size").value == 50
 
 
 # The final answer and feedback

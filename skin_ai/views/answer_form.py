@@ -11,7 +11,7 @@ from skin_ai.diseases import DISEASES, find
 from skin_ai.study.flow import DIAGNOSIS_LIMIT, TEXT_LIMIT, Given
 from skin_ai.study.store import MAX_RANKS
 from skin_ai.study.tables import Answer
-from skin_ai.views.case_state import CaseState
+from skin_ai.views.case_state import CaseState, as_it_stands
 from skin_ai.views.elimination import name
 from skin_ai.views.own import ORDINALS
 
@@ -45,13 +45,16 @@ def written(rank: str) -> str:
 def ask(case: CaseState, stage: str, former: Answer | None = None) -> tuple[list[str], int | None, str]:
     """Diagnoses as typed or chosen, most likely first; confidence; reason. former: what is filled in."""
     terms = choices()
+    keys = {field: f"{field}_{stage}_{case.id}" for field in ("ranks", "confidence", "reason")}
     own = [DISEASES[rank].name if rank in DISEASES else rank for rank in former.ranks] if former else []
+    own = as_it_stands(keys["ranks"], own)
+    sure = former.confidence if former and former.confidence in CONFIDENCES else None
     diagnoses = st.multiselect(
         f"Your diagnosis, most likely first, up to {MAX_RANKS}",
         [*terms, *(text for text in own if text not in terms)],
         default=own,
         format_func=lambda term: terms.get(term, term),
-        key=f"ranks_{stage}_{case.id}",
+        key=keys["ranks"],
         max_selections=MAX_RANKS,
         accept_new_options=True,
         filter_mode="contains",
@@ -65,14 +68,15 @@ def ask(case: CaseState, stage: str, former: Answer | None = None) -> tuple[list
     confidence = st.segmented_control(
         "How confident are you in the first?",
         CONFIDENCES,
-        default=former.confidence if former and former.confidence in CONFIDENCES else None,
+        default=as_it_stands(keys["confidence"], sure),
         format_func="{}%".format,
-        key=f"confidence_{stage}_{case.id}",
+        key=keys["confidence"],
         persist_state="session",
     )
     reason = st.text_input(
         "Reason (optional)",
-        key=f"reason_{stage}_{case.id}",
+        as_it_stands(keys["reason"], ""),
+        key=keys["reason"],
         max_chars=TEXT_LIMIT,
         persist_state="session",
         autocomplete="off",

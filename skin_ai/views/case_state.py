@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for t
     from skin_ai.diagnose import Diagnosis
 
 KEY = "case"
+T = TypeVar("T")
 
 
 def new_id() -> str:
@@ -87,8 +88,7 @@ class CaseState:
 
     def words(self) -> str:
         """What the text area holds: as typed, or as written where it has not been drawn yet."""
-        words: str = st.session_state.get(self.words_key, self.written)
-        return words
+        return as_it_stands(self.words_key, self.written)
 
     def write_words(self, words: str) -> None:
         """Replaces what the text area holds, and the text area with it.
@@ -107,6 +107,17 @@ class CaseState:
         if self.stage_shown != stage:
             self.stage_shown, self.since = stage, time.monotonic()
         return time.monotonic() - self.since
+
+
+def as_it_stands(key: str, at_first: T) -> T:
+    """What the widget with this key holds, or begins with: to be its default in every run.
+
+    A browser forgets what a widget held once a run has ended without it. Streamlit does not tell it again
+    in a run whose click it sent before it forgot, as "Go on" right after "Keep for later": the browser then
+    shows the default, and sends that as if it had been chosen.
+    """
+    held: T = st.session_state.get(key, at_first)
+    return held
 
 
 def has_case() -> bool:

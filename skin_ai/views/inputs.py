@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -26,8 +26,9 @@ from skin_ai.samples import SAMPLES
 from skin_ai.study.store import AGE_BANDS
 from skin_ai.study.tables import Case
 from skin_ai.views import pictures
-from skin_ai.views.case_state import CaseState, Photo
+from skin_ai.views.case_state import CaseState, Photo, as_it_stands
 
+T = TypeVar("T")
 UPLOAD, CAMERA, SAMPLE = "Upload", "Camera", "Sample"
 FILE_TYPES = ["jpg", "jpeg", "png", "webp", "heic", "heif"]
 QUESTIONS = {
@@ -174,16 +175,18 @@ def photo_title(photo: Photo) -> str:
     return next((sample.title for sample in SAMPLES if sample.name == photo.sample), "Your photo")
 
 
-def frame_photo(case: CaseState) -> Crop:
+def frame_photo(case: CaseState, kept: Case | None) -> Crop:
     """The photo with its frame, which the clinician can move; the frame."""
     photo = case.photo
     assert photo is not None
+    # The kept frame is of the photo that came with the case, not of one that was taken in since.
+    at_first = Crop(*kept.crop) if kept and not case.files else Crop()
     previews = st.columns(2, wrap=False)
     with st.expander("Frame the lesion"):
         st.caption("The lesion should lie in the middle and fill a good part of the frame.")
-        x = _percent_slider("Left to right", 0, 50, case.key("frame_x"))
-        y = _percent_slider("Top to bottom", 0, 50, case.key("frame_y"))
-        size = _percent_slider("Size", 10, 100, case.key("frame_size"))
+        x = _percent_slider("Left to right", 0, at_first.x, case.key("frame_x"))
+        y = _percent_slider("Top to bottom", 0, at_first.y, case.key("frame_y"))
+        size = _percent_slider("Size", 10, at_first.size, case.key("frame_size"))
     crop = Crop(x / 100, y / 100, size / 100)
     with previews[0]:
         title = photo_title(photo)
@@ -195,15 +198,16 @@ def frame_photo(case: CaseState) -> Crop:
     return crop
 
 
-def _percent_slider(label: str, least: int, value: int, key: str) -> int:
-    chosen: int = st.slider(label, least, 100, value, format="%d%%", key=key, persist_state="session")
+def _percent_slider(label: str, least: int, at_first: float, key: str) -> int:
+    percent = as_it_stands(key, round(100 * at_first))
+    chosen: int = st.slider(label, least, 100, percent, format="%d%%", key=key, persist_state="session")
     return chosen
 
 
 def ask_for_words(case: CaseState) -> str:
     words: str = st.text_area(
         "In the patient's own words, or yours",
-        case.written,
+        case.words(),
         key=case.words_key,
         height=180,
         persist_state="session",
@@ -294,39 +298,44 @@ def add_sentences(case: CaseState, keys: dict[str, str], form: int) -> None:
 def ask_for_particulars(case: CaseState, kept: Case | None) -> dict[str, str | int | None]:
     """Age band, body site and skin type as `tables.Case` names them; none is required."""
     age, site, skin = st.columns(3)
-    age_band = age.selectbox(
-        "Age",
-        AGE_BANDS,
-        index=_place(AGE_BANDS, kept.age_band if kept else None),
-        key=f"age_band_{case.id}",
-        placeholder="not stated",
-        persist_state="session",
-        format_func="{} years".format,
-    )
-    body_site = site.selectbox(
-        "Body site",
-        SITES,
-        index=_place(SITES, kept.body_site if kept else None),
-        key=f"body_site_{case.id}",
-        placeholder="not stated",
-        persist_state="session",
-        format_func=str.lower,
-    )
-    fitzpatrick = skin.selectbox(
-        "Skin type",
-        list(SKIN_TYPES),
-        index=_place(tuple(SKIN_TYPES), kept.fitzpatrick if kept else None),
-        key=f"fitzpatrick_{case.id}",
-        placeholder="not stated",
-        persist_state="session",
-        format_func=SKIN_TYPES.__getitem__,
-        help="After Fitzpatrick, I to VI",
-    )
-    return {"age_band": age_band or "", "body_site": body_site or "", "fitzpatrick": fitzpatrick}
+    with age:
+        age_band = _ask_for(
+            "Age", ("", *AGE_BANDS), kept.age_band if kept else "", f"age_band_{case.id}", "{} years".format
+        )
+    with site:
+        body_site = _ask_for(
+            "Body site", ("", *SITES), kept.body_site if kept else "", f"body_site_{case.id}", str.lower
+        )
+    with skin:
+        fitzpatrick = _ask_for(
+            "Skin type",
+            (None, *SKIN_TYPES),
+            kept.fitzpatrick if kept else None,
+            f"fitzpatrick_{case.id}",
+            SKIN_TYPES.__getitem__,
+            "After Fitzpatrick, I to VI",
+        )
+    return {"age_band": age_band, "body_site": body_site, "fitzpatrick": fitzpatrick}
 
 
-def _place(options: Sequence[str] | Sequence[int], value: object) -> int | None:
-    return next((place for place, option in enumerate(options) if option == value), None)
+def _ask_for(
+    label: str, options: Sequence[T], at_first: T, key: str, in_words: Callable[[Any], str], help: str = ""
+) -> T:
+    """One of the options, of which the first is to state none.
+
+    An option and no placeholder: a box with a default, as it has once something is chosen, cannot be emptied.
+    """
+    held = as_it_stands(key, at_first)
+    chosen: T = st.selectbox(
+        label,
+        options,
+        options.index(held) if held in options else 0,
+        format_func=lambda option: in_words(option) if option else "not stated",
+        key=key,
+        help=help or None,
+        persist_state="session",
+    )
+    return chosen
 
 
 def particulars_in_words(case: Case) -> str:
