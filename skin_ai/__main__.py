@@ -81,7 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         help="take the image model and the language model's lower layers of this bundle as they are",
     )
     command.add_argument("--image-weights", default="", metavar="FILE", help="safetensors in timm's layout")
-    command.add_argument("--llm", required=True, metavar="FOLDER", help="a Hugging Face model to start from")
+    command.add_argument(
+        "--llm", required=True, metavar="FOLDER_OR_FILE", help="Hugging Face model or GGUF file to start from"
+    )
     command.add_argument(
         "--work", type=Path, required=True, metavar="FOLDER", help="checkpoints and results of folds"
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ LANGUAGE_FILE = "language.safetensors"  # what the bundle itself learnt
 TOKENIZER_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
 PREDICTIONS_FILE = "out_of_fold.safetensors"
 FILES = (IMAGE_FILE, LANGUAGE_BASE_FILE, LANGUAGE_FILE, PREDICTIONS_FILE, *TOKENIZER_FILES)
+
+
+ROW_OF_NUMBERS = re.compile(r"\[[\s\d.,-]*\]")  # on one line: of a confusion matrix, not of the manifest
 
 
 class BundleError(RuntimeError):
@@ -117,7 +121,7 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
     """The bundle `weights/name` with every file verified; raises BundleError, never guesses."""
     from safetensors.torch import load_file
 
-    from skin_ai.chain import PROMPTS, build_language_model, load_language_weights
+    from skin_ai.chain import OWN_POOLING, PROMPTS, build_language_model, load_language_weights
     from skin_ai.image_model import ImageModel, Preprocessing
 
     folder = weights / name
@@ -150,7 +154,9 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
                 }
             )
         with _fitting(file_of(folder, LANGUAGE_FILE), folder):
-            language_model = build_language_model(file_of(folder, TOKENIZER_FILES[0]).parent, types)
+            language_model = build_language_model(
+                file_of(folder, TOKENIZER_FILES[0]).parent, types, language.get("pooling", OWN_POOLING)
+            )
             load_language_weights(
                 language_model, file_of(folder, LANGUAGE_BASE_FILE), file_of(folder, LANGUAGE_FILE)
             )
@@ -202,6 +208,7 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
         raise BundleError(f"{folder} is for what bundles share; give the bundle another name.")
     checksums = {name: sha256(file_of(folder, name)) for name in FILES}
     text = json.dumps({"format": FORMAT, **manifest, "files": checksums}, indent=2, ensure_ascii=False)
+    text = ROW_OF_NUMBERS.sub(lambda row: " ".join(row[0].split()), text)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
     others = [(name,) for name in FILES if name not in TOKENIZER_FILES]
     for together in (TOKENIZER_FILES, *others):

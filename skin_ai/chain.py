@@ -34,6 +34,7 @@ PROMPTS = (PROMPT_WITH_PHOTO, PROMPT_WITHOUT_PHOTO, NO_WORDS, OTHERS, ALL)
 # What an image model of fewer types leaves to those that it does not know, together.
 UNKNOWN_TO_PHOTO = 0.2
 MAX_TOKENS = 384
+OWN_POOLING, WORDS_POOLING = "own", "words"
 # A fast tokenizer keeps padding and truncation as its own state: two threads at once break it.
 _TOKENIZING = Lock()
 
@@ -85,12 +86,22 @@ class LanguageModel(nn.Module):
     """A sequence classifier over the label set, with the photo's log probabilities as a head start.
 
     logit(o) = z(o | prompt) + w · log p_photo(o), with w learned; types that are no options get -inf.
+    pooling: OWN_POOLING asks the classifier as it comes, an encoder by its first token; WORDS_POOLING gives
+    an encoder's head the mean of the narrative's token vectors, near to how MiniLM was trained (Reimers and
+    Gurevych 2019).
     """
 
     def __init__(
-        self, classifier: nn.Module, tokenizer: PreTrainedTokenizerBase, types: tuple[str, ...]
+        self,
+        classifier: nn.Module,
+        tokenizer: PreTrainedTokenizerBase,
+        types: tuple[str, ...],
+        pooling: str = OWN_POOLING,
     ) -> None:
         super().__init__()
+        if pooling not in (OWN_POOLING, WORDS_POOLING):
+            raise ValueError(f"There is no pooling {pooling!r}.")
+        self.pooling = pooling
         self.classifier = classifier
         self.tokenizer = tokenizer
         self.types = types
@@ -117,11 +128,24 @@ class LanguageModel(nn.Module):
         with _TOKENIZING:
             return len(self.tokenizer(narrative, rest)["input_ids"])
 
-    def forward(self, questions: Sequence[Question]) -> Tensor:
-        """(n, K) logits, -inf outside the options."""
+    def scores(self, questions: Sequence[Question]) -> Tensor:
+        """(n, outputs) of the classification head, before the photo's term and whatever the options are."""
         device = self.photo_weight.device
         inputs = {name: value.to(device) for name, value in self.encode(questions).items()}
-        logits = self.classifier(**inputs).logits.float()
+        classifier: Any = self.classifier
+        if self.pooling == OWN_POOLING:
+            logits: Tensor = classifier(**inputs).logits
+        else:
+            tokens = classifier.base_model(**inputs).last_hidden_state
+            is_word = (inputs["attention_mask"] * (1 - inputs["token_type_ids"])).unsqueeze(-1)
+            mean = (tokens * is_word).sum(1) / is_word.sum(1)
+            logits = classifier.classifier(classifier.dropout(mean))
+        return logits.float()
+
+    def forward(self, questions: Sequence[Question]) -> Tensor:
+        """(n, K) logits, -inf outside the options."""
+        logits = self.scores(questions)
+        device = logits.device
         uniform = torch.full((len(self.types),), 1 / len(self.types))
         photos = torch.stack(
             [uniform if question.photo is None else question.photo for question in questions]
@@ -246,13 +270,13 @@ def single_pass(steps: Sequence[Step]) -> tuple[Probability, ...]:
     return tuple(Probability(option.type, option.probability) for option in steps[0].options)
 
 
-def build_language_model(folder: Path, types: tuple[str, ...]) -> LanguageModel:
+def build_language_model(folder: Path, types: tuple[str, ...], pooling: str = OWN_POOLING) -> LanguageModel:
     """The architecture and tokenizer of a Hugging Face folder with a fresh head, weights not loaded."""
     config = AutoConfig.from_pretrained(folder, num_labels=len(types), local_files_only=True)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     set_padding(tokenizer, config)
     classifier = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
-    return LanguageModel(classifier, tokenizer, types)
+    return LanguageModel(classifier, tokenizer, types, pooling)
 
 
 def set_padding(tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig) -> None:

@@ -212,6 +212,7 @@ MISMATCHES: dict[str, tuple[Change, str]] = {
     "other backbone": (lambda m: m["image_model"].update(backbone="mobilenetv2_100"), IMAGE_FILE),
     "unknown backbone": (lambda m: m["image_model"].update(backbone="no_such_network"), IMAGE_FILE),
     "other prompts": (lambda m: m["language_model"].update(prompts=["a", "b", "c"]), MANIFEST),
+    "unknown pooling": (lambda m: m["language_model"].update(pooling="median"), LANGUAGE_FILE),
     "type too many": (lambda m: m["types"].append("ACNE"), MANIFEST),
     "image model of an unknown type": (
         lambda m: m["image_model"].update(types=[*m["types"][:5], "ACNE"]),
@@ -326,7 +327,7 @@ def test_figures_of_the_manifest_are_those_of_the_saved_predictions(out_of_fold,
     scores = scores / scores.sum(1, keepdims=True)
     prior = np.array([manifest["prior"][type_] for type_ in manifest["types"]])
     with_prior = (scores * prior).argmax(1)
-    aucs = [roc_auc_score(truth == k, scores[:, k]) for k in range(len(prior))]
+    aucs = [roc_auc_score(truth == k, scores[:, k]) for k in np.unique(truth)]
     recomputed = {
         "balanced_accuracy": balanced_accuracy_score(truth, scores.argmax(1)),
         "accuracy": accuracy_score(truth, with_prior),

@@ -21,6 +21,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 
 from skin_ai.chain import (
     ALL_NAMED,
+    OWN_POOLING,
     LanguageModel,
     Question,
     Step,
@@ -30,11 +31,22 @@ from skin_ai.chain import (
     save_language_model,
     set_padding,
 )
-from skin_ai.narrative import SITES, SYMPTOMS, Answer, Facts, tell
+from skin_ai.narrative import (
+    DURATIONS,
+    KINDS,
+    MORE_SYMPTOMS,
+    REGIONS,
+    SITES,
+    SYMPTOMS,
+    Answer,
+    Facts,
+    sentences,
+    tell,
+)
 from skin_ai.training.datasets import Case
 from skin_ai.training.loop import fit
 from skin_ai.training.sources import training_words
-from skin_ai.training.stories import random_facts, retold
+from skin_ai.training.stories import random_facts, random_more_facts, retold
 
 Item = TypeVar("Item")
 
@@ -43,15 +55,14 @@ Item = TypeVar("Item")
 class LanguageSettings:
     """Everything that shapes the language model; saved with the result.
 
-    base: folder of a Hugging Face model; frozen_layers: of the encoder, after the reading stage
+    base: folder of a Hugging Face model; reads_more: the reading stage reads what SCIN asks besides, too;
+    pooling: what the head sees (`LanguageModel`); frozen_layers: of the encoder, after the reading stage
     (the embeddings are then frozen too); lower_layers_from: file of embeddings and lower layers that
     another bundle's reading stage left, which then stay as they are;
     examples_a_case: in an epoch, drawn from the schedule's steps, 0 for one of each;
     stray_photos: share of examples of cases without a photo that are shown another case's recommendations,
     as a photo of a type that the image model does not know gives; uniform_prior: share of the log prior
     that is uniform, so that types that a data set does not have are learnt to be unlikely all the same;
-    control_folds: of how many folds the control is trained too; hard_wordings: test also in wordings that
-    no model was trained on;
     missing_words, missing_photo: share of examples without;
     probe_strength: C of the logistic regression that starts the head, 0 for a random head;
     probe_share: of an epoch's examples that it is fitted to;
@@ -63,6 +74,7 @@ class LanguageSettings:
     reading_updates: int = 600
     reading_batch_size: int = 32
     reading_learning_rate: float = 4e-4
+    reads_more: bool = False
     schedule: tuple[int, ...] = (6, 3, 2, 1)
     epochs: int = 1
     batch_size: int = 32
@@ -72,13 +84,12 @@ class LanguageSettings:
     probe_strength: float = 0.1
     probe_share: float = 0.5
     averaging: float = 0.98
+    pooling: str = OWN_POOLING
     frozen_layers: int = 3
     lower_layers_from: str = ""
     examples_a_case: int = 0
     stray_photos: float = 0.0
     uniform_prior: float = 0.0
-    control_folds: int = 5
-    hard_wordings: bool = True
     missing_words: float = 0.1
     missing_photo: float = 0.15
     hard: float = 0.8
@@ -89,10 +100,10 @@ class LanguageSettings:
 
 @dataclass(frozen=True)
 class Example:
-    """A question and the right type's index; group tells which prior holds (`prior_groups`)."""
+    """A question, (K,) weights of the right types among its options, and which of `prior_groups` holds."""
 
     question: Question
-    label: int
+    target: tuple[float, ...]
     group: int
 
 
@@ -101,36 +112,60 @@ class Example:
 SYMPTOM_CLASSES = 3  # yes, no, unsaid or unknown
 AGE_CLASSES = 11  # decades, the last one: unsaid
 FACT_CLASSES = (*(SYMPTOM_CLASSES for _ in SYMPTOMS), len(SITES) + 1, AGE_CLASSES)
+MORE_FACT_CLASSES = (
+    *(SYMPTOM_CLASSES for _ in MORE_SYMPTOMS),
+    len(KINDS) + 1,
+    len(DURATIONS) + 1,
+    *(2 for _ in REGIONS),
+)
 NOT_ASKED = -100
+STORY_WEIGHT = 3.0  # of the loss: one type is all that is read in a story, in other narratives many facts
 
 
-def reading_targets(facts: Facts) -> list[int]:
-    """(8,) classes of the six symptoms, the site and the decade of age."""
-    symptoms = [{Answer.YES: 0, Answer.NO: 1}.get(facts.symptoms[symptom], 2) for symptom in SYMPTOMS]
-    site = len(SITES) if facts.site is None else SITES.index(facts.site)
-    age = AGE_CLASSES - 1 if facts.age is None else min(facts.age // 10, AGE_CLASSES - 2)
-    return [*symptoms, site, age]
+def reading_targets(facts: Facts, *, more: bool = False) -> list[int]:
+    """(8,) classes of the six symptoms, the site and the decade of age.
+
+    more: (30,) with SCIN's further symptoms, kind, duration and regions.
+    """
+
+    def place(value: str | None, of: tuple[str, ...]) -> int:
+        return len(of) if value is None else of.index(value)
+
+    answers = {
+        symptom: {Answer.YES: 0, Answer.NO: 1}.get(answer, 2) for symptom, answer in facts.symptoms.items()
+    }
+    years = facts.age if facts.age_range is None else int(facts.age_range.split()[0])
+    age = AGE_CLASSES - 1 if years is None else min(years // 10, AGE_CLASSES - 2)
+    targets = [*(answers[symptom] for symptom in SYMPTOMS), place(facts.site, SITES), age]
+    if more:
+        targets += [answers[symptom] for symptom in MORE_SYMPTOMS]
+        targets += [place(facts.kind, KINDS), place(facts.duration, DURATIONS)]
+        targets += [int(region in facts.more_sites) for region in REGIONS]
+    return targets
 
 
-def reading_groups(stories: Sequence[Case], types: tuple[str, ...]) -> tuple[int, ...]:
-    """Number of classes of each thing that is read: the facts, and of a story its type."""
-    return (*FACT_CLASSES, len(types)) if stories else FACT_CLASSES
+def fact_classes(settings: LanguageSettings) -> tuple[int, ...]:
+    """Number of classes of each fact that is read."""
+    return FACT_CLASSES + (MORE_FACT_CLASSES if settings.reads_more else ())
 
 
 def _reading_pairs(
-    stories: Sequence[Case], types: tuple[str, ...], n: int, rng: Random
+    stories: Sequence[Case], types: tuple[str, ...], settings: LanguageSettings, n: int, rng: Random
 ) -> list[tuple[Question, list[int]]]:
-    """`n` prompts with what is to be read in them: random facts, and stories in every second one."""
+    """`n` prompts with what is to be read in them: facts of nobody in turn with whole stories."""
+    kinds = ["story"] * bool(stories) + ["facts"] + ["more facts"] * settings.reads_more
     pairs = []
     for place in range(n):
-        if stories and place % 2:
+        kind = kinds[place % len(kinds)]
+        if kind == "story":
             story = rng.choice(stories)
-            targets = [NOT_ASKED] * len(FACT_CLASSES) + [types.index(story.type)]
-            pairs.append((_random_question(retold(story.story, rng), len(types), rng), targets))
+            words = retold(story.story, rng)
+            targets = [NOT_ASKED] * len(fact_classes(settings)) + [types.index(story.type)]
         else:
-            facts = random_facts(rng)
-            targets = reading_targets(facts) + ([NOT_ASKED] if stories else [])
-            pairs.append((_random_question(tell(facts, rng), len(types), rng), targets))
+            facts = random_facts(rng) if kind == "facts" else random_more_facts(rng)
+            words = sentences(facts) if kind == "more facts" and rng.random() < 0.5 else tell(facts, rng)
+            targets = reading_targets(facts, more=settings.reads_more) + [NOT_ASKED] * bool(stories)
+        pairs.append((_random_question(words, len(types), rng), targets))
     return pairs
 
 
@@ -155,7 +190,8 @@ def teach_reading(
     stories: whole stories that every later model is trained on too; their type is read beside the facts.
     """
     set_seed(settings.seed)
-    groups = reading_groups(stories, types)
+    classes = fact_classes(settings)
+    groups = (*classes, len(types)) if stories else classes
     model = pretrained(settings, types, n_outputs=sum(groups))
     if not done.exists():
         _freeze(model, settings.frozen_layers if settings.lower_layers_from else 0)
@@ -164,7 +200,7 @@ def teach_reading(
 
         def batches(epoch: int) -> DataLoader[Any]:
             rng = Random(settings.seed * 1000 + epoch)
-            pairs = _reading_pairs(stories, types, settings.reading_batch_size * updates, rng)
+            pairs = _reading_pairs(stories, types, settings, settings.reading_batch_size * updates, rng)
             if stories:  # which are much longer than what is told of facts
                 part_batches = by_length(pairs, settings.reading_batch_size, rng, _pair_length)
                 return DataLoader(part_batches, None)  # type: ignore[arg-type]
@@ -172,10 +208,11 @@ def teach_reading(
 
         def loss(network: nn.Module, batch: list[tuple[Question, list[int]]]) -> Tensor:
             questions, targets = zip(*batch, strict=True)
-            logits = network(questions).float()
+            logits = network(questions)
             right = torch.tensor(targets, device=logits.device)
+            weights = [*(1.0 for _ in classes), STORY_WEIGHT]
             parts = [
-                cross_entropy(group, right[:, i], ignore_index=NOT_ASKED)
+                weights[i] * cross_entropy(group, right[:, i], ignore_index=NOT_ASKED)
                 for i, group in enumerate(logits.split(groups, dim=1))
                 if (right[:, i] != NOT_ASKED).any()
             ]
@@ -204,7 +241,7 @@ def teach_reading(
             done.with_suffix(".checkpoint").unlink(missing_ok=True)
         PartialState().wait_for_everyone()
     load_language_weights(model, done)
-    return reading_accuracy(model.eval(), settings.seed)
+    return reading_accuracy(model.to(PartialState().device).float().eval(), settings)
 
 
 class _Reader(nn.Module):
@@ -215,29 +252,27 @@ class _Reader(nn.Module):
         self.model = model
 
     def forward(self, questions: Sequence[Question]) -> Tensor:
-        device = self.model.photo_weight.device
-        inputs = {name: value.to(device) for name, value in self.model.encode(questions).items()}
-        logits: Tensor = self.model.classifier(**inputs).logits
-        return logits
+        return self.model.scores(questions)
 
 
-def reading_accuracy(model: LanguageModel, seed: int, n: int = 400) -> dict[str, float]:
+def reading_accuracy(model: LanguageModel, settings: LanguageSettings, n: int = 400) -> dict[str, float]:
     """Share of facts read right from `n` narratives: in the training's wordings, and in held-out ones."""
-    result = {}
+    result: dict[str, float] = {}
+    more = settings.reads_more
+    classes = fact_classes(settings)
     for name, held_out in (("training_wordings", False), ("held_out_wordings", True)):
-        rng = Random(seed + 1)
-        facts = [random_facts(rng) for _ in range(n)]
+        rng = Random(settings.seed + 1)
+        facts = [random_more_facts(rng) if more and i % 2 else random_facts(rng) for i in range(n)]
         questions = [
             _random_question(tell(fact, rng, held_out=held_out), len(model.types), rng) for fact in facts
         ]
         with torch.inference_mode():
-            logits = torch.cat([_Reader(model)(questions[i : i + 50]) for i in range(0, n, 50)])
-        groups = logits[:, : sum(FACT_CLASSES)].split(FACT_CLASSES, dim=1)
-        read = torch.stack([group.argmax(1) for group in groups], dim=1)
-        right = (read == torch.tensor([reading_targets(fact) for fact in facts])).float().mean(0)
-        result[f"symptoms_in_{name}"] = right[: len(SYMPTOMS)].mean().item()
-        result[f"site_in_{name}"] = right[-2].item()
-        result[f"age_decade_in_{name}"] = right[-1].item()
+            logits = torch.cat([_Reader(model)(questions[i : i + 50]) for i in range(0, n, 50)]).cpu()
+        read = torch.stack([group.argmax(1) for group in logits[:, : sum(classes)].split(classes, dim=1)], 1)
+        right = (read == torch.tensor([reading_targets(fact, more=more) for fact in facts])).float().mean(0)
+        parts = right.split([len(SYMPTOMS), 1, 1] + [len(MORE_SYMPTOMS), 1, 1, len(REGIONS)] * more)
+        names = ("symptoms", "site", "age_decade", "more_symptoms", "kind", "duration", "regions")
+        result |= {f"{what}_in_{name}": part.mean().item() for what, part in zip(names, parts, strict=False)}
     return result
 
 
@@ -273,7 +308,14 @@ def pretrained(
             target_modules="all-linear",
         )
         classifier = get_peft_model(classifier, lora)
-    model = LanguageModel(classifier, tokenizer, types)
+        for parameter in classifier.parameters():
+            if parameter.requires_grad:  # bf16 would round away the small steps of what is trained
+                parameter.data = parameter.data.float()
+    model = LanguageModel(classifier, tokenizer, types, settings.pooling)
+    if settings.lora_rank:
+        # A decoder's features are large (4 in Gemma 3 270M): a random head would drown the photo's term.
+        for weight in head_parameters(model):
+            nn.init.zeros_(weight)
     if settings.lower_layers_from:
         model.load_state_dict(read_weights(Path(settings.lower_layers_from)), strict=False)
     return model
@@ -333,7 +375,7 @@ def make_examples(
                 seen = None
             others = _draw_others(chance, label, n_options - 1, rng)
             options = tuple(range(len(types))) if all_options else tuple(sorted([label, *others]))
-            examples.append(Example(Question(words, seen, options), label, group))
+            examples.append(Example(Question(words, seen, options), _target(case, options, types), group))
     return examples
 
 
@@ -344,11 +386,25 @@ def _drawn_steps(settings: LanguageSettings, rng: Random) -> list[int]:
 
 
 def _drawn_type(case: Case, rng: Random) -> str:
-    """The case's type, drawn anew where its label is weighted: on average that is the soft target."""
+    """The type that is an option for certain: the case's, drawn by weight where its label is weighted."""
     if not case.target:
         return case.type
     types, weights = zip(*case.target, strict=True)
     return str(rng.choices(types, weights)[0])
+
+
+def _label(case: Case) -> tuple[tuple[str, float], ...]:
+    """Its types with their weights, which sum to 1."""
+    return case.target or ((case.type, 1.0),)
+
+
+def _target(case: Case, options: tuple[int, ...], types: tuple[str, ...]) -> tuple[float, ...]:
+    """(K,) the label's weights among the options; one of its types is among them."""
+    weights = np.zeros(len(types))
+    for type_, weight in _label(case):
+        if types.index(type_) in options:
+            weights[types.index(type_)] = weight
+    return tuple((weights / weights.sum()).tolist())
 
 
 def prior_groups(cases: Sequence[Case], photos: Sequence[Tensor | None]) -> list[int]:
@@ -364,16 +420,23 @@ def log_priors(
     types: tuple[str, ...],
     uniform: float = 0.0,
 ) -> Tensor:
-    """(groups, K) log prior of each of `prior_groups`, by weight of the labels."""
-    groups = prior_groups(cases, photos)
-    counts = np.zeros((max(groups) + 1, len(types)))
-    for case, group in zip(cases, groups, strict=True):
-        for type_, weight in case.target or ((case.type, 1.0),):
-            counts[group, types.index(type_)] += weight
+    """(groups, K) log prior of each of `prior_groups`."""
+    groups = np.array(prior_groups(cases, photos))
+    rows = [
+        mixed_prior([cases[i] for i in np.flatnonzero(groups == group).tolist()], types, uniform)
+        for group in range(int(groups.max()) + 1)
+    ]
+    return torch.tensor(np.log(rows), dtype=torch.float32)
+
+
+def mixed_prior(cases: Sequence[Case], types: tuple[str, ...], uniform: float) -> np.ndarray:
+    """(K,) how frequent the types are, by weight of the labels; `uniform`: share that is the same for all."""
+    counts = np.zeros(len(types))
+    for case in cases:
+        for type_, weight in _label(case):
+            counts[types.index(type_)] += weight
     counts = np.maximum(counts, 1)  # a type that never occurs counts as once
-    frequencies = counts / counts.sum(1, keepdims=True)
-    mixed = (1 - uniform) * frequencies + uniform / len(types)
-    return torch.tensor(np.log(mixed), dtype=torch.float32)
+    return np.asarray((1 - uniform) * counts / counts.sum() + uniform / len(types))
 
 
 def _draw_others(chance: np.ndarray, label: int, n: int, rng: Random) -> list[int]:
@@ -410,10 +473,12 @@ def train_chain(
     model = pretrained(settings, types)
     if reading is not None:
         state = load_file(reading)
-        keep = {name: value for name, value in state.items() if value.shape == model.state_dict()[name].shape}
+        own = model.state_dict()
+        keep = {name: value for name, value in state.items() if value.shape == own[name].shape}
         model.load_state_dict(keep, strict=False)
     _freeze(model, settings.frozen_layers)
-    priors = log_priors(cases, photos, types, settings.uniform_prior)
+    model.to(PartialState().device)
+    priors = log_priors(cases, photos, types, settings.uniform_prior).to(PartialState().device)
 
     def batches(epoch: int) -> DataLoader[Any]:
         rng = Random(settings.seed * 1000 + epoch)
@@ -422,8 +487,10 @@ def train_chain(
 
     def loss(network: nn.Module, batch: list[Example]) -> Tensor:
         logits = network([example.question for example in batch])
-        logits = logits + priors.to(logits.device)[[example.group for example in batch]]
-        return cross_entropy(logits, torch.tensor([example.label for example in batch], device=logits.device))
+        return _soft_cross_entropy(
+            logits + priors[[example.group for example in batch]],
+            torch.tensor([example.target for example in batch], device=logits.device),
+        )
 
     # Encoders whose head is one linear layer; a decoder's head sees every token.
     head = getattr(model.classifier, "classifier", None)
@@ -453,13 +520,18 @@ def train_chain(
     )
     assert isinstance(result, LanguageModel)
     if settings.lora_rank:
-        adapted: Any = result.classifier
+        adapted: Any = result.float().classifier  # merged in the precision in which it is saved and asked
         result.classifier = adapted.merge_and_unload()
     if PartialState().is_main_process:
         save_language_model(result, done)
         checkpoint.unlink(missing_ok=True)
     PartialState().wait_for_everyone()
     return result
+
+
+def _soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean over rows; logits may be -inf where the targets, (n, K), are 0."""
+    return -(targets * logits.log_softmax(1).masked_fill(targets == 0, 0)).sum(1).mean()
 
 
 def fit_head(
@@ -488,13 +560,13 @@ def fit_head(
             offsets.append(logits + priors[[example.group for example in part]])
     catch.remove()
     features, offset = torch.cat(inputs).clone(), torch.cat(offsets).clone()
-    labels = torch.tensor([example.label for example in examples])
+    targets = torch.tensor([example.target for example in examples], device=offset.device)
     optimizer = torch.optim.LBFGS(head.parameters(), max_iter=100, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        penalty = head.weight.square().sum() / (2 * settings.probe_strength * len(labels))
-        value = cross_entropy(head(features) + offset, labels) + penalty
+        penalty = head.weight.square().sum() / (2 * settings.probe_strength * len(targets))
+        value = _soft_cross_entropy(head(features) + offset, targets) + penalty
         value.backward()
         return value
 
@@ -533,6 +605,7 @@ def predict_steps(
 ) -> list[tuple[Step, ...]]:
     """The elimination of every case, as the app runs it but for the shares, which triple the time."""
     pairs = list(zip(narratives, photos, strict=True))
+    model.to(PartialState().device)
     with torch.inference_mode():
         return [
             eliminate(model, words, photo, model.types, schedule, temperatures, shares=False)

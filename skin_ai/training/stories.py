@@ -10,6 +10,11 @@ from random import Random
 from typing import Final
 
 from skin_ai.narrative import (
+    AGE_RANGES,
+    DURATIONS,
+    KINDS,
+    MORE_SYMPTOMS,
+    REGIONS,
     SITES,
     SYMPTOMS,
     Answer,
@@ -74,3 +79,17 @@ def random_facts(rng: Random) -> Facts:
     age = rng.randint(5, 95) if rng.random() < 0.85 else None
     site = rng.choice(SITES) if rng.random() < 0.85 else None
     return Facts(age=age, site=site, **symptoms)  # type: ignore[arg-type]
+
+
+def random_more_facts(rng: Random) -> Facts:
+    """The same of what SCIN asks its patients, about as often as they say it."""
+    answers = (Answer.YES, Answer.NO, Answer.UNSAID)
+    symptoms = {symptom: rng.choices(answers, (0.4, 0.08, 0.52))[0] for symptom in SYMPTOMS}
+    symptoms |= {symptom: rng.choices(answers, (0.25, 0.05, 0.7))[0] for symptom in MORE_SYMPTOMS}
+    return Facts(
+        age_range=rng.choice(AGE_RANGES) if rng.random() < 0.6 else None,
+        kind=rng.choice(KINDS) if rng.random() < 0.8 else None,
+        duration=rng.choice(DURATIONS) if rng.random() < 0.85 else None,
+        more_sites=tuple(region for region in REGIONS if rng.random() < 0.17),
+        **symptoms,  # type: ignore[arg-type]
+    )

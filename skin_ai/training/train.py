@@ -29,6 +29,7 @@ from skin_ai.bundle import (
 )
 from skin_ai.chain import (
     PROMPTS,
+    WORDS_POOLING,
     Option,
     Step,
     answer,
@@ -41,8 +42,16 @@ from skin_ai.diseases import LABEL_SETS
 from skin_ai.training import evaluation
 from skin_ai.training.datasets import ALWAYS_TRAINED, NEVER_TRAINED, Case, split_folds
 from skin_ai.training.evaluation import Evaluated
+from skin_ai.training.gguf_base import as_folder
 from skin_ai.training.image import ImageSettings, read_squares, train_image_model
-from skin_ai.training.language import LanguageSettings, predict_steps, pretrained, teach_reading, train_chain
+from skin_ai.training.language import (
+    LanguageSettings,
+    mixed_prior,
+    predict_steps,
+    pretrained,
+    teach_reading,
+    train_chain,
+)
 from skin_ai.training.sources import evaluation_words, load_sources
 from skin_ai.training.stories import STORIES_SOURCE
 
@@ -87,6 +96,7 @@ LICENCES = {
     "tf_efficientnet_lite0": "Apache-2.0",
     "tf_efficientnet_lite2": "Apache-2.0",
     "all-MiniLM-L6-v2": "Apache-2.0",
+    "gemma-3-270m-q4_k_m": "Gemma Terms of Use",
 }
 
 # What differs between label sets, chosen by measurement; any of it can be set on the command line.
@@ -94,14 +104,16 @@ LANGUAGE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "pad-ufes-20": {},
     "skin-26": {
         "schedule": (26, 13, 6, 3, 1),
-        "reading_updates": 250,
-        "examples_a_case": 1,
+        "pooling": WORDS_POOLING,
+        "reads_more": True,
+        "reading_updates": 2000,
+        "examples_a_case": 2,
+        "epochs": 2,
+        "learning_rate": 2e-4,
         "probe_share": 1.0,
         "stray_photos": 0.1,
         "uniform_prior": 0.5,
         "missing_photo": 0.1,
-        "control_folds": 2,
-        "hard_wordings": False,
     },
 }
 
@@ -144,6 +156,7 @@ def train(
     cases = load_sources(folders, run.types, require_photos=require_photos)
     folds = split_folds(cases)
     begin(run, cases, folds, work)
+    run = replace(run, language=replace(run.language, base=as_folder(run.language.base, work)))
     with_photo = np.flatnonzero([case.photo is not None for case in cases])
     log.info(
         "%d cases, %d with a photo, %d patients", len(cases), len(with_photo), len({c.patient for c in cases})
@@ -210,13 +223,6 @@ def _ask_image_model(
     return Photos(types, logits, evaluation.fit_temperature(logits, labels, prior), over)
 
 
-def _prior(truth: np.ndarray, run: Run) -> np.ndarray:
-    """(K,) what the training added to the logits of these cases' mix, by the types that were found."""
-    frequencies = np.bincount(truth, minlength=len(run.types)) / len(truth)
-    uniform = run.language.uniform_prior
-    return np.asarray((1 - uniform) * frequencies + uniform / len(run.types))
-
-
 def _evaluated_photos(
     run: Run,
     cases: Sequence[Case],
@@ -228,7 +234,7 @@ def _evaluated_photos(
     """Every case with a photo, in all modes."""
     labels = np.array([run.types.index(case.type) for case in cases])
     truth, tested = labels[with_photo], folds[with_photo]
-    prior = _prior(truth, run)
+    mix = mixed_prior([cases[i] for i in with_photo.tolist()], run.types, run.language.uniform_prior)
     asked = {
         (name, mode): np.flatnonzero([i in chains for i in with_photo.tolist()])
         for name, modes in steps.items()
@@ -240,7 +246,7 @@ def _evaluated_photos(
             [steps[name][mode][with_photo[row]] for row in rows.tolist()],
             truth[rows],
             tested[rows],
-            prior,
+            mix,
             run.types,
         )
         for (name, mode), rows in asked.items()
@@ -256,18 +262,17 @@ def _evaluated_photos(
         "single_pass": scores(_single, "chain", "both"),
         "chain": scores(_answers, "chain", "both"),
         "words_only_single_pass": scores(_single, "chain", "words"),
+        "chain_in_held_out_wordings": scores(_answers, "chain", "both_in_held_out_wordings"),
+        "words_only_in_held_out_wordings": scores(_answers, "chain", "words_in_held_out_wordings"),
         "control_single_pass": scores(_single, "control", "both"),
         "control_chain": scores(_answers, "control", "both"),
         "control_words_only": scores(_answers, "control", "words"),
         "regression_on_fields": _regression(cases, labels, folds, with_photo, len(run.types)),
     }
-    if run.language.hard_wordings:
-        modes["chain_in_held_out_wordings"] = scores(_answers, "chain", "both_in_held_out_wordings")
-        modes["words_only_in_held_out_wordings"] = scores(_answers, "chain", "words_in_held_out_wordings")
     product = modes["photo_only"] * modes["regression_on_fields"]
     modes["product"] = product / product.sum(1, keepdims=True)
     patients = np.array([evaluation.digest(cases[i].patient) for i in with_photo.tolist()])
-    return Evaluated(run.types, truth, patients, prior, modes)
+    return Evaluated(run.types, truth, patients, mix, modes)
 
 
 def _in_rows(scores: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
@@ -290,22 +295,22 @@ def _evaluated_words(
     places = [i for i, case in enumerate(cases) if case.source == source and folds[i] != ALWAYS_TRAINED]
     truth = np.array([run.types.index(cases[i].type) for i in places])
     tested = np.maximum(folds[places], 0)
-    prior = _prior(truth, run)
+    mix = mixed_prior([cases[i] for i in places], run.types, run.language.uniform_prior)
     modes = {}
     for name, found in steps.items():
         rows = np.flatnonzero([i in found[ALONE] for i in places])
         chains: Sequence[tuple[Step, ...]] = [found[ALONE][places[row]] for row in rows.tolist()]
         if tested[rows].any():  # else all were asked of one model, and there is no other fold to fit on
-            chains = _tempered(chains, truth[rows], tested[rows], prior, run.types)
+            chains = _tempered(chains, truth[rows], tested[rows], mix, run.types)
         prefix = "" if name == "chain" else f"{name}_"
         modes[f"{prefix}single_pass"] = _in_rows(_single(chains, run.types), rows, len(truth))
         modes[f"{prefix}chain"] = _in_rows(_answers(chains, run.types), rows, len(truth))
     of_source = [i for i, case in enumerate(cases) if case.source == source]
     facts, words = [cases[i].facts for i in of_source], [evaluation_words(cases[i]) for i in of_source]
     labels = np.array([run.types.index(cases[i].type) for i in of_source])
-    modes |= evaluation.simple_models(facts, words, labels, folds[of_source], prior)
+    modes |= evaluation.simple_models(facts, words, labels, folds[of_source], mix)
     groups = np.array([evaluation.digest(cases[i].key) for i in places])
-    return Evaluated(run.types, truth, groups, prior, modes)
+    return Evaluated(run.types, truth, groups, mix, modes)
 
 
 def words_summary(evaluated: Evaluated) -> dict[str, Any]:
@@ -381,6 +386,7 @@ def _write_bundle(
         "language_model": {
             "base": Path(run.language.base).name,
             "prompts": PROMPTS,
+            "pooling": run.language.pooling,
             "schedule": run.language.schedule,
             "temperatures": chain_temperatures,
             "settings": _portable(asdict(run.language)),
@@ -514,8 +520,7 @@ def _language_folds(
     trained on, to tell reading from memory; ALONE: the cases of sources without photos.
     """
     result: dict[str, dict[int, tuple[Step, ...]]] = {}
-    n_folds = int(folds.max()) + 1
-    for fold in range(min(n_folds, run.language.control_folds) if name == "control" else n_folds):
+    for fold in range(int(folds.max()) + 1):
         seen, alone = tested_in(cases, folds, photos, fold)
         for mode, chains in language_fold(run, cases, folds, photos, reading, work, name, fold).items():
             places = alone if mode == ALONE else seen
@@ -579,7 +584,7 @@ def language_fold(
     untempered = (1.0,) * (len(run.language.schedule) - 1)
     modes: list[tuple[str, list[int], Sequence[torch.Tensor | None], bool]]
     modes = [("both", test, seen, False), ("words", test, unseen, False)]
-    if name == "chain" and run.language.hard_wordings:
+    if name == "chain":
         modes += [
             ("both_in_held_out_wordings", test, seen, True),
             ("words_in_held_out_wordings", test, unseen, True),

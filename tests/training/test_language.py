@@ -8,15 +8,20 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import MistralConfig, MistralModel, PreTrainedTokenizerFast
 
-from skin_ai.chain import Question, build_language_model, load_language_weights
-from skin_ai.narrative import SITES, Answer, Facts
+from skin_ai.chain import WORDS_POOLING, Question, build_language_model, load_language_weights
+from skin_ai.diseases import LABEL_SETS
+from skin_ai.narrative import DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, SITES, Answer, Facts
 from skin_ai.training import loop
 from skin_ai.training.datasets import Case
 from skin_ai.training.language import (
     AGE_CLASSES,
     FACT_CLASSES,
+    NOT_ASKED,
     LanguageSettings,
+    _reading_pairs,
+    fact_classes,
     fit_head,
+    head_parameters,
     make_examples,
     predict_steps,
     pretrained,
@@ -24,6 +29,7 @@ from skin_ai.training.language import (
     teach_reading,
     train_chain,
 )
+from skin_ai.training.sources import story_cases
 
 ALL = tuple(range(6))
 MANY = 400  # draws
@@ -90,6 +96,38 @@ def test_reading_targets_are_symptoms_site_and_decade(facts, symptoms, site, age
     assert reading_targets(facts) == [*symptoms, site, age]
 
 
+def test_more_reading_targets_are_what_scin_asks_besides():
+    facts = Facts(
+        itch=Answer.YES,
+        age_range="50 to 59",
+        fever=Answer.NO,
+        kind=KINDS[1],
+        duration=DURATIONS[2],
+        more_sites=(REGIONS[0], REGIONS[3]),
+    )
+    symptoms = [1 if symptom == "fever" else 2 for symptom in MORE_SYMPTOMS]
+    regions = [int(region in facts.more_sites) for region in REGIONS]
+    assert reading_targets(facts, more=True) == [0, *[2] * 5, len(SITES), 5, *symptoms, 1, 2, *regions]
+
+
+@pytest.mark.parametrize("reads_more", [False, True])
+def test_facts_and_stories_are_read_in_turn(settings, reads_more):
+    all_types = LABEL_SETS["skin-26"]
+    settings = replace(settings, reads_more=reads_more)
+    stories = story_cases()[:20]
+    classes = fact_classes(settings)
+    pairs = _reading_pairs(stories, all_types, settings, 30, Random(0))
+    for place, (question, targets) in enumerate(pairs):
+        assert question.narrative
+        assert len(targets) == len(classes) + 1
+        is_story = place % (2 + reads_more) == 0
+        assert is_story == (targets[-1] != NOT_ASKED) == (set(targets[:-1]) == {NOT_ASKED})
+        if not is_story:
+            assert all(0 <= target < n for target, n in zip(targets, classes, strict=False))
+    asked_of_scin = {target for _, targets in pairs for target in targets[len(FACT_CLASSES) : -1]}
+    assert asked_of_scin - {NOT_ASKED} if reads_more else not asked_of_scin
+
+
 def test_reading_is_taught_once_and_measured_on_held_out_wordings(settings, types, tmp_path, kill_at):
     done = tmp_path / "reading.safetensors"
     figures = teach_reading(settings, types, done)
@@ -123,11 +161,24 @@ def test_each_case_gives_one_example_a_step_with_its_type_among_the_options(case
     for number, example in enumerate(examples):
         case = cases[0][number // 3]
         options = example.question.options
-        assert types[example.label] == case.type
-        assert example.label in options
+        assert example.target == tuple(float(type_ == case.type) for type_ in types)
+        assert types.index(case.type) in options
         assert len(set(options)) == len(options) == settings.schedule[number % 3]
         assert list(options) == sorted(options)
         assert example.group == int(cases[1][number // 3] is not None)
+
+
+def test_weighted_label_is_a_soft_target_among_the_options(types, settings):
+    case = Case("1", "1", types[0], Facts(itch=Answer.YES), None, target=((types[0], 0.75), (types[4], 0.25)))
+    examples = make_examples([case] * MANY, [None] * MANY, types, settings, Random(0), all_options=False)
+    for example in examples:
+        there = [place in example.question.options for place in (0, 4)]
+        assert any(there)
+        expected = {(True, True): (0.75, 0.25), (True, False): (1.0, 0.0), (False, True): (0.0, 1.0)}
+        assert (example.target[0], example.target[4]) == expected[tuple(there)]
+        assert sum(example.target) == 1
+    both = [example.target[0] and example.target[4] for example in examples]
+    assert 0 < np.mean([weight > 0 for weight in both]) < 1
 
 
 def test_examples_are_new_each_epoch_and_the_same_each_run(cases, types, settings):
@@ -144,7 +195,7 @@ def test_control_differs_in_nothing_but_the_options(cases, types, settings):
         assert other.question.options == ALL
         assert one.question.narrative == other.question.narrative
         assert one.question.photo is other.question.photo
-        assert (one.label, one.group) == (other.label, other.group)
+        assert (one.target, one.group) == (other.target, other.group)
 
 
 def test_hard_options_are_drawn_more_often(types, settings):
@@ -179,6 +230,29 @@ def test_words_or_photo_are_missing_as_often_as_set_and_never_both(types, settin
     assert all(e.question.narrative and e.question.photo is None for e in without)
 
 
+# ---- what the head sees ----
+
+
+def test_head_sees_the_mean_of_the_words_whatever_they_are_asked_with(settings, types):
+    model = pretrained(replace(settings, pooling=WORDS_POOLING), types).eval()
+    short, long = Question("it itches", None, (0, 1)), Question("it bleeds and hurts " * 5, None, ALL)
+    seen = []
+    model.classifier.classifier.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    with torch.inference_mode():
+        together = model([short, long])
+        alone = torch.cat([model([short]), model([long])])
+        inputs = model.encode([short])
+        tokens = model.classifier.base_model(**inputs).last_hidden_state[0]
+    assert torch.allclose(together, alone, atol=1e-5)
+    is_word = inputs["token_type_ids"][0] == 0
+    assert torch.allclose(seen[1][0], tokens[is_word].mean(0), atol=1e-6)
+
+
+def test_pooling_that_is_not_known_is_refused(settings, types):
+    with pytest.raises(ValueError, match="no pooling 'median'"):
+        pretrained(replace(settings, pooling="median"), types)
+
+
 # ---- training ----
 
 
@@ -188,7 +262,7 @@ def test_fitted_head_tells_the_types_apart_better_than_the_photo_alone(settings,
     examples = examples_of(cases, types, settings, all_options=True)
     no_prior = torch.zeros(2, len(types))
     questions = [example.question for example in examples]
-    labels = torch.tensor([example.label for example in examples])
+    labels = torch.tensor([example.target for example in examples]).argmax(1)
     fit_head(model, head, examples, no_prior, replace(settings, probe_strength=1e4))
     with torch.inference_mode():
         fitted = torch.nn.functional.cross_entropy(model(questions), labels)
@@ -278,6 +352,8 @@ def test_adapters_are_few_weights_and_the_base_stays(lora, types):
     assert trained
     assert all("lora_" in name or "score" in name or name == "photo_weight" for name in trained)
     assert any("lora_" in name for name in trained)
+    assert all(value.dtype == torch.float32 for value in model.parameters() if value.requires_grad)
+    assert not any(weight.any() for weight in head_parameters(model))
 
 
 def test_adapters_train_merge_and_predict(lora, mistral, cases, types, tmp_path, kill_at):

@@ -1,0 +1,45 @@
+"""A base model that comes as one GGUF file, made into the folder that all else reads."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+from safetensors.torch import save_file
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+SUFFIX = ".gguf"
+WEIGHTS_FILE = "model.safetensors"
+
+
+def as_folder(base: str, work: Path) -> str:
+    """Folder of the base model: `base` itself, or what a GGUF file's model was written to, once, in `work`.
+
+    The weights are dequantised to single precision: the folder is about eight times a file of 4 bits. Raises
+    ValueError where there is no such file, or no package `gguf` to read it with.
+    """
+    file = Path(base)
+    if file.suffix != SUFFIX:
+        return base
+    if not file.is_file():
+        raise ValueError(f"There is no file {file}.")
+    if find_spec("gguf") is None:
+        raise ValueError(f"{file} is a GGUF file, and the package that reads it is missing: pip install gguf")
+    folder = work / file.stem
+    with PartialState().main_process_first():
+        if not (folder / WEIGHTS_FILE).exists():
+            _write(file, folder)
+    return str(folder)
+
+
+def _write(file: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(folder)
+    AutoConfig.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(folder)
+    body = AutoModel.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
+    # Not save_pretrained: transformers refuses to write what it read from a GGUF file.
+    unfinished = folder / "model.new"
+    save_file(body.state_dict(), unfinished, metadata={"format": "pt"})
+    unfinished.replace(folder / WEIGHTS_FILE)
