@@ -46,6 +46,7 @@ def fit(
     groups: parameters with their learning rates; batches: epoch -> loader of the same length each
     epoch; averaging: decay of the weights' moving average, 0 for none. A killed run goes on from
     the last finished epoch in `checkpoint`, and gives what an uninterrupted one would have given.
+    Raises ValueError for a loss that is no finite number.
     """
     # Parameters that wait for their epoch have no gradient, which several GPUs must be told.
     accelerator = Accelerator(
@@ -79,6 +80,9 @@ def fit(
         for batch in tqdm(loader, desc=f"{checkpoint.stem} {epoch + 1}/{epochs}", leave=False, mininterval=2):
             with accelerator.autocast():
                 value = loss(prepared, batch)
+            if not torch.isfinite(value):
+                found = f"the loss is {value.item()} in epoch {epoch + 1}"
+                raise ValueError(f"{checkpoint.stem}: {found}; try a lower learning rate.")
             optimizer.zero_grad()
             accelerator.backward(value)
             accelerator.clip_grad_norm_(prepared.parameters(), 1.0)

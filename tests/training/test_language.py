@@ -11,7 +11,7 @@ from transformers import MistralConfig, MistralModel, PreTrainedTokenizerFast
 from skin_ai.chain import WORDS_POOLING, Question, build_language_model, load_language_weights
 from skin_ai.diseases import LABEL_SETS
 from skin_ai.narrative import DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, SITES, Answer, Facts
-from skin_ai.training import loop
+from skin_ai.training import language, loop
 from skin_ai.training.datasets import Case
 from skin_ai.training.language import (
     AGE_CLASSES,
@@ -271,6 +271,14 @@ def test_fitted_head_tells_the_types_apart_better_than_the_photo_alone(settings,
         photo_alone = torch.nn.functional.cross_entropy(model(questions), labels)
     assert fitted < photo_alone - 0.01
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_loss_that_is_no_number_ends_the_training(settings, cases, types, tmp_path, monkeypatch):
+    monkeypatch.setattr(language, "_soft_cross_entropy", lambda logits, targets: logits.sum() * torch.nan)
+    done = tmp_path / "chain.safetensors"
+    with pytest.raises(ValueError, match="the loss is nan in epoch 1"):
+        train_chain(*cases, types, replace(settings, probe_strength=0.0), None, done)
+    assert not done.exists()
 
 
 def test_killed_run_goes_on_and_gives_the_same_weights(settings, cases, types, tmp_path, kill_at):
