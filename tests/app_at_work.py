@@ -10,6 +10,7 @@ from zipfile import ZipFile
 import numpy as np
 from drawn_cases import as_jpeg
 from sqlalchemy import func, select, text
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.testing.v1 import AppTest
 
 from skin_ai.samples import SAMPLES
@@ -92,6 +93,26 @@ def answer(app: AppTest, diagnoses: Sequence[str] = ("melanoma",), sure: int = 6
 def finish(app: AppTest) -> AppTest:
     """The final answer, unchanged."""
     return app.button(key="final").click().run()
+
+
+def as_drawn_anew(app: AppTest) -> WidgetStates:
+    """What a browser sends that forgot what the widgets held and drew the page: their defaults."""
+    sent = WidgetStates()
+    for choice in (*app.multiselect, *app.segmented_control):
+        chosen = [choice.options[place] for place in choice.proto.default]
+        sent.widgets.add(id=choice.id).string_array_value.data[:] = chosen
+    for box in app.selectbox:
+        if box.proto.HasField("default"):
+            sent.widgets.add(id=box.id, string_value=box.options[box.proto.default])
+    for field in (*app.text_area, *app.text_input):
+        sent.widgets.add(id=field.id, string_value=field.proto.default)
+    for slider in app.slider:
+        sent.widgets.add(id=slider.id).double_array_value.data[:] = slider.proto.default
+    for radio in app.radio:
+        sent.widgets.add(id=radio.id, string_value=radio.options[radio.proto.default])
+    for box in app.checkbox:
+        sent.widgets.add(id=box.id, bool_value=box.proto.default)
+    return sent
 
 
 def rows_of(store: Store) -> dict[str, int]:

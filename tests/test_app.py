@@ -14,6 +14,7 @@ from app_at_work import (
     TIMEOUT,
     WORDS,
     answer,
+    as_drawn_anew,
     button,
     buttons,
     case,
@@ -239,24 +240,6 @@ def test_what_was_typed_survives_a_look_at_another_page(app):
     assert app.selectbox(key=f"age_band_{case(app).id}").value == "60-79"
 
 
-def as_drawn_anew(app: AppTest) -> WidgetStates:
-    """What a browser sends that forgot what the widgets held and drew the page: their defaults."""
-    sent = WidgetStates()
-    for choice in (*app.multiselect, *app.segmented_control):
-        chosen = [choice.options[place] for place in choice.proto.default]
-        sent.widgets.add(id=choice.id).string_array_value.data[:] = chosen
-    for box in app.selectbox:
-        if box.proto.HasField("default"):
-            sent.widgets.add(id=box.id, string_value=box.options[box.proto.default])
-    for text in (*app.text_area, *app.text_input):
-        sent.widgets.add(id=text.id, string_value=text.proto.default)
-    for slider in app.slider:
-        sent.widgets.add(id=slider.id).double_array_value.data[:] = slider.proto.default
-    for box in app.checkbox:
-        sent.widgets.add(id=box.id, bool_value=box.proto.default)
-    return sent
-
-
 def test_browser_that_forgot_what_was_typed_cannot_overwrite_it(app, drawn_photo):
     upload(app, "lesion.jpg", drawn_photo)
     type_words(app)
@@ -349,12 +332,13 @@ def test_synonym_is_kept_as_its_type_and_marked_in_the_result(app, store):
     assert len(marked) == 2
 
 
-def test_diagnosis_outside_the_label_set_stays_as_written(app, store):
+@pytest.mark.parametrize(("give_case", "known"), [(type_words, "26"), (use_sample, "six")])
+def test_diagnosis_outside_the_label_set_stays_as_written(app, store, give_case, known):
     written = "Granuloma *annulare* <b>?"
-    answer(type_words(app), [written])
+    answer(give_case(app), [written])
     assert store.answers().iloc[0]["rank_1"] == written
     shown = "\n".join(text.value for text in app.text)
-    assert f"◆ Your 1st, {written}, is outside the six types that this model knows" in shown
+    assert f"◆ Your 1st, {written}, is outside the {known} types that this model knows" in shown
     assert written not in "\n".join(element.value for element in app.markdown)
 
 
@@ -445,6 +429,25 @@ def test_feedback_is_saved_and_can_be_changed(app, store):
     row = store.answers().iloc[-1]
     assert (row["agrees"], row["heatmap_on_lesion"], row["comment"]) == (4, 5, "Too sure.")
     assert rows_of(store)["feedback"] == 1
+
+
+def test_browser_that_forgot_the_feedback_cannot_overwrite_it(app, store):
+    finish(answer(use_sample(app)))
+    id_ = case(app).id
+    app.segmented_control(key=f"agrees_{id_}").set_value(2)
+    app.text_area(key=f"comment_{id_}").set_value("Too sure.").run()
+    app._run(as_drawn_anew(app))
+    app.button(key="send_feedback").click().run()
+    app.segmented_control(key=f"agrees_{id_}").set_value(4)
+    app.text_area(key=f"comment_{id_}").set_value("Much too sure.").run()
+    app._run(as_drawn_anew(app))
+    assert not app.exception
+    assert app.segmented_control(key=f"agrees_{id_}").value == 4
+    row = store.answers().iloc[-1]
+    assert (row["agrees"], row["comment"]) == (2, "Too sure.")
+    app.button(key="send_feedback").click().run()
+    row = store.answers().iloc[-1]
+    assert (row["agrees"], row["comment"]) == (4, "Much too sure.")
 
 
 def test_deleted_case_leaves_nothing(app, store, drawn_photo):

@@ -10,6 +10,7 @@ from app_at_work import (
     AT_ONCE,
     TIMEOUT,
     answer,
+    as_drawn_anew,
     button,
     buttons,
     case,
@@ -163,6 +164,13 @@ def test_choice_survives_a_new_case_and_other_pages(app_of_two):
     use_sample(app_of_two)
     assert app_of_two.radio(key=bundle_choice.CHOICE).value == SKIN
     assert f"The AI asked will be **{SKIN}**" in texts(app_of_two)
+
+
+def test_browser_that_forgot_the_choice_cannot_overwrite_it(app_of_two):
+    choose(app_of_two, PAD)
+    app_of_two._run(as_drawn_anew(app_of_two))
+    assert app_of_two.radio(key=bundle_choice.CHOICE).value == PAD
+    assert f"The AI asked will be **{PAD}**" in texts(app_of_two)
 
 
 def test_next_visitor_begins_with_the_rule(app_of_two, store, monkeypatch):

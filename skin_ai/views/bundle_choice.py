@@ -12,7 +12,7 @@ from skin_ai import bundle as bundles
 from skin_ai.bundle import DEFAULT_BUNDLE, BundleError, bundle_names
 from skin_ai.study.flow import Awaits, Progress
 from skin_ai.views import figures
-from skin_ai.views.case_state import CaseState
+from skin_ai.views.case_state import CaseState, as_it_stands
 
 if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for torch
     from skin_ai.bundle import Bundle
@@ -88,7 +88,10 @@ def sidebar(case: CaseState, progress: Progress | None) -> None:
     if len(names) < 2:
         return
     with st.sidebar:
-        st.radio("Which AI is asked", [AUTOMATIC, *names], key=CHOICE, persist_state="session")
+        choices = [AUTOMATIC, *names]
+        held = as_it_stands(CHOICE, AUTOMATIC)
+        index = choices.index(held) if held in choices else 0
+        st.radio("Which AI is asked", choices, index, key=CHOICE, persist_state="session")
         if progress is not None and progress.awaits is not Awaits.BEFORE:
             st.markdown(_what_answers(case, progress))
         elif WITHOUT_PHOTO in names:

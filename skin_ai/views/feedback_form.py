@@ -9,7 +9,7 @@ from skin_ai.study import flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.flow import TEXT_LIMIT, FlowError, Progress
 from skin_ai.study.store import SCALES, Store
-from skin_ai.views.case_state import CaseState
+from skin_ai.views.case_state import CaseState, as_it_stands
 
 QUESTIONS = {
     "agrees": "I agree with the AI's answer",
@@ -35,18 +35,20 @@ def ask(store: Store, case: CaseState, progress: Progress) -> None:
     columns = [column for _ in asked[::2] for column in st.columns(2, gap="large")]
     for column, scale in zip(columns, asked, strict=False):
         with column:
+            key = f"{scale}_{case.id}"
             scales[scale] = st.segmented_control(
                 QUESTIONS[scale],
                 list(ANSWERS),
-                default=getattr(former, scale) if former else None,
+                default=as_it_stands(key, getattr(former, scale) if former else None),
                 format_func=ANSWERS.__getitem__,
-                key=f"{scale}_{case.id}",
+                key=key,
                 persist_state="session",
             )
+    key = f"comment_{case.id}"
     comment = st.text_area(
         "Comment",
-        former.comment if former else "",
-        key=f"comment_{case.id}",
+        as_it_stands(key, former.comment if former else ""),
+        key=key,
         max_chars=TEXT_LIMIT,
         height=90,
         placeholder="What was good, what was wrong, what was missing?",

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import streamlit as st
+from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from skin_ai.study.database import StoreError
@@ -41,19 +42,27 @@ def idle_limit() -> timedelta:
 
 
 def next_visitor() -> None:
-    """Forgets all that this session knows: what was typed, uploaded, answered and shown."""
-    context = get_script_run_ctx()
-    if context is not None:
-        context.uploaded_file_mgr.remove_session_files(context.session_id)
-    st.session_state.clear()
+    """Lets the next run forget all that this session knows: what was typed, uploaded, answered and shown."""
     st.session_state[LEAVING] = True
 
 
 def leave_if_asked() -> None:
-    """The run after `next_visitor`: shows nothing, and makes the browser start anew."""
-    if st.session_state.pop(LEAVING, False):
-        st.html(RELOAD, unsafe_allow_javascript=True)
-        st.stop()
+    """The run after `next_visitor`: forgets, shows nothing, and makes the browser start anew.
+
+    The session is dropped with that. Streamlit would keep it for minutes, in case the browser came back to
+    it, and with it callbacks' arguments and fields' defaults, which hold the last visitor's case.
+    """
+    context = get_script_run_ctx()
+    if context is None or LEAVING not in st.session_state:
+        return
+    runtime.get_instance().mark_session_nonresumable(context.session_id)
+    context.uploaded_file_mgr.remove_session_files(context.session_id)
+    st.html(RELOAD, unsafe_allow_javascript=True)
+    for key in st.session_state.to_dict().keys() - {LEAVING}:
+        st.session_state.pop(key, None)
+    # Last: a run that is cut short before leaves the rest to the next one.
+    del st.session_state[LEAVING]
+    st.stop()
 
 
 def bar(store: Store | None) -> None:

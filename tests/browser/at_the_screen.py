@@ -26,6 +26,7 @@ class Server:
 
     address: str
     data: Path
+    process: int
 
 
 @dataclass
@@ -107,6 +108,14 @@ def settle(page: Page) -> None:
     """Waits until the server has nothing more to do."""
     page.wait_for_timeout(300)
     expect(page.locator("[data-testid=stApp][data-test-script-state=running]")).to_have_count(0)
+
+
+def open_up(page: Page, title: str) -> None:
+    """Opens an expander and waits until it is: what is in it moves meanwhile, from under a click too."""
+    page.get_by_text(title).click()
+    page.locator("details[open]").filter(has=page.locator("summary", has_text=title)).evaluate(
+        "details => Promise.allSettled(details.getAnimations().map(animation => animation.finished))"
+    )
 
 
 def go_to(page: Page, title: str) -> None:

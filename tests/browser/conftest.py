@@ -6,13 +6,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from at_the_screen import AT_ONCE, IDLE_MINUTES, PASSPHRASE, SCREENS, Server, Visit, visiting
 from playwright.sync_api import Browser, expect, sync_playwright
+from telling_server import ASK, TELL
 
 from skin_ai.study.store import open_store
 from tests.study.made_up_study import answers
@@ -56,8 +57,14 @@ def study_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def stand(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Server]:
     """One in conference mode; its models have run once, which may take longer than visitors may be idle."""
-    environment = {"SKIN_AI_KIOSK": "1", "SKIN_AI_KIOSK_MINUTES": str(IDLE_MINUTES)}
-    with serve(tmp_path_factory.mktemp("stand"), environment) as server:
+    folder = tmp_path_factory.mktemp("stand")
+    environment = {
+        "SKIN_AI_KIOSK": "1",
+        "SKIN_AI_KIOSK_MINUTES": str(IDLE_MINUTES),
+        ASK: str(folder / "ask.json"),
+        TELL: str(folder / "tell.json"),
+    }
+    with serve(folder, environment, [str(Path(__file__).parent / "telling_server.py")]) as server:
         with visiting(browser, server.address) as visit:
             page = visit.page
             page.get_by_role("button", name="Begin").first.click()
@@ -94,7 +101,11 @@ def visitor(browser: Browser, stand: Server, screen: str) -> Iterator[Visit]:
 
 
 @contextmanager
-def serve(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+def serve(
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    streamlit: Sequence[str] = ("-m", "streamlit"),
+) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -102,7 +113,7 @@ def serve(folder: Path, environment: Mapping[str, str] | None = None) -> Iterato
     log = folder / "log.txt"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
+            [sys.executable, *streamlit, "run", "app.py", "--server.port", str(port)],
             cwd=ROOT,
             env=ours | {"SKIN_AI_DATA": str(folder)} | dict(environment or {}),
             stdout=output,
@@ -110,7 +121,7 @@ def serve(folder: Path, environment: Mapping[str, str] | None = None) -> Iterato
         )
         try:
             _wait_for(f"http://localhost:{port}/_stcore/health", process, log)
-            yield Server(f"http://localhost:{port}", folder)
+            yield Server(f"http://localhost:{port}", folder, process.pid)
         finally:
             process.terminate()
             process.wait(timeout=20)

@@ -19,6 +19,7 @@ from at_the_screen import (
     finish,
     give,
     go_to,
+    open_up,
     open_window,
     settle,
     type_words,
@@ -104,7 +105,7 @@ def test_symptom_form_writes_into_the_words(visit: Visit) -> None:
     page = visit.page
     type_words(page)
     settle(page)  # a click in the middle of a run can be lost in the browser
-    page.get_by_text("Symptom form").click()
+    open_up(page, "Symptom form")
     page.get_by_label("Age in years").fill("67")
     page.get_by_text("don't know", exact=True).first.click()
     click(page, "Add as sentences to the words")
@@ -118,7 +119,7 @@ def test_double_click_adds_the_sentences_of_the_form_once(reader: Visit) -> None
     page = reader.page
     type_words(page)
     settle(page)
-    page.get_by_text("Symptom form").click()
+    open_up(page, "Symptom form")
     page.get_by_label("Age in years").fill("67")
     page.get_by_role("button", name="Add as sentences to the words").dblclick()
     words = words_area(page)
@@ -165,8 +166,8 @@ def test_nothing_of_the_result_is_sent_before_the_own_answer_is_saved(
 ) -> None:
     page, secrets = reader.page, results(diagnosis)
     use_sample(page)
-    page.get_by_text("Frame the lesion").click()
-    page.get_by_text("Symptom form").click()
+    open_up(page, "Frame the lesion")
+    open_up(page, "Symptom form")
     give(page, [OWN], None)
     click(page, SAVE)
     expect(page.get_by_text("Say how confident you are.")).to_be_visible()
@@ -179,7 +180,7 @@ def test_nothing_of_the_result_is_sent_before_the_own_answer_is_saved(
     settle(page)  # or what is still there of the Case page is taken for it
     go_to(page, "Case")
     click(page, LATER)
-    page.get_by_text("Cases to go on with (1)").click()
+    open_up(page, "Cases to go on with (1)")
     click(page, "Go on")
     expect(page.get_by_text("What the model sees")).to_be_visible()
     settle(page)  # in the middle of a run the former case's button can be there too

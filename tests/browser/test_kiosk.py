@@ -1,9 +1,16 @@
 """Conference mode: what one visitor did is nowhere when the next one comes."""
 
+import json
+import os
+import signal
+import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from at_the_screen import (
     IDLE_MINUTES,
+    PATIENCE,
     SAVE,
     Server,
     Visit,
@@ -20,6 +27,8 @@ from playwright.sync_api import Browser, Page, expect
 
 WORDS, GUESS, REASON, COMMENT = "wordsofmine itch", "guessofmine", "reasonofmine", "commentofmine"
 IDLE = IDLE_MINUTES * 60_000  # milliseconds
+NOTHING = {"texts": [], "photos": 0}
+SOON = 20  # seconds: a session that may come back is held for minutes
 # Everything that a page can hold or keep.
 HELD = """async () => JSON.stringify([
     document.documentElement.outerHTML,
@@ -53,6 +62,37 @@ def parts_of_photos(page: Page) -> list[str]:
         "images => images.map(image => image.src)"
     )
     return [address[len(address) // 2 :][:80] for address in addresses]
+
+
+def in_memory(stand: Server, texts: Sequence[str]) -> dict[str, Any]:
+    """Which of these texts the server holds, and how many uploaded photos."""
+    ask, told = stand.data / "ask.json", stand.data / "tell.json"
+    told.unlink(missing_ok=True)
+    ask.write_text(json.dumps(texts))
+    os.kill(stand.process, signal.SIGUSR1)
+    end = time.monotonic() + PATIENCE / 1000
+    while not told.exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    told_now: dict[str, Any] = json.loads(told.read_text())
+    return told_now
+
+
+def test_server_lets_go_of_a_visitor_with_the_next_one(
+    browser: Browser, stand: Server, photo_file: Path
+) -> None:
+    with visiting(browser, stand.address) as visit:
+        page = visit.page
+        start_screen(page)
+        begin_case_of_own(page, photo_file)
+        answer(page, [GUESS])
+        secrets = [WORDS, GUESS, REASON]
+        assert in_memory(stand, secrets) == {"texts": secrets, "photos": 1}
+        click(page, "Next visitor")
+        start_screen(page)
+        end = time.monotonic() + SOON
+        while in_memory(stand, secrets) != NOTHING and time.monotonic() < end:
+            time.sleep(0.5)
+        assert in_memory(stand, secrets) == NOTHING
 
 
 def test_next_visitor_gets_nothing_of_the_last_one(browser: Browser, stand: Server, photo_file: Path) -> None:

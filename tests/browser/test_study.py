@@ -18,6 +18,7 @@ from at_the_screen import (
     finish,
     give,
     go_to,
+    open_up,
     settle,
     visiting,
 )
@@ -106,7 +107,7 @@ def test_two_readers_of_a_deck_find_their_counts_on_compare(
 ) -> None:
     page = readers[0].page
     go_to(page, "Deck")
-    page.get_by_text("Load a deck").click()
+    open_up(page, "Load a deck")
     page.locator("input[type=file]").set_input_files(deck_file)
     click(page, "Check and load")
     expect(page.get_by_text(f"Loaded the deck “{NAME}” with 3 cases.")).to_be_visible()

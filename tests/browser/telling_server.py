@@ -1,0 +1,34 @@
+"""The server, as `python -m streamlit`, which also tells what it holds in its memory.
+
+At SIGUSR1 it writes to the file that TELL names, as JSON, which of the texts in the file that ASK names some
+object still holds, and how many uploaded photos there are.
+"""
+
+import gc
+import json
+import os
+import signal
+from pathlib import Path
+
+from streamlit.web.cli import main
+
+ASK, TELL = "TELLING_SERVER_ASK", "TELLING_SERVER_TELL"
+
+
+def tell(*_: object) -> None:
+    from skin_ai.views.case_state import Photo
+
+    asked = json.loads(Path(os.environ[ASK]).read_text())
+    gc.collect()
+    objects = [one for one in gc.get_objects() if one is not asked]
+    held = {one for one in gc.get_referents(*objects) if isinstance(one, str)}
+    texts = [text for text in asked if any(text in one for one in held)]
+    photos = sum(type(one) is Photo and not one.sample for one in objects)
+    told = Path(os.environ[TELL])
+    told.with_suffix(".part").write_text(json.dumps({"texts": texts, "photos": photos}))
+    told.with_suffix(".part").replace(told)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGUSR1, tell)
+    main()
