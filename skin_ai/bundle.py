@@ -32,9 +32,7 @@ LANGUAGE_FILE = "language.safetensors"  # what the bundle itself learnt
 TOKENIZER_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
 PREDICTIONS_FILE = "out_of_fold.safetensors"
 FILES = (IMAGE_FILE, LANGUAGE_BASE_FILE, LANGUAGE_FILE, PREDICTIONS_FILE, *TOKENIZER_FILES)
-
-
-ROW_OF_NUMBERS = re.compile(r"\[[\s\d.,-]*\]")  # on one line: of a confusion matrix, not of the manifest
+ROW_OF_NUMBERS = re.compile(r"\[[\s\d.,-]*\]")  # goes on one line of the manifest
 
 
 class BundleError(RuntimeError):

@@ -192,6 +192,7 @@ def teach_reading(
     set_seed(settings.seed)
     classes = fact_classes(settings)
     groups = (*classes, len(types)) if stories else classes
+    weights = [*(1.0 for _ in classes), STORY_WEIGHT]
     model = pretrained(settings, types, n_outputs=sum(groups))
     if not done.exists():
         _freeze(model, settings.frozen_layers if settings.lower_layers_from else 0)
@@ -210,7 +211,6 @@ def teach_reading(
             questions, targets = zip(*batch, strict=True)
             logits = network(questions)
             right = torch.tensor(targets, device=logits.device)
-            weights = [*(1.0 for _ in classes), STORY_WEIGHT]
             parts = [
                 weights[i] * cross_entropy(group, right[:, i], ignore_index=NOT_ASKED)
                 for i, group in enumerate(logits.split(groups, dim=1))
