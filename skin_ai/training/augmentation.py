@@ -23,47 +23,72 @@ class Augmentation:
 
     min_area: float = 0.5
     colour: float = 0.25
-    ink: float = 0.2
-    coarse: float = 0.3
+    ink: float = 0.5
+    coarse: float = 0.5
     erase: float = 0.0
 
 
 def draw_ink(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """A circle, an arc, a cross or dashes around the lesion, as surgeons mark what they cut out."""
-    width, height = image.size
+    """One or two circles, arcs, crosses, arrows or dashes around the lesion, as surgeons mark it."""
     colour = INK_COLOURS[rng.integers(len(INK_COLOURS))]
-    stroke = max(1, int(min(width, height) * rng.uniform(0.008, 0.025)))
+    stroke = max(1, int(min(image.size) * rng.uniform(0.008, 0.025)))
     layer = Image.new("L", image.size, 0)
-    pen = ImageDraw.Draw(layer)
+    for _ in range(rng.integers(1, 3)):
+        _draw_mark(ImageDraw.Draw(layer), image.size, stroke, rng)
+    mask = layer.filter(ImageFilter.GaussianBlur(stroke * 0.35)).point(lambda value: value * 0.75)
+    return Image.composite(Image.new("RGB", image.size, colour), image, mask)
+
+
+def _draw_mark(
+    pen: ImageDraw.ImageDraw, size: tuple[int, int], stroke: int, rng: np.random.Generator
+) -> None:
+    width, height = size
     x, y = width * rng.uniform(0.4, 0.6), height * rng.uniform(0.4, 0.6)
     a, b = width * rng.uniform(0.2, 0.48), height * rng.uniform(0.2, 0.48)
     box = (x - a, y - b, x + a, y + b)
-    kind = rng.integers(4)
+    angle, length = rng.uniform(0, 2 * np.pi), min(a, b) * 0.5
+    edge = (x + a * np.cos(angle), y + b * np.sin(angle))
+    kind = rng.integers(5)
     if kind == 0:
         pen.arc(box, 0, 360, fill=255, width=stroke)
     elif kind == 1:
         start = rng.uniform(0, 360)
         pen.arc(box, start, start + rng.uniform(90, 270), fill=255, width=stroke)
     elif kind == 2:
-        angle, length = rng.uniform(0, 2 * np.pi), min(a, b) * 0.5
-        cx, cy = x + a * np.cos(angle), y + b * np.sin(angle)
-        pen.line((cx - length, cy - length, cx + length, cy + length), fill=255, width=stroke)
-        pen.line((cx - length, cy + length, cx + length, cy - length), fill=255, width=stroke)
+        for turn in (np.pi / 4, 3 * np.pi / 4):
+            _draw_line(
+                pen,
+                (edge[0] - length * np.cos(turn), edge[1] - length * np.sin(turn)),
+                turn,
+                2 * length,
+                stroke,
+            )
+    elif kind == 3:  # an arrow whose tip points at the lesion
+        for turn, part in ((angle, 2.0), (angle + 0.5, 0.6), (angle - 0.5, 0.6)):
+            _draw_line(pen, edge, turn, part * length, stroke)
     else:
         for start in range(0, 360, 40):
             pen.arc(box, start, start + 18, fill=255, width=stroke)
-    mask = layer.filter(ImageFilter.GaussianBlur(stroke * 0.35)).point(lambda value: value * 0.75)
-    return Image.composite(Image.new("RGB", image.size, colour), image, mask)
+
+
+def _draw_line(
+    pen: ImageDraw.ImageDraw, start: tuple[float, float], angle: float, length: float, stroke: int
+) -> None:
+    end = (start[0] + length * np.cos(angle), start[1] + length * np.sin(angle))
+    pen.line((*start, *end), fill=255, width=stroke)
 
 
 class Coarsen(nn.Module):
-    """Shrinks the photo by a random factor and enlarges it again: a cheap or distant camera."""
+    """Shrinks the photo and enlarges it again, or blurs it: a cheap, a distant or an unfocused camera."""
 
     def forward(self, image: Tensor) -> Tensor:
         size = list(image.shape[-2:])
-        factor = float(torch.empty(1).uniform_(0.25, 0.7))
-        small = v2.functional.resize(image, [max(1, int(side * factor)) for side in size], antialias=True)
-        return v2.functional.resize(small, size, antialias=True)
+        if torch.rand(1) < 0.5:
+            factor = float(torch.empty(1).uniform_(0.2, 0.7))
+            small = v2.functional.resize(image, [max(1, int(side * factor)) for side in size], antialias=True)
+            return v2.functional.resize(small, size, antialias=True)
+        sigma = min(size) * float(torch.empty(1).uniform_(0.003, 0.015))
+        return v2.functional.gaussian_blur(image, [2 * int(2.5 * sigma) + 3] * 2, [sigma] * 2)
 
 
 class DrawInk(nn.Module):

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, extract_model_from_parallel, set_seed
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -39,18 +40,22 @@ def fit(
     averaging: float,
     seed: int,
     checkpoint: Path,
+    precision: str = "",
     start_epoch: Callable[[nn.Module, int], None] = lambda model, epoch: None,
 ) -> nn.Module:
     """Trains `model` with AdamW and a cosine schedule; returns it, or its moving average, on the CPU.
 
     groups: parameters with their learning rates; batches: epoch -> loader of the same length each
-    epoch; averaging: decay of the weights' moving average, 0 for none. A killed run goes on from
+    epoch; averaging: decay of the weights' moving average, 0 for none; precision: accelerate's
+    `mixed_precision`, `fastest_precision` unless given. A killed run goes on from
     the last finished epoch in `checkpoint`, and gives what an uninterrupted one would have given.
     Raises ValueError for a loss that is no finite number.
     """
+    # One run trains in two precisions, which accelerate refuses while it remembers the first.
+    AcceleratorState._reset_state()
     # Parameters that wait for their epoch have no gradient, which several GPUs must be told.
     accelerator = Accelerator(
-        mixed_precision=fastest_precision(),
+        mixed_precision=precision or fastest_precision(),
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
     optimizer = torch.optim.AdamW(list(groups), weight_decay=weight_decay)

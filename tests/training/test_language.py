@@ -130,17 +130,17 @@ def test_facts_and_stories_are_read_in_turn(settings, reads_more):
 
 def test_reading_is_taught_once_and_measured_on_held_out_wordings(settings, types, tmp_path, kill_at):
     done = tmp_path / "reading.safetensors"
-    figures = teach_reading(settings, types, done)
+    figures = teach_reading(settings, types, [], done)
     assert done.exists()
     assert {name.split("_in_")[1] for name in figures} == {"training_wordings", "held_out_wordings"}
     assert all(0 <= value <= 1 for value in figures.values())
     kill_at(0)
-    assert teach_reading(settings, types, done) == figures
+    assert teach_reading(settings, types, [], done) == figures
 
 
 def test_what_was_read_starts_the_chain(settings, cases, types, tmp_path):
     reading = tmp_path / "reading.safetensors"
-    teach_reading(settings, types, reading)
+    teach_reading(settings, types, [], reading)
     reader = pretrained(settings, types, n_outputs=sum(FACT_CLASSES))
     load_language_weights(reader, reading)
     model = train_chain(*cases, types, replace(settings, epochs=1), reading, tmp_path / "chain.safetensors")
@@ -366,7 +366,7 @@ def test_adapters_are_few_weights_and_the_base_stays(lora, types):
 
 def test_adapters_train_merge_and_predict(lora, mistral, cases, types, tmp_path, kill_at):
     reading, done = tmp_path / "reading.safetensors", tmp_path / "chain.safetensors"
-    teach_reading(lora, types, reading)
+    teach_reading(lora, types, [], reading)
     model = train_chain(*cases, types, lora, reading, done)
     assert not [name for name in model.state_dict() if "lora" in name]
     (steps,) = predict_steps(model, ["it itches"], [cases[1][1]], lora.schedule, (1.0, 1.0, 1.0))
