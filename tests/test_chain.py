@@ -4,9 +4,11 @@ from random import Random
 
 import pytest
 import torch
+from made_up_steps import step as made_up_step
 
 from skin_ai.chain import (
     ALL_NAMED,
+    BATCH_CHARACTERS,
     LEAST_NAMED,
     MAX_TOKENS,
     NO_WORDS,
@@ -15,6 +17,7 @@ from skin_ai.chain import (
     answer,
     build_language_model,
     eliminate,
+    eliminate_all,
     load_language_weights,
     option_mask,
     over_label_set,
@@ -22,6 +25,7 @@ from skin_ai.chain import (
     save_in_parts,
     save_language_model,
     single_pass,
+    undecided,
 )
 from skin_ai.diseases import DISEASES, LABEL_SETS
 from skin_ai.narrative import clean_narrative
@@ -181,11 +185,147 @@ def test_blanked_askings_see_the_same_options():
 
     eliminate(ask, "It bleeds.", PHOTO, TYPES, (6, 2, 1), (1.0, 1.0))
     assert [len(questions) for questions in asked] == [3, 3]
-    for whole, no_words, no_photo in asked:
+    for questions in asked:
+        no_words = next(question for question in questions if not question.narrative)
+        no_photo = next(question for question in questions if question.photo is None)
+        (whole,) = (question for question in questions if question.narrative and question.photo is not None)
         assert whole.options == no_words.options == no_photo.options
         assert (no_words.narrative, no_photo.narrative) == ("", whole.narrative)
         assert no_photo.photo is None
         assert no_words.photo is whole.photo
+
+
+# ---- many cases at once ----
+
+
+def case_of_any_kind(rng):
+    """Short and long words, any photo, and now and then one of the two missing or fewer options."""
+    words = "It itches and I am 58. " * rng.choice((0, 1, 1, 2, 8, 40))
+    photo = torch.tensor([rng.gammavariate(0.5, 1) + 1e-4 for _ in TYPES])
+    photo = None if words and rng.random() < 0.2 else photo / photo.sum()
+    return Question(words, photo, ALL if rng.random() < 0.7 else tuple(rng.sample(ALL, rng.randint(2, 5))))
+
+
+@pytest.mark.parametrize("shares", (True, False))
+def test_many_cases_at_once_get_what_each_gets_alone(bundle, shares):
+    rng = Random(7)
+    cases = [case_of_any_kind(rng) for _ in range(10)]
+    rest = bundle.types, bundle.schedule, bundle.chain_temperatures
+    with torch.inference_mode():
+        together = eliminate_all(bundle.language_model, cases, *rest, shares=shares)
+        alone = [eliminate_all(bundle.language_model, [case], *rest, shares=shares)[0] for case in cases]
+    for one, other in zip(together, alone, strict=True):
+        assert [option_of.type for step in one for option_of in step.options] == [
+            option_of.type for step in other for option_of in step.options
+        ]
+        for what in ("probability", "words", "photo"):
+            found, expected = (
+                [getattr(option_of, what) for step in steps for option_of in step.options]
+                for steps in (one, other)
+            )
+            assert found == pytest.approx(expected, abs=1e-5), what
+
+
+def test_many_cases_are_asked_in_few_batches_of_bounded_size():
+    asked = []
+
+    def ask(questions):
+        asked.append([sum(map(len, question.prompt(TYPES))) for question in questions])
+        return random_ask(len(asked))(questions)
+
+    rng = Random(3)
+    cases = [Question("It itches. " * rng.choice((1, 2, 9, 30)), PHOTO, ALL) for _ in range(60)]
+    eliminate_all(ask, cases, TYPES, (6, 3, 2, 1), (1.0, 1.0, 1.0), shares=False)
+    assert sum(len(lengths) for lengths in asked) == 3 * len(cases)
+    assert all(max(lengths) * len(lengths) <= BATCH_CHARACTERS for lengths in asked)
+    assert len(asked) < len(cases)
+
+
+def test_case_that_is_longer_than_a_batch_is_asked_alone():
+    longest = Question("x" * (BATCH_CHARACTERS + 1), PHOTO, ALL)
+    short = Question("It itches.", PHOTO, ALL)
+    steps = eliminate_all(random_ask(1), [longest, short], TYPES, (6, 1), (1.0,), shares=False)
+    assert [len(chain) for chain in steps] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("options", "in_play"),
+    [
+        (ALL, [6, 3, 2]),
+        (ALL[1:], [5, 3, 2]),
+        ((0, 4, 5), [3, 2]),
+        ((2, 1), [2]),
+        ((3,), []),
+    ],
+)
+def test_case_with_fewer_options_skips_the_steps_that_would_drop_none(options, in_play):
+    cases = [Question("It itches.", PHOTO, options), Question("It bleeds.", PHOTO, ALL)]
+    steps, full = eliminate_all(random_ask(5), cases, TYPES, (6, 3, 2, 1), (1.0, 1.0, 1.0))
+    assert [len(step.options) for step in steps] == in_play
+    assert [len(step.options) for step in full] == [6, 3, 2]
+    assert {option.type for step in steps[:1] for option in step.options} <= {
+        TYPES[place] for place in options
+    }
+
+
+def test_order_of_the_options_is_kept_at_every_step():
+    asked = []
+
+    def ask(questions):
+        asked.extend(questions)
+        return random_ask(len(asked))(questions)
+
+    eliminate_all(ask, [Question("", PHOTO, ALL[::-1])], TYPES, (6, 3, 2, 1), (1.0, 1.0, 1.0))
+    assert [len(question.options) for question in asked] == [6, 3, 2]
+    assert all(question.options == tuple(sorted(question.options, reverse=True)) for question in asked)
+
+
+def test_no_case_is_no_question():
+    def ask(questions):
+        raise AssertionError("asked about nothing")
+
+    assert eliminate_all(ask, [], TYPES, (6, 1), (1.0,)) == []
+
+
+# ---- not sure ----
+
+
+@pytest.mark.parametrize(
+    ("least_probability", "left"),
+    [
+        (0.0, ()),
+        (0.4, ()),  # the mass that the last one still has is 0.8 * 0.9 * 0.6 = 0.432
+        (0.44, ("SCC", "BCC")),
+        (0.73, ("BCC", "SCC", "MEL")),  # after step 2 it would be 0.72
+        (0.81, ("BCC", "SCC", "MEL", "ACK")),
+        (1.0, ("BCC", "SCC", "MEL", "ACK")),
+    ],
+)
+def test_undecided_stops_before_the_step_that_would_leave_too_little(least_probability, left):
+    steps = (
+        made_up_step(
+            ("BCC", 0.3, 0, 0), ("SCC", 0.26, 0, 0), ("MEL", 0.24, 0, 0), ("ACK", 0.2, 0, 0), keep=3
+        ),
+        made_up_step(("BCC", 0.5, 0, 0), ("SCC", 0.4, 0, 0), ("MEL", 0.1, 0, 0), keep=2),
+        made_up_step(("SCC", 0.6, 0, 0), ("BCC", 0.4, 0, 0), keep=1),
+    )
+    assert undecided(steps, least_probability) == left
+
+
+def test_undecided_exactly_where_the_answers_first_type_is_too_improbable():
+    for place, (_, steps) in enumerate(random_chains()):
+        first = answer(steps)[0].probability
+        for least_probability in (first, Random(place).random(), math.nextafter(first, 2)):
+            assert bool(undecided(steps, least_probability)) == (first < least_probability)
+
+
+def test_undecided_types_are_the_likeliest_of_a_step_and_contain_the_answer():
+    for _, steps in random_chains():
+        left = undecided(steps, 1.01)
+        assert left == tuple(option.type for option in steps[0].options)
+        for threshold in (0.3, 0.6, 0.9):
+            left = undecided(steps, threshold)
+            assert not left or answer(steps)[0].type in left
 
 
 # ---- prompt and language model ----

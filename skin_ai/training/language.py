@@ -16,7 +16,6 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from skin_ai.chain import (
@@ -25,7 +24,7 @@ from skin_ai.chain import (
     LanguageModel,
     Question,
     Step,
-    eliminate,
+    eliminate_all,
     load_language_weights,
     read_weights,
     save_language_model,
@@ -55,7 +54,8 @@ Item = TypeVar("Item")
 class LanguageSettings:
     """Everything that shapes the language model; saved with the result.
 
-    base: folder of a Hugging Face model; reads_more: the reading stage reads what SCIN asks besides, too;
+    base: folder of a Hugging Face model; reads_more: the reading stage reads what SCIN asks besides, and
+    stories;
     pooling: what the head sees (`LanguageModel`); frozen_layers: of the encoder, after the reading stage
     (the embeddings are then frozen too); lower_layers_from: file of embeddings and lower layers that
     another bundle's reading stage left, which then stay as they are;
@@ -183,7 +183,7 @@ def _random_question(narrative: str, n_types: int, rng: Random) -> Question:
 
 
 def teach_reading(
-    settings: LanguageSettings, types: tuple[str, ...], done: Path, stories: Sequence[Case] = ()
+    settings: LanguageSettings, types: tuple[str, ...], stories: Sequence[Case], done: Path
 ) -> dict[str, float]:
     """Random facts -> narrative -> facts; leaves the model in `done`, returns its accuracies.
 
@@ -604,10 +604,8 @@ def predict_steps(
     temperatures: tuple[float, ...],
 ) -> list[tuple[Step, ...]]:
     """The elimination of every case, as the app runs it but for the shares, which triple the time."""
-    pairs = list(zip(narratives, photos, strict=True))
+    everything = tuple(range(len(model.types)))
+    cases = [Question(words, photo, everything) for words, photo in zip(narratives, photos, strict=True)]
     model.to(PartialState().device)
     with torch.inference_mode():
-        return [
-            eliminate(model, words, photo, model.types, schedule, temperatures, shares=False)
-            for words, photo in tqdm(pairs, desc="eliminating", leave=False)
-        ]
+        return eliminate_all(model, cases, model.types, schedule, temperatures, shares=False)
