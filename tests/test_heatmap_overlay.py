@@ -77,3 +77,17 @@ def test_words_tell_for_from_against():
     words = view.in_words(spot(4, 4, -1.0), 1.0, "nevus")
     assert "hardly any evidence for nevus" in words
     assert "strongest evidence against nevus lies at the centre" in words
+
+
+def test_strong_evidence_has_no_ring_of_the_opposite():
+    for sign in (1, -1):
+        smooth = view.enlarged(spot(4, 4, sign * 3.0), 90)
+        assert (sign * smooth).min() == 0
+        assert (sign * smooth).max() == pytest.approx(3, rel=0.05)
+
+
+def test_words_of_a_map_on_no_scale_say_only_where_it_is_strongest():
+    words = view.relative_in_words(spot(0, 4, 1.0), "melanoma")
+    assert words.startswith("This map of melanoma is strongest above the centre; 0% of it lies")
+    assert "against" not in words
+    assert "finds nothing for melanoma" in view.relative_in_words(np.zeros((7, 7)), "melanoma")

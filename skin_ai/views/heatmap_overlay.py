@@ -29,11 +29,23 @@ def no_map_for(name: str, heatmaps: Mapping[str, np.ndarray]) -> str:
     return f"The photo model knows {len(heatmaps)} types only; it has no map for {name}."
 
 
+def enlarged(evidence: np.ndarray, side: int) -> np.ndarray:
+    """(side, side) smooth copy of (h, w) evidence.
+
+    For and against are enlarged apart: bicubic curves overshoot, and a strong place for the type would get
+    a ring that speaks against it.
+    """
+    parts = [
+        np.asarray(Image.fromarray(part).resize((side, side), Image.Resampling.BICUBIC)).clip(0)
+        for part in (np.maximum(evidence, 0).astype(np.float32), np.maximum(-evidence, 0).astype(np.float32))
+    ]
+    smooth: np.ndarray = parts[0] - parts[1]
+    return smooth
+
+
 def overlay(evidence: np.ndarray, scale: float, side: int) -> np.ndarray:
     """(side, side, 4) uint8 colours for (h, w) evidence in logits; transparent where there is none."""
-    smooth = np.asarray(
-        Image.fromarray(evidence.astype(np.float32)).resize((side, side), Image.Resampling.BICUBIC)
-    )
+    smooth = enlarged(evidence, side)
     strength = np.clip(np.abs(smooth) / scale, 0, 1)
     colours = np.where((smooth > 0)[..., None], np.array(FOR), np.array(AGAINST))
     return np.dstack([colours, np.round(255 * strength)]).astype(np.uint8)
@@ -56,10 +68,20 @@ def in_words(evidence: np.ndarray, scale: float, name: str) -> str:
             said.append(f"There is hardly any evidence {word} {name}.")
         else:
             said.append(
-                f"The strongest evidence {word} {name} lies {_place(side)}; {_middle_share(side):.0%} of all "
+                f"The strongest evidence {word} {name} lies {_place(side)}; {middle_share(side):.0%} of all "
                 f"evidence {word} it lies within the middle half of width and height."
             )
     return " ".join(said)
+
+
+def relative_in_words(evidence: np.ndarray, name: str) -> str:
+    """The same of a map that knows only its own strongest place, 1, and nothing against."""
+    if evidence.max() <= 0:
+        return f"This method finds nothing for {name} anywhere in the photo."
+    return (
+        f"This map of {name} is strongest {_place(evidence)}; {middle_share(evidence):.0%} of it lies within "
+        "the middle half of width and height."
+    )
 
 
 def _place(evidence: np.ndarray) -> str:
@@ -75,7 +97,7 @@ def _place(evidence: np.ndarray) -> str:
     return {"upper": "above", "lower": "below"}.get(vertical, f"{horizontal} of") + " the centre"
 
 
-def _middle_share(evidence: np.ndarray) -> float:
+def middle_share(evidence: np.ndarray) -> float:
     """The part of the evidence within the middle half of the width and of the height."""
     rows, columns = (_covered_by_middle_half(places) for places in evidence.shape)
     return float(rows @ evidence @ columns / evidence.sum())
