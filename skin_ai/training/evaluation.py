@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from skin_ai.bundle import PREDICTIONS_FILE, WEIGHTS, Bundle, file_of, load_bundle
 from skin_ai.chain import Probability, Step
-from skin_ai.diagnose import Diagnosis, NothingToDiagnose, diagnose
+from skin_ai.diagnose import Diagnosis, diagnose
 from skin_ai.narrative import SYMPTOMS, Answer, Facts
 from skin_ai.photo import PhotoError
 from skin_ai.training.datasets import ALWAYS_TRAINED, NEVER_TRAINED, DatasetError, load_cases
@@ -120,14 +120,11 @@ def evaluate(
     }
 
 
-def _diagnosed(photo: Path, words: str, bundle: Bundle) -> Diagnosis | None:
-    """None where the gate refuses the photo and there are no words."""
+def _diagnosed(photo: Path, words: str, bundle: Bundle) -> Diagnosis:
     try:
         return diagnose(photo.read_bytes(), words, bundle)
     except PhotoError as error:
         raise DatasetError(f"{photo}: {error}") from error
-    except NothingToDiagnose:
-        return None
 
 
 def uniform(types: tuple[str, ...]) -> tuple[Probability, ...]:
@@ -165,21 +162,21 @@ def patient_weights(patients: np.ndarray) -> np.ndarray:
     """(1 + RESAMPLES, n): how often each case counts, drawing patients; the first row is all ones."""
     unique, index = np.unique(patients, return_inverse=True)
     rng = np.random.default_rng(SEED)
-    drawn = rng.multinomial(len(unique), np.full(len(unique), 1 / len(unique)), size=RESAMPLES)
+    drawn = rng.multinomial(len(unique), np.full(len(unique), 1 / max(len(unique), 1)), size=RESAMPLES)
     return np.vstack([np.ones(len(patients)), drawn[:, index]])
 
 
 def _mode_figures(evaluated: Evaluated, scores: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
     truth, types = evaluated.truth, evaluated.types
     recall = recall_samples(truth, scores.argmax(1), len(types), weights)
-    samples = _samples(evaluated, scores, weights) | {
-        "macro_auc": _auc_samples(truth, scores, weights),
-        "ece": _calibration_error_samples(truth, _in_the_clinic(evaluated, scores), weights),
+    samples = samples_of(evaluated, scores, weights) | {
+        "macro_auc": auc_samples(truth, scores, weights),
+        "ece": calibration_error_samples(truth, _in_the_clinic(evaluated, scores), weights),
     }
     result: dict[str, Any] = {"n": len(truth)}
-    result |= {name: _with_interval(samples[name]) for name in FIGURES}
+    result |= {name: with_interval(samples[name]) for name in FIGURES}
     present = np.bincount(truth, minlength=len(types)) > 0
-    result["recall"] = {types[k]: _with_interval(recall[:, k]) for k in np.flatnonzero(present)}
+    result["recall"] = {types[k]: with_interval(recall[:, k]) for k in np.flatnonzero(present)}
     result["confusion"] = confusion_matrix(truth, scores.argmax(1), labels=range(len(types))).tolist()
     return result
 
@@ -193,19 +190,19 @@ def _in_the_clinic(evaluated: Evaluated, scores: np.ndarray) -> np.ndarray:
     return np.asarray(weighted / weighted.sum(1, keepdims=True))
 
 
-def _samples(evaluated: Evaluated, scores: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+def samples_of(evaluated: Evaluated, scores: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
     """Figure -> (resamples,) its values."""
     truth, in_the_clinic = evaluated.truth, _in_the_clinic(evaluated, scores)
     recall = recall_samples(truth, scores.argmax(1), len(evaluated.types), weights)
     top3 = (np.argsort(-in_the_clinic, axis=1)[:, :3] == truth[:, None]).any(1)
     return {
         "balanced_accuracy": np.nanmean(recall, axis=1),
-        "accuracy": _weighted_mean(in_the_clinic.argmax(1) == truth, weights),
-        "top3": _weighted_mean(top3, weights),
+        "accuracy": weighted_mean(in_the_clinic.argmax(1) == truth, weights),
+        "top3": weighted_mean(top3, weights),
     }
 
 
-def _with_interval(samples: np.ndarray) -> dict[str, float | None]:
+def with_interval(samples: np.ndarray) -> dict[str, float | None]:
     """None for what is not defined, as an AUC where all cases are of one type (JSON has no NaN)."""
     known = samples[1:][np.isfinite(samples[1:])]
     low, high = np.percentile(known, INTERVAL) if len(known) else (np.nan, np.nan)
@@ -213,7 +210,17 @@ def _with_interval(samples: np.ndarray) -> dict[str, float | None]:
     return {name: round(float(value), 4) if np.isfinite(value) else None for name, value in values.items()}
 
 
-def _weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def figure(samples: np.ndarray, n: int) -> dict[str, Any]:
+    """The value of n cases with its interval; of no case all is None. samples: (1 + RESAMPLES,)."""
+    return with_interval(samples if n else np.full(len(samples), np.nan)) | {"n": n}
+
+
+def mean_figure(values: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
+    """The mean of (n,) values with its interval; weights: (1 + RESAMPLES, n)."""
+    return figure(weighted_mean(values, weights), len(values))
+
+
+def weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):  # a resample may have none of the cases that a mode was asked about
         return np.asarray((weights @ values.astype(float)) / weights.sum(1))
 
@@ -226,7 +233,7 @@ def recall_samples(truth: np.ndarray, predicted: np.ndarray, n_types: int, weigh
         return (weights @ right) / (weights @ of_type)
 
 
-def _auc_samples(truth: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def auc_samples(truth: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(resamples,) mean area under the curve, each type against the rest; nan where there is one type only.
 
     Weighted Mann-Whitney statistic: scikit-learn's takes a minute for what all resamples at once
@@ -247,7 +254,7 @@ def _auc_samples(truth: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> 
     )
 
 
-def _calibration_error_samples(
+def calibration_error_samples(
     truth: np.ndarray, probabilities: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
     """(resamples,) expected calibration error of the first type, equal-mass bins (Naeini et al. 2015)."""
@@ -264,9 +271,9 @@ def gains(evaluated: Evaluated, mode: str, over: str) -> dict[str, dict[str, flo
     asked = is_asked(evaluated.modes[mode]) & is_asked(evaluated.modes[over])
     weights = patient_weights(evaluated.patients)[:, asked]
     part = replace(evaluated, truth=evaluated.truth[asked])
-    first, second = (_samples(part, evaluated.modes[name][asked], weights) for name in (mode, over))
+    first, second = (samples_of(part, evaluated.modes[name][asked], weights) for name in (mode, over))
     return {
-        name: _with_interval(first[name] - second[name]) for name in ("balanced_accuracy", "accuracy", "top3")
+        name: with_interval(first[name] - second[name]) for name in ("balanced_accuracy", "accuracy", "top3")
     }
 
 
@@ -278,11 +285,13 @@ def balanced_accuracy_gain(evaluated: Evaluated, mode: str, over: str) -> dict[s
 def fit_temperature(logits: np.ndarray, truth: np.ndarray, prior: np.ndarray) -> float:
     """The T that makes softmax(logits / T + log prior) most likely (Guo et al. 2017, with the prior apart).
 
-    logits: (n, K), -inf where a type is no option.
+    logits: (n, K), -inf where a type is no option. 1 where there is no case.
     """
+    if not len(truth):
+        return 1.0
 
     def negative_log_likelihood(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature) + np.log(prior)
+        scaled = logits / np.exp(log_temperature) + np.log(np.maximum(prior, 1e-6))
         scaled = scaled - scaled.max(1, keepdims=True)
         return float(np.mean(np.log(np.exp(scaled).sum(1)) - scaled[np.arange(len(truth)), truth]))
 

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 import skin_ai
 from skin_ai.bundle import (
+    GATE_FILE,
     IMAGE_FILE,
     LANGUAGE_BASE_FILE,
     LANGUAGE_FILE,
@@ -30,6 +31,7 @@ from skin_ai.bundle import (
 from skin_ai.chain import (
     PROMPTS,
     WORDS_POOLING,
+    LanguageModel,
     Option,
     Step,
     answer,
@@ -39,11 +41,17 @@ from skin_ai.chain import (
     single_pass,
 )
 from skin_ai.diseases import LABEL_SETS
-from skin_ai.training import evaluation
+from skin_ai.training import elimination_checks, evaluation, gate, reliability, trust
 from skin_ai.training.datasets import ALWAYS_TRAINED, NEVER_TRAINED, Case, split_folds
 from skin_ai.training.evaluation import Evaluated
 from skin_ai.training.gguf_base import as_folder
-from skin_ai.training.image import ImageSettings, read_squares, train_image_model
+from skin_ai.training.image import (
+    ImageSettings,
+    load_out_of_fold,
+    read_squares,
+    train_image_model,
+    train_model,
+)
 from skin_ai.training.language import (
     LanguageSettings,
     mixed_prior,
@@ -52,8 +60,8 @@ from skin_ai.training.language import (
     teach_reading,
     train_chain,
 )
-from skin_ai.training.sources import evaluation_words, load_sources
-from skin_ai.training.stories import STORIES_SOURCE
+from skin_ai.training.sources import PAD_UFES_20, evaluation_words, load_sources, story_cases
+from skin_ai.training.stories import HELD_OUT_VOICES, STORIES_SOURCE
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +78,7 @@ WORDS_PROTOCOL = (
     "cases."
 )
 ALONE = "alone"
-FALSE_ALARMS = 0.05  # of held-out photos that the gate may refuse
+READING_FILE = "reading.safetensors"  # in the work folder
 CITATIONS = {
     "pad-ufes-20": {
         "name": "PAD-UFES-20",
@@ -100,13 +108,12 @@ LICENCES = {
 }
 
 # What differs between label sets, chosen by measurement; any of it can be set on the command line.
+READING: Mapping[str, Any] = {"pooling": WORDS_POOLING, "reads_more": True, "reading_updates": 2000}
 LANGUAGE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "pad-ufes-20": {},
+    "pad-ufes-20": {**READING, "epochs": 2, "learning_rate": 2e-4, "probe_share": 1.0},
     "skin-26": {
+        **READING,
         "schedule": (26, 13, 6, 3, 1),
-        "pooling": WORDS_POOLING,
-        "reads_more": True,
-        "reading_updates": 2000,
         "examples_a_case": 2,
         "epochs": 2,
         "learning_rate": 2e-4,
@@ -140,13 +147,15 @@ class Photos:
     """What the image model says of every case with a photo, never having seen its patient.
 
     types: those that it knows; logits: (photos, image types) out of fold; temperature: of the final
-    model; over_label_set: (K,) calibrated probabilities a case, None without a photo.
+    model; over_label_set: (K,) calibrated probabilities a case, None without a photo; figures: those
+    `trust.OF_PHOTOS`.
     """
 
     types: tuple[str, ...]
     logits: np.ndarray
     temperature: float
     over_label_set: list[torch.Tensor | None]
+    figures: dict[str, Any]
 
 
 def train(
@@ -162,13 +171,11 @@ def train(
         "%d cases, %d with a photo, %d patients", len(cases), len(with_photo), len({c.patient for c in cases})
     )
     photos = _ask_image_model(run, cases, folds, with_photo, work)
-    reading = work / "reading.safetensors"
-    reading_figures = teach_reading(run.language, run.types, reading, told_in_every_fold(cases, folds))
+    reading = work / READING_FILE
+    reading_figures = teach_reading(run.language, *what_is_read(run), reading)
     log.info("reading: %s", reading_figures)
     seen = photos.over_label_set
-    steps = {
-        name: _language_folds(run, cases, folds, seen, reading, work, name) for name in ("chain", "control")
-    }
+    steps = {name: _language_folds(run, cases, folds, seen, work, name) for name in ("chain", "control")}
     all_cases = [i for i in range(len(cases)) if folds[i] != NEVER_TRAINED]
     final = train_chain(
         [cases[i] for i in all_cases],
@@ -180,16 +187,25 @@ def train(
     )
     log.info("photo weight %.3f", final.photo_weight.item())
 
-    evaluated = _evaluated_photos(run, cases, folds, with_photo, photos, steps)
+    evaluated, chains = _evaluated_photos(run, cases, folds, with_photo, photos, steps)
     told = {
         source: _evaluated_words(run, cases, folds, source, steps) for source in sources_without_photos(cases)
     }
-    result = summary(evaluated, folds[with_photo]) | {"reading": reading_figures}
+    result = summary(evaluated, folds[with_photo]) | {"reading": reading_figures} | photos.figures
+    photographed = [cases[i] for i in with_photo.tolist()]
+    result |= trust.of_answers(evaluated, chains) | trust.of_groups(folders, photographed, evaluated)
+    result |= _elimination_figures(
+        run, cases, folds, with_photo, evaluated, seen, steps["chain"]["both"], work
+    )
+    if PAD_UFES_20 in folders and not run.start_from:
+        folder, tested = folders[PAD_UFES_20], folds[with_photo]
+        result |= trust.by_the_literature(folder, run.image, evaluated, tested, work)
     if told:
         result["words"] = {source: words_summary(words) for source, words in told.items()}
+    not_sure = reliability.not_sure(evaluated, folds[with_photo], steps=chains)
     if PartialState().is_main_process:
         temperatures = _bundle_temperatures(run, cases, with_photo, evaluated, told, steps["chain"])
-        _write_bundle(run, cases, folds, evaluated, told, photos, temperatures, result, work, out)
+        _write_bundle(run, cases, folds, evaluated, told, photos, temperatures, not_sure, result, work, out)
     return result
 
 
@@ -207,6 +223,7 @@ def _ask_image_model(
         if not np.array_equal(saved["folds"].numpy()[rows], tested):
             raise ValueError(f"{folder} was trained with other folds; its predictions cannot be taken.")
         logits = saved["photo_logits"].numpy()[rows]
+        squares = []
     else:
         there = {case.type for case in photographed}
         types = tuple(type_ for type_ in run.types if type_ in there)
@@ -216,11 +233,19 @@ def _ask_image_model(
     labels = np.array([types.index(case.type) for case in photographed])
     prior = np.bincount(labels, minlength=len(types)) / len(labels)
     temperatures = cross_fitted_temperatures(logits, labels, tested, prior)
+    if run.start_from:
+        figures = trust.of_photos_as_in(Path(run.start_from))
+    else:
+        out_of_fold = load_out_of_fold(work, run.image, tested, temperatures, len(types))
+        patients = np.array([evaluation.digest(case.patient) for case in photographed])
+        figures = trust.of_photos(squares, labels, types, out_of_fold, patients, work)
+        final = train_model(squares, labels, len(types), run.image, work / "image-final.safetensors")
+        gate.fit_gate(gate.features_of(final, run.image.preprocessing, squares)).save(work / GATE_FILE)
     probabilities = evaluation.softmax(logits / temperatures[tested][:, None])
     over: list[torch.Tensor | None] = [None] * len(cases)
     for index, row in zip(with_photo, probabilities, strict=True):
         over[index] = over_label_set(torch.tensor(row, dtype=torch.float32), types, run.types)
-    return Photos(types, logits, evaluation.fit_temperature(logits, labels, prior), over)
+    return Photos(types, logits, evaluation.fit_temperature(logits, labels, prior), over, figures)
 
 
 def _evaluated_photos(
@@ -230,8 +255,8 @@ def _evaluated_photos(
     with_photo: np.ndarray,
     photos: Photos,
     steps: Mapping[str, Mapping[str, Mapping[int, tuple[Step, ...]]]],
-) -> Evaluated:
-    """Every case with a photo, in all modes."""
+) -> tuple[Evaluated, list[tuple[Step, ...]]]:
+    """Every case with a photo, in all modes; and the chain's eliminations with other folds' temperatures."""
     labels = np.array([run.types.index(case.type) for case in cases])
     truth, tested = labels[with_photo], folds[with_photo]
     mix = mixed_prior([cases[i] for i in with_photo.tolist()], run.types, run.language.uniform_prior)
@@ -272,7 +297,7 @@ def _evaluated_photos(
     product = modes["photo_only"] * modes["regression_on_fields"]
     modes["product"] = product / product.sum(1, keepdims=True)
     patients = np.array([evaluation.digest(cases[i].patient) for i in with_photo.tolist()])
-    return Evaluated(run.types, truth, patients, mix, modes)
+    return Evaluated(run.types, truth, patients, mix, modes), tempered["chain", "both"]
 
 
 def _in_rows(scores: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
@@ -311,6 +336,36 @@ def _evaluated_words(
     modes |= evaluation.simple_models(facts, words, labels, folds[of_source], mix)
     groups = np.array([evaluation.digest(cases[i].key) for i in places])
     return Evaluated(run.types, truth, groups, mix, modes)
+
+
+def _elimination_figures(
+    run: Run,
+    cases: Sequence[Case],
+    folds: np.ndarray,
+    with_photo: np.ndarray,
+    evaluated: Evaluated,
+    photos: Sequence[torch.Tensor | None],
+    steps: Mapping[int, tuple[Step, ...]],
+    work: Path,
+) -> dict[str, Any]:
+    """The checks of the chain's eliminations, each by the fold's model that never saw the patient."""
+    places, tested = with_photo.tolist(), folds[with_photo]
+    temperatures = _fold_temperatures(
+        [steps[i] for i in places], evaluated.truth, tested, evaluated.prior, run.types
+    )
+
+    def measure() -> dict[str, Any]:
+        return elimination_checks.measure(
+            lambda fold: _trained_in(run, cases, folds, photos, work, "chain", fold).float(),
+            [cases[i] for i in places],
+            tested,
+            [photo for photo in photos if photo is not None],
+            run.types,
+            run.language.schedule,
+            temperatures,
+        )
+
+    return {"elimination": trust.measured_once(work / "elimination.json", measure)}
 
 
 def words_summary(evaluated: Evaluated) -> dict[str, Any]:
@@ -365,6 +420,7 @@ def _write_bundle(
     told: Mapping[str, Evaluated],
     photos: Photos,
     chain_temperatures: list[float],
+    not_sure: dict[str, Any],
     result: dict[str, Any],
     work: Path,
     out: Path,
@@ -382,6 +438,9 @@ def _write_bundle(
         "types": run.types,
         "probabilities": "balanced",
         "prior": _by_type(evaluated),
+        "least_probability": not_sure["least_probability"],
+        "not_sure": not_sure,
+        "quality_limits": photos.figures["quality"]["limits"],
         "image_model": image,
         "language_model": {
             "base": Path(run.language.base).name,
@@ -403,13 +462,15 @@ def _write_bundle(
     write_manifest(out, manifest)
 
 
-def told_in_every_fold(cases: Sequence[Case], folds: np.ndarray) -> list[Case]:
-    """The stories that every fold's model is trained on."""
-    return [case for case, fold in zip(cases, folds, strict=True) if case.story and fold == ALWAYS_TRAINED]
+def what_is_read(run: Run) -> tuple[tuple[str, ...], list[Case]]:
+    """Types and stories of the reading stage, which is the same for all bundles where it reads more."""
+    if not run.language.reads_more:
+        return run.types, []
+    return LABEL_SETS["skin-26"], [case for case in story_cases() if case.patient not in HELD_OUT_VOICES]
 
 
 def _image_manifest(run: Run, photos: Photos) -> dict[str, Any]:
-    """How to ask the image model, and from which energy on where it does not know all types."""
+    """How to ask the image model, and about which photos."""
     if run.start_from:
         image = dict(read_manifest(Path(run.start_from))["image_model"])
     else:
@@ -418,13 +479,10 @@ def _image_manifest(run: Run, photos: Photos) -> dict[str, Any]:
             "preprocessing": asdict(run.image.preprocessing),
             "views": run.image.views,
             "temperature": photos.temperature,
+            "gate_threshold": photos.figures["gate"]["threshold"],
             "settings": _portable(asdict(run.image)),
         }
-    if photos.types == run.types:
-        return image
-    energies = np.logaddexp.reduce(photos.logits.astype(float), axis=1)
-    least = float(np.quantile(energies, FALSE_ALARMS))
-    return image | {"types": photos.types, "least_energy": round(least, 4), "false_alarms": FALSE_ALARMS}
+    return image if photos.types == run.types else image | {"types": photos.types}
 
 
 def _by_type(evaluated: Evaluated) -> dict[str, float]:
@@ -510,7 +568,6 @@ def _language_folds(
     cases: Sequence[Case],
     folds: np.ndarray,
     photos: Sequence[torch.Tensor | None],
-    reading: Path,
     work: Path,
     name: str,
 ) -> dict[str, dict[int, tuple[Step, ...]]]:
@@ -522,7 +579,7 @@ def _language_folds(
     result: dict[str, dict[int, tuple[Step, ...]]] = {}
     for fold in range(int(folds.max()) + 1):
         seen, alone = tested_in(cases, folds, photos, fold)
-        for mode, chains in language_fold(run, cases, folds, photos, reading, work, name, fold).items():
+        for mode, chains in language_fold(run, cases, folds, photos, work, name, fold).items():
             places = alone if mode == ALONE else seen
             result.setdefault(mode, {}).update(zip(places, chains, strict=True))
     return result
@@ -555,7 +612,6 @@ def language_fold(
     cases: Sequence[Case],
     folds: np.ndarray,
     photos: Sequence[torch.Tensor | None],
-    reading: Path,
     work: Path,
     name: str,
     fold: int,
@@ -569,16 +625,7 @@ def language_fold(
             ]
             for mode, chains in json.loads(saved.read_text(encoding="utf-8")).items()
         }
-    train_on = np.flatnonzero((folds != fold) & (folds != NEVER_TRAINED)).tolist()
-    model = train_chain(
-        [cases[i] for i in train_on],
-        [photos[i] for i in train_on],
-        run.types,
-        replace(run.language, seed=run.language.seed + fold),
-        reading,
-        work / f"{name}-fold{fold}.safetensors",
-        all_options=name == "control",
-    )
+    model = _trained_in(run, cases, folds, photos, work, name, fold)
     test, alone = tested_in(cases, folds, photos, fold)
     seen, unseen = [photos[i] for i in test], [None] * len(test)
     untempered = (1.0,) * (len(run.language.schedule) - 1)
@@ -605,6 +652,28 @@ def language_fold(
         }
         saved.write_text(json.dumps(plain), encoding="utf-8")
     return result
+
+
+def _trained_in(
+    run: Run,
+    cases: Sequence[Case],
+    folds: np.ndarray,
+    photos: Sequence[torch.Tensor | None],
+    work: Path,
+    name: str,
+    fold: int,
+) -> LanguageModel:
+    """The chain or its control, trained without the patients of a fold."""
+    train_on = np.flatnonzero((folds != fold) & (folds != NEVER_TRAINED)).tolist()
+    return train_chain(
+        [cases[i] for i in train_on],
+        [photos[i] for i in train_on],
+        run.types,
+        replace(run.language, seed=run.language.seed + fold),
+        work / READING_FILE,
+        work / f"{name}-fold{fold}.safetensors",
+        all_options=name == "control",
+    )
 
 
 def _told_short(run: Run, cases: Sequence[Case], chains: Sequence[tuple[Step, ...]]) -> str:
@@ -643,17 +712,32 @@ def _tempered(
     types: tuple[str, ...],
 ) -> list[tuple[Step, ...]]:
     """Each case with the temperatures that the other folds gave."""
-    result: list[tuple[Step, ...]] = list(steps)
+    temperatures = _fold_temperatures(steps, truth, folds, prior, types)
+    return [
+        evaluation.with_temperatures(chain, temperatures[fold])
+        for chain, fold in zip(steps, folds.tolist(), strict=True)
+    ]
+
+
+def _fold_temperatures(
+    steps: Sequence[tuple[Step, ...]],
+    truth: np.ndarray,
+    folds: np.ndarray,
+    prior: np.ndarray,
+    types: tuple[str, ...],
+) -> list[tuple[float, ...]]:
+    """Of each fold one temperature a step, fitted on the others."""
+    found = []
     for fold in range(int(folds.max()) + 1):
         others = np.flatnonzero(folds != fold).tolist()
         elsewhere = [steps[i] for i in others]
-        temperatures = [
-            _fit_step_temperature(elsewhere, place, truth[others], prior, types)
-            for place in range(len(steps[0]))
-        ]
-        for i in np.flatnonzero(folds == fold).tolist():
-            result[i] = evaluation.with_temperatures(steps[i], temperatures)
-    return result
+        found.append(
+            tuple(
+                _fit_step_temperature(elsewhere, place, truth[others], prior, types)
+                for place in range(len(steps[0]))
+            )
+        )
+    return found
 
 
 def _answers(steps: Sequence[tuple[Step, ...]], types: tuple[str, ...]) -> np.ndarray:
@@ -706,8 +790,10 @@ def _save_predictions(
 def _save_weights(run: Run, work: Path, out: Path) -> None:
     """Both final models in half precision, with the tokenizer."""
     if run.start_from:
-        shutil.copyfile(file_of(Path(run.start_from), IMAGE_FILE), out / IMAGE_FILE)
+        for name in (IMAGE_FILE, GATE_FILE):
+            shutil.copyfile(file_of(Path(run.start_from), name), out / name)
     else:
+        shutil.copyfile(work / GATE_FILE, out / GATE_FILE)
         image = load_file(work / "image-final.safetensors")
         halved = {name: value.half() if value.is_floating_point() else value for name, value in image.items()}
         save_file(halved, out / IMAGE_FILE)

@@ -75,7 +75,7 @@ def test_figures_are_those_of_scikit_learn(evaluated):
 def test_weighted_auc_is_that_of_scikit_learn(decimals):
     truth, scores = random_cases(decimals=decimals)
     weights = np.random.default_rng(3).integers(0, 4, (5, len(truth))).astype(float)
-    found = evaluation._auc_samples(truth, scores, weights)
+    found = evaluation.auc_samples(truth, scores, weights)
     for row, value in zip(weights, found, strict=True):
         expected = [
             roc_auc_score(truth == k, scores[:, k], sample_weight=row) for k in range(scores.shape[1])
@@ -89,8 +89,8 @@ def test_auc_leaves_out_types_that_no_case_has():
         np.array([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.4, 0.5, 0.1], [0.1, 0.8, 0.1]]),
     )
     expected = np.mean([roc_auc_score(truth == k, scores[:, k]) for k in (0, 1)])
-    assert evaluation._auc_samples(truth, scores, np.ones((1, 4)))[0] == pytest.approx(expected)
-    assert np.isnan(evaluation._auc_samples(truth[:2], scores[:2], np.ones((1, 2)))[0])
+    assert evaluation.auc_samples(truth, scores, np.ones((1, 4)))[0] == pytest.approx(expected)
+    assert np.isnan(evaluation.auc_samples(truth[:2], scores[:2], np.ones((1, 2)))[0])
 
 
 def test_calibration_error_of_a_worked_example():
@@ -98,7 +98,7 @@ def test_calibration_error_of_a_worked_example():
     truth = np.array([0, 1] * 15)
     for confidence, expected in ((0.75, 0.25), (0.5, 0.0), (1.0, 0.5)):
         scores = np.tile([confidence, 1 - confidence], (30, 1))
-        found = evaluation._calibration_error_samples(truth, scores, np.ones((1, 30)))
+        found = evaluation.calibration_error_samples(truth, scores, np.ones((1, 30)))
         assert found[0] == pytest.approx(expected)
 
 
@@ -106,9 +106,9 @@ def test_calibration_error_is_small_where_probabilities_are_true():
     rng = np.random.default_rng(0)
     scores = softmax(rng.normal(size=(20_000, 4)))
     truth = (rng.random((20_000, 1)) > scores.cumsum(1)).sum(1)
-    right = evaluation._calibration_error_samples(truth, scores, np.ones((1, len(truth))))[0]
+    right = evaluation.calibration_error_samples(truth, scores, np.ones((1, len(truth))))[0]
     sharp = softmax(3 * np.log(scores))
-    over = evaluation._calibration_error_samples(truth, sharp, np.ones((1, len(truth))))[0]
+    over = evaluation.calibration_error_samples(truth, sharp, np.ones((1, len(truth))))[0]
     assert right < 0.02 < 0.1 < over
 
 

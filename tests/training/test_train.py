@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from skin_ai.bundle import (
     FILES,
+    GATE_FILE,
     IMAGE_FILE,
     LANGUAGE_BASE_FILE,
     LANGUAGE_FILE,
@@ -24,7 +25,7 @@ from skin_ai.bundle import (
 from skin_ai.diagnose import diagnose
 from skin_ai.diseases import LABEL_SETS
 from skin_ai.image_model import Preprocessing
-from skin_ai.training import loop, sources
+from skin_ai.training import loop, sources, trust
 from skin_ai.training.evaluation import MODES, evaluate
 from skin_ai.training.image import ImageSettings
 from skin_ai.training.language import LanguageSettings
@@ -83,15 +84,23 @@ def test_predictions_are_kept_for_every_photo_and_mode(trained):
         assert saved[mode].float().sum(1).numpy() == pytest.approx(np.ones(14), abs=0.01)
 
 
+def manifest_of(bundle):
+    text = (bundle / MANIFEST).read_text(encoding="utf-8")
+    return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
 def test_manifest_is_json_that_tells_every_setting_and_no_folder(trained, run, mini_dataset):
-    text = (trained / MANIFEST).read_text(encoding="utf-8")
-    manifest = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    manifest, text = manifest_of(trained), (trained / MANIFEST).read_text(encoding="utf-8")
     assert manifest["image_model"]["settings"]["epochs"] == run.image.epochs
     assert manifest["language_model"]["settings"]["schedule"] == list(run.language.schedule)
     assert set(manifest["figures"]["modes"]) == set(MODES)
     for figures in manifest["figures"]["modes"].values():
         assert figures["n"] == 14
     assert "chain_less_control_single_pass" in manifest["figures"]["comparison"]
+    assert {
+        "calibration", "step_calibration", "risk_coverage", "malignancy", "groups", "elimination",
+        "literature", *trust.OF_PHOTOS,
+    } <= set(manifest["figures"])  # fmt: skip
     assert manifest["data"][0] | {"photos": 14, "rows": 18, "patients": 15} == manifest["data"][0]
     for folder in (str(mini_dataset), run.image.weights, run.language.base):
         assert folder not in text
@@ -119,14 +128,16 @@ def test_run_that_is_killed_twice_gives_the_same_bundle(run, trained, mini_datas
 
     def set_seed(seed):
         epochs.append(seed)
-        if len(epochs) in (4, 18):  # in the middle of the image model's folds, and of the language model's
+        if len(epochs) in (4, 21):  # in the middle of the image model's folds, and of the language model's
             raise Killed
         original(seed)
 
     monkeypatch.setattr(loop, "set_seed", set_seed)
-    for _ in range(2):
+    for done, left in (("image-fold0", "image-fold4"), ("chain-fold0", "chain-fold4")):
         with pytest.raises(Killed):
             train(run, {"pad-ufes-20": mini_dataset}, tmp_path / "work", tmp_path / "mini")
+        assert (tmp_path / "work" / f"{done}.safetensors").exists()
+        assert not (tmp_path / "work" / f"{left}.safetensors").exists()
         assert not (tmp_path / "mini").exists()
     train(run, {"pad-ufes-20": mini_dataset}, tmp_path / "work", tmp_path / "mini")
     for name in (IMAGE_FILE, LANGUAGE_FILE, PREDICTIONS_FILE):
@@ -192,7 +203,7 @@ def trained_26(run, trained, mini_dataset, scin_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained_26")
     shutil.copytree(trained, folder / "mini")
     (folder / "shared").mkdir()
-    for name in (IMAGE_FILE, LANGUAGE_BASE_FILE, *TOKENIZER_FILES):
+    for name in (IMAGE_FILE, GATE_FILE, LANGUAGE_BASE_FILE, *TOKENIZER_FILES):
         shutil.copyfile(trained / name, folder / "shared" / name)
     by_voice = {(story.type, story.voice): story for story in load_stories()}
     few = tuple(story for (_, voice), story in by_voice.items() if voice in ("plain", HELD_OUT_VOICES[0]))
@@ -210,16 +221,16 @@ def test_second_bundle_keeps_only_what_the_first_does_not_have(trained_26):
     assert bundle.schedule == (26, 13, 6, 3, 1)
 
 
-def test_gate_refuses_the_stated_share_of_held_out_photos(trained_26):
-    manifest = json.loads((trained_26 / MANIFEST).read_text(encoding="utf-8"))
-    image = manifest["image_model"]
-    logits = load_file(trained_26 / PREDICTIONS_FILE)["photo_logits"].double()
-    refused = logits.logsumexp(1) < image["least_energy"]
-    assert refused.double().mean().item() == pytest.approx(image["false_alarms"], abs=1 / len(logits))
+def test_second_bundle_has_the_gate_and_the_figures_of_the_photo_model_that_it_takes(trained, trained_26):
+    first, second = manifest_of(trained), manifest_of(trained_26)
+    assert second["image_model"]["gate_threshold"] == first["image_model"]["gate_threshold"]
+    assert second["quality_limits"] == first["quality_limits"]
+    for name in trust.OF_PHOTOS:
+        assert second["figures"][name] == first["figures"][name]
 
 
 def test_words_of_every_source_without_photos_are_tested_once_by_a_model_that_never_saw_them(trained_26):
-    manifest = json.loads((trained_26 / MANIFEST).read_text(encoding="utf-8"))
+    manifest = manifest_of(trained_26)
     words = manifest["figures"]["words"]
     assert set(words) == {"scin", STORIES_SOURCE}
     assert words["scin"]["modes"]["chain"]["n"] == 15
