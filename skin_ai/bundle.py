@@ -19,19 +19,21 @@ from safetensors import SafetensorError
 
 if TYPE_CHECKING:  # torch comes with them, and a page that reads a manifest must not wait for torch
     from skin_ai.chain import LanguageModel
+    from skin_ai.gate import Gate
     from skin_ai.image_model import ImageModel, Preprocessing
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 DEFAULT_BUNDLE = "pad-ufes-20"
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 SHARED = "shared"
 IMAGE_FILE = "image.safetensors"
+GATE_FILE = "gate.safetensors"
 LANGUAGE_BASE_FILE = "language_base.safetensors"  # word embeddings and the layers that training left alone
 LANGUAGE_FILE = "language.safetensors"  # what the bundle itself learnt
 TOKENIZER_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
 PREDICTIONS_FILE = "out_of_fold.safetensors"
-FILES = (IMAGE_FILE, LANGUAGE_BASE_FILE, LANGUAGE_FILE, PREDICTIONS_FILE, *TOKENIZER_FILES)
+FILES = (IMAGE_FILE, GATE_FILE, LANGUAGE_BASE_FILE, LANGUAGE_FILE, PREDICTIONS_FILE, *TOKENIZER_FILES)
 ROW_OF_NUMBERS = re.compile(r"\[[\s\d.,-]*\]")  # goes on one line of the manifest
 
 
@@ -43,11 +45,11 @@ class BundleError(RuntimeError):
 class Bundle:
     """Both models, ready to be asked and never changed; one object serves all sessions.
 
-    image_types: those of `types` that the image model knows, in their order; least_energy: logsumexp of its
-    logits below which a photo looks like none that it was trained on, None where every photo counts;
-    temperatures: what logits are divided by before the softmax, fitted out of fold;
-    schedule: options in play at each step, from all types to 1; sha256: of the manifest, which holds
-    that of every file.
+    image_types: those of `types` that the image model knows, in their order; gate: which photos it may be
+    asked about; quality_limits: by kind of fault (`quality.py`); temperatures: what logits are divided by
+    before the softmax, fitted out of fold; schedule: options in play at each step, from all types to 1;
+    least_probability: below it the first type of an answer is "not sure"; sha256: of the manifest, which
+    holds that of every file.
     """
 
     name: str
@@ -55,13 +57,15 @@ class Bundle:
     manifest: dict[str, Any]
     image_model: ImageModel
     image_types: tuple[str, ...]
-    least_energy: float | None
+    gate: Gate
+    quality_limits: dict[str, float]
     preprocessing: Preprocessing
     views: int
     photo_temperature: float
     language_model: LanguageModel
     schedule: tuple[int, ...]
     chain_temperatures: tuple[float, ...]
+    least_probability: float
     sha256: str
 
 
@@ -120,6 +124,7 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
     from safetensors.torch import load_file
 
     from skin_ai.chain import OWN_POOLING, PROMPTS, build_language_model, load_language_weights
+    from skin_ai.gate import load_gate
     from skin_ai.image_model import ImageModel, Preprocessing
 
     folder = weights / name
@@ -128,7 +133,7 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
     try:
         types = tuple(manifest["types"])
         image, language = manifest["image_model"], manifest["language_model"]
-        image_types, least_energy = image_types_of(manifest), image.get("least_energy")
+        image_types = image_types_of(manifest)
         if not image_types or image_types != tuple(type_ for type_ in types if type_ in image_types):
             raise BundleError(
                 f"{folder / MANIFEST}: the image model's types must be some of the bundle's, in their order."
@@ -151,6 +156,8 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
                     for key, value in load_file(file_of(folder, IMAGE_FILE)).items()
                 }
             )
+        with _fitting(file_of(folder, GATE_FILE), folder):
+            gate = load_gate(file_of(folder, GATE_FILE), float(image["gate_threshold"]))
         with _fitting(file_of(folder, LANGUAGE_FILE), folder):
             language_model = build_language_model(
                 file_of(folder, TOKENIZER_FILES[0]).parent, types, language.get("pooling", OWN_POOLING)
@@ -164,13 +171,15 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
             manifest=manifest,
             image_model=image_model.eval().requires_grad_(False),
             image_types=image_types,
-            least_energy=None if least_energy is None else float(least_energy),
+            gate=gate,
+            quality_limits={kind: float(limit) for kind, limit in manifest["quality_limits"].items()},
             preprocessing=Preprocessing(**preprocessing),
             views=image["views"],
             photo_temperature=image["temperature"],
             language_model=language_model.eval().requires_grad_(False),
             schedule=schedule,
             chain_temperatures=temperatures,
+            least_probability=float(manifest["least_probability"]),
             sha256=sha256(folder / MANIFEST),
         )
     except KeyError as error:

@@ -12,6 +12,7 @@ from skin_ai.bundle import (
     DEFAULT_BUNDLE,
     FILES,
     FORMAT,
+    GATE_FILE,
     IMAGE_FILE,
     LANGUAGE_BASE_FILE,
     LANGUAGE_FILE,
@@ -89,9 +90,9 @@ def test_unchanged_copy_loads_from_another_folder(copied, bundle):
     assert found.schedule == bundle.schedule
 
 
-def test_image_model_knows_every_type_and_every_photo_counts_where_the_manifest_says_nothing_else(bundle):
+def test_image_model_knows_every_type_where_the_manifest_says_nothing_else(bundle):
+    assert "types" not in bundle.manifest["image_model"]
     assert bundle.image_types == bundle.types
-    assert bundle.least_energy is None
 
 
 def test_image_model_may_know_fewer_types_than_the_language_model(bundle_of_26, bundle):
@@ -100,11 +101,15 @@ def test_image_model_may_know_fewer_types_than_the_language_model(bundle_of_26, 
     assert bundle_of_26.image_model.head.out_features == 6
 
 
-def test_least_energy_is_that_of_the_manifest(copied):
+def test_limits_are_those_of_the_manifest(copied):
     manifest = read_manifest(copied)
-    manifest["image_model"]["least_energy"] = 2
+    manifest["image_model"]["gate_threshold"] = 2
+    manifest |= {"quality_limits": {"dark": 30}, "least_probability": 0.25}
     write_manifest(copied, manifest)
-    assert load_bundle(copied.name, copied.parent).least_energy == 2.0
+    found = load_bundle(copied.name, copied.parent)
+    assert found.gate.threshold == 2.0
+    assert found.quality_limits == {"dark": 30.0}
+    assert found.least_probability == 0.25
 
 
 # ---- what bundles share ----
@@ -225,7 +230,14 @@ MISMATCHES: dict[str, tuple[Change, str]] = {
     ),
     "image model's types no list": (lambda m: m["image_model"].update(types=6), MANIFEST),
     "image model of fewer types": (lambda m: m["image_model"].update(types=m["types"][:3]), IMAGE_FILE),
-    "energy no number": (lambda m: m["image_model"].update(least_energy="low"), MANIFEST),
+    "gate's threshold no number": (lambda m: m["image_model"].update(gate_threshold="far"), MANIFEST),
+    "no threshold of the gate": (lambda m: m["image_model"].pop("gate_threshold"), MANIFEST),
+    "no checksum of the gate": (lambda m: m["files"].pop(GATE_FILE), MANIFEST),
+    "quality's limit no number": (lambda m: m["quality_limits"].update(dark="night"), MANIFEST),
+    "quality's limits no table": (lambda m: m.update(quality_limits=[20.0]), MANIFEST),
+    "no limits of quality": (lambda m: m.pop("quality_limits"), MANIFEST),
+    "least probability no number": (lambda m: m.update(least_probability=None), MANIFEST),
+    "no least probability": (lambda m: m.pop("least_probability"), MANIFEST),
     "no checksum of the language model's base": (lambda m: m["files"].pop(LANGUAGE_BASE_FILE), MANIFEST),
     "schedule too short": (lambda m: m["language_model"].update(schedule=[6, 3]), MANIFEST),
     "schedule that rises": (lambda m: m["language_model"].update(schedule=[6, 2, 3, 1]), MANIFEST),
