@@ -18,7 +18,7 @@ if not kiosk.is_on():
 pages += [st.Page("pages/compare.py", title="Compare")]
 if not kiosk.is_on():
     pages += [st.Page("pages/feedback.py", title="Feedback")]
-pages += [st.Page("pages/about.py", title="About")]
+pages += [st.Page("pages/model_card.py", title="Model card"), st.Page("pages/about.py", title="About")]
 page = st.navigation(pages, position="top")
 with st.container(horizontal_alignment="center"), st.container(width=notices.PAGE_WIDTH):
     notices.research_only()

@@ -1,4 +1,4 @@
-"""What the tool is and is not, how it works, and the figures of its bundle."""
+"""What the tool is and is not, how it works, and what its bundles are made of."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from skin_ai.bundle import DEFAULT_BUNDLE, BundleError, bundle_names
-from skin_ai.diseases import DISEASES
-from skin_ai.views import bundle_choice, door, figures
-from skin_ai.views.elimination import name
+from skin_ai.bundle import BundleError, bundle_names
+from skin_ai.model_card import background
+from skin_ai.views import bundle_choice, card, door
 
 PACKAGES = ("streamlit", "torch", "timm", "transformers", "pillow", "plotly")
 
@@ -24,22 +23,23 @@ WHAT_IT_IS_NOT = """
 - It is not a medical device, and nothing in it has been validated for care.
 - It knows only the types listed below. A lesion of any other type gets one of these names all the same.
 - It reads the wordings that it was taught and misreads many others: then words can make the answer worse than
-  the photo alone would (see the figures). The sentences of the symptom form are what it understands best.
-- It cannot say that a photo is unusable or that a lesion is harmless. A low probability of melanoma is not an
-  exclusion of melanoma.
+  the photo alone would (see the model card). The sentences of the symptom form are what it understands best.
+- It does not notice every photo that is unusable or shows no skin lesion, and it cannot say that a lesion is
+  harmless. A low probability of melanoma is not an exclusion of melanoma.
 - Its photos come from few clinics: where your camera or your patients differ, expect it to do worse.
 """
 
 WHAT_SKIN_26_IS_NOT = """- Of the 26 types of the bundle skin-26, its photo model knows six only, those of
-  pad-ufes-20: for the others it has the words alone. A photo unlike any of them gives no recommendation.
+  pad-ufes-20: for the others it has the words alone.
 - Most of the words that skin-26 was trained on are made up. Figures on made-up stories say that it learnt
-  them; what to expect of patients, the figures on words of volunteers say.
+  them; what to expect of patients, the figures on words of volunteers say (see the model card).
 """
 
 HOW_IT_WORKS = """
 An image model ranks the types from the photo and passes its probabilities on. A language model reads the
 patient's words together with these recommendations and eliminates options in steps: it starts with all
-types, keeps the most probable, and asks itself again with only these, until one is left. It was trained with
+types, keeps the most probable, and asks itself again with only these, until one is left. Where going on
+would be a guess it says "not sure", and what is left is the answer. It was trained with
 one example for each step, which is called Chain of Options. This is our reading of
 [arXiv 2411.13855](https://arxiv.org/abs/2411.13855), which publishes neither prompts nor code. An option
 that is dropped keeps the probability that it had reached, so the answer sums to 100%. To tell what words and
@@ -76,56 +76,25 @@ def main() -> None:
     except BundleError as error:
         st.error(str(error))
         return
-    show_types(manifest)
-    figures.show(manifest)
+    st.subheader("The types it knows")
+    card.draw([background.types_table(manifest)])
+    st.page_link("pages/model_card.py", label="How well it does: Model card")
     show_sources(manifest)
     show_versions(manifest)
 
 
 def chosen_manifest() -> dict[str, Any]:
     """Of the bundle that all that follows is about; raises BundleError."""
-    names = bundle_names()
-    if len(names) < 2:
-        return bundle_choice.manifest_of(names[0] if names else DEFAULT_BUNDLE)
-    st.subheader("The bundles")
-    st.markdown("Types, figures, data and versions below are of one bundle; the Case page lets you choose.")
-    shown = st.segmented_control(
-        "Bundle", names, default=names[0], required=True, label_visibility="collapsed", key="about_bundle"
-    )
-    return bundle_choice.manifest_of(shown)
-
-
-def show_types(manifest: dict[str, Any]) -> None:
-    st.subheader("The types it knows")
-    st.table(
-        [
-            {
-                "Code": type_,
-                "Type": name(type_),
-                "Nature": str(DISEASES[type_].nature),
-                "ICD-10": DISEASES[type_].icd10,
-            }
-            for type_ in manifest["types"]
-        ],
-        hide_index=True,
-        border="horizontal",
-    )
+    if len(bundle_names()) > 1:
+        st.subheader("The bundles")
+        st.markdown("Types, data and versions below are of one bundle; the Case page lets you choose.")
+    return bundle_choice.manifest_of(card.chosen_bundle("about_bundle"))
 
 
 def show_sources(manifest: dict[str, Any]) -> None:
     st.subheader("Data and licences")
-    lines = [
-        f"- Trained on {source['name']}, {source['licence']}. {source.get('citation', '')}"
-        for source in manifest.get("data", [])
-    ]
-    lines += [
-        f"- Started from the weights {source['name']}, {source['licence']}."
-        for source in manifest.get("starting_weights", [])
-    ]
-    lines.append(
-        "- The code is under the Apache License 2.0. Sample photos are drawn by code and show nobody."
-    )
-    st.markdown("\n".join(lines))
+    lines = [*background.data_sources(manifest), *background.starting_weights(manifest)]
+    st.markdown("\n".join(f"- {line}" for line in lines))
 
 
 def show_versions(manifest: dict[str, Any]) -> None:

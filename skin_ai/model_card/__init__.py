@@ -1,0 +1,4 @@
+"""The model card of a bundle, drawn from its manifest."""
+
+from skin_ai.model_card.card import as_markdown as as_markdown
+from skin_ai.model_card.card import sections as sections
