@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from skin_ai.bundle import bundle_names
+from skin_ai.bundle import BundleError
 from skin_ai.narrative import NarrativeError, clean_narrative
 from skin_ai.photo import Crop, PhotoError, crop_square
 from skin_ai.samples import SAMPLES
@@ -23,6 +23,7 @@ from skin_ai.views import (
     feedback_form,
     inputs,
     kiosk,
+    photo_notes,
     pictures,
     start_screen,
     study,
@@ -37,6 +38,7 @@ from skin_ai.views.case_state import (
     has_case,
 )
 from skin_ai.views.free_text import plain
+from skin_ai.views.words import ask_for_words, fill_symptom_form
 
 if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for torch
     from skin_ai.bundle import Bundle
@@ -207,14 +209,24 @@ def ask_for_inputs(case: CaseState, progress: Progress | None) -> tuple[Inputs, 
         st.subheader("Photo")
         kept = progress.case if progress else None
         crop = inputs.choose_photo(case) if case.photo is None else inputs.frame_photo(case, kept)
+        if case.photo is not None:
+            say_of_photo(case.photo, crop, bundle_choice.of_case(case, progress))
         keep_photo = show_what_is_kept(case, progress)
     with words_side:
         st.subheader("The patient's words")
-        words = inputs.ask_for_words(case)
+        words = ask_for_words(case)
         asked = bundle_choice.of_case(case, progress)
-        inputs.fill_symptom_form(case, is_wide=bundle_choice.reads_more_facts(asked))
+        fill_symptom_form(case, is_wide=bundle_choice.reads_more_facts(asked))
         case.particulars = inputs.ask_for_particulars(case, kept)
     return Inputs(case.photo, crop, words), keep_photo
+
+
+def say_of_photo(photo: Photo, crop: Crop, bundle: str) -> None:
+    try:
+        manifest = bundle_choice.manifest_of(bundle)
+    except BundleError:  # said where the models are loaded
+        return
+    photo_notes.show(crop_square(photo.pixels, crop), manifest)
 
 
 def show_what_is_kept(case: CaseState, progress: Progress | None) -> bool:
@@ -278,8 +290,6 @@ def show_after(store: Store, case: CaseState, progress: Progress) -> None:
         return
     if case.diagnosis is not None:
         show_result(case, progress)
-    elif progress.after is None:
-        show_refusal(case)
     st.divider()
     if progress.after is None:
         ask_final_answer(store, case, progress)
@@ -314,10 +324,8 @@ def show_given(case: CaseState, kept: Case) -> None:
 
 
 def run_models(store: Store, case: CaseState, progress: Progress, place: DeltaGenerator) -> bool:
-    """Asks the AI, now that it may be asked; whether it spoke, be it to refuse for want of anything known."""
+    """Asks the AI, now that it may be asked; whether it spoke."""
     name = bundle_choice.of_case(case, progress)
-    if name in case.refused:
-        return True
     bundle = load_models(case, name, place)
     if bundle is None:
         return False
@@ -335,10 +343,7 @@ def run_models(store: Store, case: CaseState, progress: Progress, place: DeltaGe
                 bundle,
                 lambda: diagnose(pixels, kept.narrative, bundle, Crop(*kept.crop)),
             )
-    except NothingToDiagnose:
-        case.refused.add(name)
-        st.rerun()
-    except (PhotoError, NarrativeError, FlowError, StoreError) as error:
+    except (NothingToDiagnose, PhotoError, NarrativeError, FlowError, StoreError) as error:
         place.error(str(error))
         st.button("Try again")
         return False
@@ -362,19 +367,6 @@ def load_models(case: CaseState, name: str, place: DeltaGenerator) -> Bundle | N
     return None
 
 
-def show_refusal(case: CaseState) -> None:
-    """Why there is no result, and the other bundles that can still be asked."""
-    others = [name for name in bundle_names() if name not in case.refused]
-    st.warning(
-        f"{case.bundle} gives no result: the photo looks like none that it was trained on, and there are no "
-        f"words. {'Ask another AI, or give' if others else 'Give'} your final answer without one."
-    )
-    for name in others:
-        if st.button(f"Ask {name} about this case", key=f"ask_{name}"):
-            case.bundle = name
-            st.rerun()
-
-
 def show_result(case: CaseState, progress: Progress) -> None:
     from skin_ai.views import result
 
@@ -383,8 +375,10 @@ def show_result(case: CaseState, progress: Progress) -> None:
     own = tuple(progress.before.ranks) if progress.before else ()
     if not own:
         st.caption("Shown at once, without an answer of your own: what you answer is marked unblinded.")
+    name = case.diagnosis.bundle
+    manifest = bundle_choice.manifest_of(name)
     result.show(
-        case.diagnosis, square, bundle_choice.models(case.diagnosis.bundle).manifest["probabilities"], own
+        case.diagnosis, square, progress.case.narrative, manifest, lambda: bundle_choice.models(name), own
     )
     st.caption(f"Bundle {case.diagnosis.bundle}, {case.diagnosis.timings_ms['total'] / 1000:.1f} seconds")
 

@@ -143,7 +143,9 @@ def _diagnose(options: argparse.Namespace) -> int:
     from skin_ai.bundle import load_bundle
     from skin_ai.diagnose import FLAGS, diagnose
     from skin_ai.diseases import DISEASES
+    from skin_ai.narrative import clean_narrative
     from skin_ai.photo import LARGEST_SQUARE, Crop, crop_square, read_photo
+    from skin_ai.stability import in_words
 
     crop = Crop(*options.crop) if options.crop else LARGEST_SQUARE
     if options.photo and not options.photo.is_file():
@@ -160,8 +162,7 @@ def _diagnose(options: argparse.Namespace) -> int:
 
         first = result.answer[0].type
         if first not in result.heatmaps:
-            unlike = "photo_unlike" in result.flags
-            reason = FLAGS["photo_unlike"] if unlike else no_map_for(DISEASES[first].name, result.heatmaps)
+            reason = no_map_for(DISEASES[first].name, result.heatmaps)
             raise ValueError(f"{reason} Without --heatmap the answer is shown.")
         square = crop_square(read_photo(photo), crop)
         evidence = result.heatmaps[first]
@@ -178,8 +179,12 @@ def _diagnose(options: argparse.Namespace) -> int:
     for number, step in enumerate(result.steps, start=1):
         dropped = ", ".join(f"{DISEASES[o.type].name} {o.probability:.1%}" for o in step.dropped)
         print(f"Step {number}: {len(step.options)} options; dropped {dropped}")
+    if result.undecided:
+        print(f"Not sure: {', '.join(DISEASES[type_].name for type_ in result.undecided)} are left")
     for flag in result.flags:
         print(FLAGS[flag])
+    for variant, type_ in result.unstable.items():
+        print(in_words(variant, type_, clean_narrative(options.narrative)))
     return 0
 
 

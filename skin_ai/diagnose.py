@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from skin_ai import ink, quality
 from skin_ai.bundle import Bundle
 from skin_ai.chain import (
     MAX_TOKENS,
@@ -22,15 +22,18 @@ from skin_ai.chain import (
     eliminate,
     over_label_set,
     single_pass,
+    undecided,
 )
 from skin_ai.diseases import DISEASES
+from skin_ai.gate import early_features
 from skin_ai.heatmap import class_activation_maps
 from skin_ai.narrative import clean_narrative
 from skin_ai.photo import LARGEST_SQUARE, Crop, crop_square, read_photo
+from skin_ai.stability import unstable
 
 
 class NothingToDiagnose(ValueError):
-    """Neither words nor a photo that the image model can read were given."""
+    """Neither words nor a photo were given."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,11 @@ class Diagnosis:
 
     recommendations: of the image model, best first, of the types that it knows. feature_map: (C, h, w),
     the image model's last one. heatmaps: type -> (h, w) evidence on the scale of the logit, positive for and
-    negative against, of the same types. All three are empty (None) without a photo and where the photo looks
-    like none that the image model was trained on. flags: what the reader should know about this run.
+    negative against, of the same types. All three are empty (None) without a photo.
+    is_foreign: the photo looks like none that the image model was trained on. undecided: the types that are
+    left where going on would have been a guess, () where the answer is sure. unstable: the variants of
+    `stability.py` under which another type would come first, with that type. flags: what the reader should
+    know about this run.
     """
 
     bundle: str
@@ -50,6 +56,9 @@ class Diagnosis:
     steps: tuple[Step, ...]
     answer: tuple[Probability, ...]
     single_pass: tuple[Probability, ...]
+    is_foreign: bool
+    undecided: tuple[str, ...]
+    unstable: dict[str, str]
     flags: tuple[str, ...]
     timings_ms: dict[str, float]
 
@@ -64,6 +73,8 @@ class Diagnosis:
             ],
             "answer": _named(self.answer),
             "single_pass": _named(self.single_pass),
+            "undecided": list(self.undecided),
+            "unstable": self.unstable,
             "flags": list(self.flags),
             "timings_ms": {name: round(value, 1) for name, value in self.timings_ms.items()},
         }
@@ -79,11 +90,14 @@ def _named(items: tuple[Probability, ...]) -> list[dict[str, Any]]:
 FLAGS = {
     "no_photo": "No photo was given: the elimination rests on the words alone.",
     "no_words": "No words were given: the elimination rests on the photo alone.",
-    "photo_unlike": "The photo looks like none that the image model was trained on: it recommends nothing, "
-    "and the elimination rests on the words alone.",
+    "photo_unlike": "The photo looks like none that the image model was trained on. The elimination rests on "
+    "the words alone.",
+    "photo_unlike_alone": "The photo looks like none that the image model was trained on, and there are no "
+    "words. What the models make of it is a guess.",
     "words_cut": "The words were longer than the language model reads: their end was left out.",
-    "small_crop": "The chosen part of the photo has fewer pixels than the image model looks at.",
     "disagree": "Chain and single pass lead to different types.",
+    "ink": ink.SEEN,
+    **{f"photo_{kind}": advice for kind, advice in quality.ADVICE.items()},
 }
 
 
@@ -93,8 +107,9 @@ def diagnose(
     """Asks both models of `bundle` about one case.
 
     photo: the bytes of a file, or pixels from `read_photo`. Raises PhotoError or NarrativeError
-    with one clear sentence, and NothingToDiagnose when both inputs are missing or the photo without words
-    looks like none that the image model was trained on.
+    with one clear sentence, and NothingToDiagnose when both inputs are missing. The recommendations of a
+    photo that looks like none that the image model was trained on reach the language model only where there
+    are no words to go by.
     """
     timings: dict[str, float] = {}
     words = clean_narrative(narrative)
@@ -104,40 +119,40 @@ def diagnose(
     recommendations: tuple[Probability, ...] = ()
     feature_map: np.ndarray | None = None
     heatmaps: dict[str, np.ndarray] = {}
-    seen = None
+    seen, is_foreign = None, False
     with torch.inference_mode():
         if photo is not None:
             with _timed(timings, "read_photo"):
                 pixels = read_photo(photo) if isinstance(photo, bytes) else photo
                 square = crop_square(pixels, crop)
-            if square.shape[0] < bundle.preprocessing.size:
-                flags.append("small_crop")
+            with _timed(timings, "photo_quality"):
+                flags += [f"photo_{kind}" for kind in quality.problems(square, bundle.quality_limits)]
+                flags += ["ink"] * ink.has_ink(square)
             with _timed(timings, "image_model"):
-                features = bundle.image_model.feature_map_of_views(bundle.preprocessing(square), bundle.views)
+                inputs = bundle.preprocessing(square)
+                features = bundle.image_model.feature_map_of_views(inputs, bundle.views)
                 logits = bundle.image_model.logits(features)[0]
                 probabilities = (logits / bundle.photo_temperature).softmax(0)
-            if _is_familiar(logits, bundle.least_energy):
+            recommendations = _ranked(bundle.image_types, probabilities.tolist())
+            feature_map = features[0].numpy()
+            with _timed(timings, "heatmaps"):
+                maps = class_activation_maps(features[0], bundle.image_model.head.weight).numpy()
+                heatmaps = dict(zip(bundle.image_types, maps, strict=True))
+            with _timed(timings, "gate"):
+                is_foreign = not bundle.gate.is_familiar(early_features(bundle.image_model, inputs)[0])
+            if is_foreign:
+                flags.append("photo_unlike" if words else "photo_unlike_alone")
+            if not (is_foreign and words):
                 seen = over_label_set(probabilities, bundle.image_types, bundle.types)
-                recommendations = _ranked(bundle.image_types, probabilities.tolist())
-                feature_map = features[0].numpy()
-                with _timed(timings, "heatmaps"):
-                    maps = class_activation_maps(features[0], bundle.image_model.head.weight).numpy()
-                    heatmaps = dict(zip(bundle.image_types, maps, strict=True))
-            elif words:
-                flags.append("photo_unlike")
-            else:
-                raise NothingToDiagnose(
-                    "The photo looks like none of the types that the image model knows: "
-                    "give the patient's words as well."
-                )
         with _timed(timings, "language_model"):
             everything = Question(words, seen, tuple(range(len(bundle.types))))
             if words and bundle.language_model.token_count(everything) > MAX_TOKENS:
                 flags.append("words_cut")
-            steps = eliminate(
-                bundle.language_model, words, seen, bundle.types, bundle.schedule, bundle.chain_temperatures
-            )
-    chain_answer, single = answer(steps), single_pass(steps)
+            how = (bundle.types, bundle.schedule, bundle.chain_temperatures)
+            steps = eliminate(bundle.language_model, words, seen, *how)
+        chain_answer, single = answer(steps), single_pass(steps)
+        with _timed(timings, "stability"):
+            would_be = unstable(bundle.language_model, everything, chain_answer[0].type, *how)
     if chain_answer[0].type != single[0].type:
         flags.append("disagree")
     timings["total"] = sum(timings.values())
@@ -149,18 +164,12 @@ def diagnose(
         steps=steps,
         answer=chain_answer,
         single_pass=single,
+        is_foreign=is_foreign,
+        undecided=undecided(steps, bundle.least_probability),
+        unstable=would_be,
         flags=tuple(flags),
         timings_ms=timings,
     )
-
-
-def _is_familiar(logits: Tensor, least_energy: float | None) -> bool:
-    """Whether the photo may look like those that the image model was trained on.
-
-    logits: (image types,). Their logsumexp is the negative free energy at temperature 1, low for what was
-    not in the training (Liu et al. 2020, eq. 4).
-    """
-    return least_energy is None or logits.logsumexp(0).item() >= least_energy
 
 
 def _ranked(types: tuple[str, ...], probabilities: list[float]) -> tuple[Probability, ...]:

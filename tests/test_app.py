@@ -45,9 +45,9 @@ from skin_ai.study import flow
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case
 from skin_ai.views.elimination import name
-from skin_ai.views.inputs import add_sentences
+from skin_ai.views.words import QUESTIONS, add_sentences
 
-PAGES = ("pages/case.py", "pages/deck.py", "pages/compare.py", "pages/feedback.py", "pages/about.py")
+PAGES = tuple(f"pages/{page}.py" for page in ("case", "deck", "compare", "feedback", "model_card", "about"))
 DISK_IS_FULL = "Not saved: the disk is full; make room. What you entered is still here; try again."
 
 
@@ -187,7 +187,7 @@ def keep_for_later(app: AppTest, words: str = WORDS) -> None:
     button(type_words(app, words), LATER).click().run()
 
 
-@pytest.mark.parametrize("write", [add_age, use_sample, keep_for_later])
+@pytest.mark.parametrize("write", [use_sample, keep_for_later])
 def test_browser_that_has_not_seen_what_the_page_wrote_cannot_overwrite_it(app, write):
     sent = app._tree.get_widget_states()
     typed = next(state for state in sent.widgets if state.id == words_area(app).id)
@@ -197,6 +197,46 @@ def test_browser_that_has_not_seen_what_the_page_wrote_cannot_overwrite_it(app, 
         typed.string_value = late
         app._run(sent)
         assert words_area(app).value == words
+
+
+@pytest.mark.parametrize(
+    ("late", "kept"),
+    [
+        (f"{WORDS} It hurts.", f"{WORDS} It hurts. {{}}"),
+        (f"{WORDS}\n", f"{WORDS} {{}}"),
+        ("I am 61.", "I am 61. {}"),
+        ("", "{}"),
+    ],
+)
+def test_what_is_typed_before_the_sentences_come_is_kept_with_them(app, late, kept):
+    words, sent = add_age(app)
+    said = words.removeprefix(f"{WORDS} ")
+    typed = next(state for state in sent.widgets if state.string_value == WORDS)
+    typed.string_value = late
+    for _ in range(2):
+        app._run(sent)
+        assert words_area(app).value == kept.format(said)
+    typed.string_value = f"{late} Still typing."
+    app._run(sent)
+    assert words_area(app).value.count("Still typing.") == words_area(app).value.count(said) == 1
+
+
+def test_what_is_typed_late_is_kept_beside_what_was_changed_in_the_words_since(app):
+    _, sent = add_age(app)
+    typed = next(state for state in sent.widgets if state.string_value == WORDS)
+    type_words(app, "All written anew.")
+    typed.string_value = f"{WORDS} It hurts."
+    app._run(sent)
+    assert words_area(app).value == "All written anew. It hurts."
+
+
+def test_form_empties_only_what_it_has_said(app):
+    """The rest may hold, in the browser, what was chosen after the click."""
+    before = {control.label: control.id for control in app.segmented_control}
+    app.segmented_control(key=f"bleed_{case(app).id}_0").set_value("yes")
+    button(app, "Add as sentences to the words").click().run()
+    after = {control.label: control.id for control in app.segmented_control}
+    assert {label for label in before if before[label] != after[label]} == {QUESTIONS["bleed"]}
 
 
 def test_second_click_of_a_double_click_on_the_form_changes_nothing(app):
@@ -552,16 +592,6 @@ def test_failed_final_answer_and_feedback_keep_what_was_typed(app, store):
 
 
 # The About page, and a bundle that is missing
-
-
-def test_about_shows_the_figures_of_the_manifest(app):
-    app.switch_page("pages/about.py").run()
-    manifest = bundle.read_manifest(bundle.WEIGHTS / bundle.DEFAULT_BUNDLE)
-    assert manifest["figures"]["protocol"] in texts(app)
-    shown = table_of(app)
-    for mode in manifest["figures"]["modes"].values():
-        for figure in (mode["balanced_accuracy"], mode["macro_auc"]):
-            assert f"{figure['value']:.2f} ({figure['low']:.2f} to {figure['high']:.2f})" in shown
 
 
 @pytest.mark.parametrize("page", ["pages/case.py", "pages/about.py"])

@@ -8,6 +8,7 @@ import two_bundles
 from app_at_work import (
     APP,
     AT_ONCE,
+    LATER,
     TIMEOUT,
     answer,
     as_drawn_anew,
@@ -25,18 +26,22 @@ from app_at_work import (
     use_sample,
     words_area,
 )
+from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
 from skin_ai import bundle as bundles
+from skin_ai.diagnose import FLAGS
+from skin_ai.model_card.blocks import interval
+from skin_ai.model_card.labels import label
 from skin_ai.narrative import DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, clean_narrative
 from skin_ai.study import deck as study_deck
 from skin_ai.study import flow
 from skin_ai.study.flow import FlowError
 from skin_ai.study.store import Store
-from skin_ai.views import bundle_choice, figures, inputs
+from skin_ai.study.tables import Case, Stage
+from skin_ai.views import bundle_choice, figures, words
 
 PAD, SKIN = "pad-ufes-20", "skin-26"
-UNLIKE = 1e9  # logsumexp of logits that no photo reaches
 HEATMAP = "The heatmap lay on the lesion"
 
 
@@ -47,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, made_up_26: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def refusing_folder(tmp_path_factory: pytest.TempPathFactory, made_up_26: Path) -> Path:
-    return two_bundles.lay_out(tmp_path_factory.mktemp("refusing"), made_up_26, least_energy=UNLIKE)
+    return two_bundles.lay_out(tmp_path_factory.mktemp("refusing"), made_up_26, gate_threshold=0)
 
 
 @pytest.fixture
@@ -59,7 +64,7 @@ def app_of_two(folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> A
 
 @pytest.fixture
 def refusing_app(refusing_folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """The app with two bundles, one of which knows no photo."""
+    """The app with two bundles, to one of which every photo is foreign."""
     monkeypatch.setattr(bundles, "WEIGHTS", refusing_folder)
     return AppTest.from_file(APP, default_timeout=TIMEOUT).run()
 
@@ -82,6 +87,11 @@ def in_the_sidebar(app: AppTest) -> str:
 
 def labels(app: AppTest) -> list[str]:
     return [control.label for control in app.segmented_control]
+
+
+def kept_cases(store: Store) -> list[str]:
+    with store.reading() as session:
+        return list(session.scalars(select(Case.id)))
 
 
 def further_fields(app: AppTest) -> list[str]:
@@ -217,53 +227,66 @@ def test_flow_gives_a_reader_no_second_bundle_of_a_case(app_of_two, store: Store
 
 
 @pytest.fixture
-def refused(refusing_app) -> AppTest:
+def foreign(refusing_app) -> AppTest:
     choose(refusing_app, SKIN)
     words_area(use_sample(refusing_app)).set_value("").run()
     return answer(refusing_app, ["mole"])
 
 
-def test_refusal_is_one_sentence_with_the_ways_on(refused, store):
-    assert not refused.exception
-    assert problems(refused) == [
-        f"{SKIN} gives no result: the photo looks like none that it was trained on, and there are no words. "
-        "Ask another AI, or give your final answer without one."
-    ]
-    assert f"Ask {PAD} about this case" in buttons(refused)
-    assert f"**{SKIN}** gave no result for this case." in in_the_sidebar(refused)
-    assert "runs" not in rows_of(store)
+def sections(app: AppTest) -> list[str]:
+    """Headings of the result's parts."""
+    return [element.value for element in app.subheader if element.value[:4] in ("1 · ", "2 · ", "3 · ")]
 
 
-def test_other_bundle_can_be_asked_instead(refused, store):
-    button(refused, f"Ask {PAD} about this case").click().run()
-    assert problems(refused) == []
-    assert case(refused).diagnosis.bundle == PAD
-    assert case(reloaded(refused)).diagnosis.bundle == PAD
-    assert HEATMAP in labels(finish(refused))
-    assert set(store.answers()["bundle"]) == {PAD}
+def test_result_of_a_foreign_photo_is_a_guess_and_hidden_until_asked_for(foreign, store):
+    assert not foreign.exception
+    assert problems(foreign) == []
+    assert f"**Note:** {FLAGS['photo_unlike_alone']}" in texts(foreign)
+    assert sections(foreign) == []
+    assert not foreign.table
+    assert not foreign.get("plotly_chart")
+    assert not foreign.get("progress")
+    foreign.toggle(key="show_anyway").set_value(True).run()
+    assert not foreign.exception
+    assert len(sections(foreign)) == 3
+    assert foreign.get("plotly_chart")
+    assert rows_of(store)["runs"] == 1
 
 
-def test_final_answer_can_be_given_without_a_result(refused, store):
-    finish(refused)
-    assert "Your final answer is saved" in texts(refused)
-    assert not labels(refused)
-    assert f"Ask {PAD} about this case" not in buttons(refused)
-    refused.text_area(key=f"comment_{case(refused).id}").set_value("No help.").run()
-    refused.button(key="send_feedback").click().run()
+def test_foreign_photo_stays_with_the_bundle_that_was_asked(foreign, store):
+    assert not [label for label in buttons(foreign) if label.startswith("Ask ")]
+    assert f"This case is answered with **{SKIN}**" in in_the_sidebar(foreign)
+    choose(foreign, PAD)
+    again = reloaded(foreign)
+    for session in (foreign, again):
+        assert not session.exception
+        assert case(session).diagnosis.bundle == SKIN
+    assert sections(again) == []
+    finish(foreign)
+    assert set(store.answers()["bundle"]) == {SKIN}
+
+
+def test_final_answer_and_feedback_can_be_given_while_the_result_is_hidden(foreign, store):
+    finish(foreign)
+    assert "Your final answer is saved" in texts(foreign)
+    assert sections(foreign) == []
+    foreign.text_area(key=f"comment_{case(foreign).id}").set_value("No help.").run()
+    foreign.button(key="send_feedback").click().run()
     rows = store.answers()
     assert list(rows["stage"]) == ["before", "after"]
-    assert set(rows["bundle"]) == set(rows["ai_answer"]) == {""}
     assert rows.iloc[-1]["comment"] == "No help."
-    # The rule would now ask the other one, of a case that is closed.
-    again = reloaded(refused)
-    assert not again.exception
-    assert "You answered this case without an AI result." in texts(again)
-    assert "runs" not in rows_of(store)
-    again.switch_page("pages/compare.py").run()
-    assert not again.exception
 
 
-def test_refusal_at_once_leads_to_the_final_answer_too(refusing_app, store):
+def test_next_case_begins_with_its_result_hidden_again(foreign):
+    foreign.toggle(key="show_anyway").set_value(True).run()
+    button(foreign, "New case").click().run()
+    words_area(use_sample(foreign)).set_value("").run()
+    answer(foreign, ["mole"])
+    assert foreign.toggle(key="show_anyway").value is False
+    assert sections(foreign) == []
+
+
+def test_foreign_photo_at_once_leads_to_the_final_answer_too(refusing_app, store):
     choose(refusing_app, SKIN)
     words_area(use_sample(refusing_app)).set_value("").run()
     button(refusing_app, AT_ONCE).click().run()
@@ -271,11 +294,46 @@ def test_refusal_at_once_leads_to_the_final_answer_too(refusing_app, store):
     assert list(store.answers()["blinded"]) == [False]
 
 
-def test_heatmap_is_judged_only_where_there_is_one(refusing_app):
+def test_foreign_photo_with_words_hides_only_what_the_photo_model_says(refusing_app):
     choose(refusing_app, SKIN)
-    finish(answer(use_sample(refusing_app)))
-    assert "I agree with the AI's answer" in labels(refusing_app)
-    assert HEATMAP not in labels(refusing_app)
+    answer(use_sample(refusing_app))
+    assert f"**Note:** {FLAGS['photo_unlike']}" in texts(refusing_app)
+    assert len(sections(refusing_app)) == 3
+    assert not refusing_app.get("progress")
+    refusing_app.toggle(key="show_anyway").set_value(True).run()
+    assert len(refusing_app.get("progress")) == 6
+
+
+@pytest.mark.parametrize(("give_case", "is_judged"), [(type_words, False), (use_sample, True)])
+def test_heatmap_is_judged_only_where_there_is_one(app_of_two, give_case, is_judged):
+    finish(answer(give_case(app_of_two)))
+    assert "I agree with the AI's answer" in labels(app_of_two)
+    assert (HEATMAP in labels(app_of_two)) == is_judged
+
+
+def test_case_that_was_answered_without_a_result_stays_readable(app_of_two, store):
+    """A database may hold some from when the AI could refuse a case."""
+    button(type_words(app_of_two), LATER).click().run()
+    reader, (id_,) = app_of_two.session_state["reader"], kept_cases(store)
+    for stage in (Stage.BEFORE, Stage.AFTER):
+        flow.commit(store, reader, id_, stage, flow.given(["melanoma"], 60), 1.0)
+    again = AppTest.from_file(APP, default_timeout=TIMEOUT)
+    again.session_state["reader"] = reader
+    again.query_params["case"] = id_
+    again.run()
+    assert not again.exception
+    assert "You answered this case without an AI result." in texts(again)
+    assert "This case was answered without an AI result." in in_the_sidebar(again)
+    assert HEATMAP not in labels(again)
+    assert "I agree with the AI's answer" not in labels(again)
+    again.text_area(key=f"comment_{id_}").set_value("No help.").run()
+    again.button(key="send_feedback").click().run()
+    rows = store.answers()
+    assert set(rows["bundle"]) == set(rows["ai_answer"]) == {""}
+    assert rows.iloc[-1]["comment"] == "No help."
+    assert "runs" not in rows_of(store)
+    again.switch_page("pages/compare.py").run()
+    assert not again.exception
 
 
 # What its form asks
@@ -284,10 +342,10 @@ def test_heatmap_is_judged_only_where_there_is_one(refusing_app):
 @pytest.mark.parametrize(
     ("labels_of", "known"),
     [
-        (inputs.KINDS, KINDS),
-        (inputs.DURATIONS, DURATIONS),
-        (inputs.REGIONS, REGIONS),
-        (inputs.FURTHER_SYMPTOMS, MORE_SYMPTOMS),
+        (words.KINDS, KINDS),
+        (words.DURATIONS, DURATIONS),
+        (words.REGIONS, REGIONS),
+        (words.FURTHER_SYMPTOMS, MORE_SYMPTOMS),
     ],
 )
 def test_form_offers_every_fact_that_can_be_read(labels_of, known):
@@ -307,13 +365,13 @@ def test_further_facts_become_sentences(app_of_two):
     field("selectbox", "kind").set_value("rash")
     field("selectbox", "duration").set_value("month")
     field("multiselect", "more_sites").set_value(["LEG", "TORSO_BACK"])
-    field("multiselect", inputs.ALSO).set_value(["burn", "fever"])
+    field("multiselect", words.ALSO).set_value(["burn", "fever"])
     button(app_of_two, "Add as sentences to the words").click().run()
-    words = words_area(app_of_two).value
-    assert words == clean_narrative(words)
+    written = words_area(app_of_two).value
+    assert written == clean_narrative(written)
     for part in ("rash", "on my back", "for one to four weeks", "burn", "fever"):
-        assert part in words
-    assert field("multiselect", inputs.ALSO).value == []
+        assert part in written
+    assert field("multiselect", words.ALSO).value == []
 
 
 # What is said of each
@@ -324,7 +382,7 @@ def test_sidebar_says_what_each_can_do(app_of_two):
     assert f"**{PAD}**: 6 types; its photo model knows all of them." in said
     assert f"**{SKIN}**: 26 types; its photo model knows 6 of them." in said
     chain = bundles.read_manifest(bundles.WEIGHTS / PAD)["figures"]["modes"]["chain"]
-    assert figures.interval(chain["balanced_accuracy"]) in said
+    assert interval(chain["balanced_accuracy"]) in said
     assert "Words of volunteers (SCIN), n = 260: top 3 0.61 (0.57 to 0.65), accuracy 0.41" in said
     assert "Made-up stories, n = 260: accuracy 0.71 (0.67 to 0.75)" in said
 
@@ -334,14 +392,24 @@ def test_about_shows_one_bundle_at_a_time(app_of_two):
     assert "Options at each step: 6 → 3 → 2 → 1" in texts(app_of_two)
     app_of_two.segmented_control(key="about_bundle").set_value(SKIN).run()
     assert not app_of_two.exception
-    shown, tables = texts(app_of_two), table_of(app_of_two)
+    shown = texts(app_of_two)
     assert "Options at each step: 26 → 13 → 6 → 3 → 1" in shown
     assert "its photo model knows six only" in shown
+    assert "Tinea versicolor" in table_of(app_of_two)
+
+
+def test_model_card_shows_one_bundle_at_a_time(app_of_two):
+    app_of_two.switch_page("pages/model_card.py").run()
+    assert "eliminates options in steps: 6 → 3 → 2 → 1" in texts(app_of_two)
+    app_of_two.segmented_control(key="card_bundle").set_value(SKIN).run()
+    assert not app_of_two.exception
+    shown, tables = texts(app_of_two), table_of(app_of_two)
+    assert "eliminates options in steps: 26 → 13 → 6 → 3 → 1" in shown
     for told in two_bundles.FIGURES["words"].values():
         assert told["protocol"] in shown
         for name, mode in told["modes"].items():
-            assert figures.MODES_OF_WORDS[name] in tables
-            assert figures.interval(mode["top3"]) in tables
+            assert label(name) in tables
+            assert interval(mode["top3"]) in tables
     assert "Eliminating less asking once, same model" in tables
     assert "Squamous cell carcinoma (2 of 10)" in tables
     assert max(len(table.value.columns) for table in app_of_two.table) <= 4
@@ -358,20 +426,3 @@ def test_about_shows_one_bundle_at_a_time(app_of_two):
 )
 def test_missing_figures_break_nothing(manifest):
     assert all(line.endswith("not measured") for line in figures.in_short(manifest))
-
-    def page(manifest):
-        from skin_ai.views import figures
-
-        figures.show({"types": ["MEL", "NEV"], **manifest})
-
-    app = AppTest.from_function(page, kwargs={"manifest": manifest}, default_timeout=TIMEOUT).run()
-    assert not app.exception
-
-
-def test_most_frequent_wrong_answer_is_told_with_its_cases():
-    confusion = [[5, 3, 2], [0, 4, 0], [1, 1, 0]]
-    assert figures.most_frequent_wrong(confusion, ("MEL", "NEV", "SEK")) == {
-        "MEL": "Nevus (3 of 10)",
-        "NEV": "",
-        "SEK": "Melanoma (1 of 2)",
-    }

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from drawn_cases import ROOT, draw_dataset, mini_rows
@@ -9,6 +10,7 @@ from PIL import Image
 
 from skin_ai.__main__ import main
 from skin_ai.narrative import NARRATIVE_LIMIT
+from skin_ai.stability import OPTIONS_REVERSED, in_words
 
 WORDS = "I am 67. It is on my nose, it bleeds and it has grown."
 MODES = ("photo_only", "words_only", "single_pass", "chain")
@@ -31,7 +33,8 @@ def test_json_is_all_that_a_process_writes_to_standard_output(photo_file):
     found = json.loads(run.stdout)
     assert run.stdout.count("\n") == 1
     assert set(found) == {
-        "bundle", "recommendations", "chain", "answer", "single_pass", "flags", "timings_ms",
+        "bundle", "recommendations", "chain", "answer", "single_pass", "undecided", "unstable", "flags",
+        "timings_ms",
     }  # fmt: skip
     assert len(found["answer"]) == len(found["recommendations"]) == 6
     assert found["chain"][0]["step"] == 1
@@ -50,6 +53,28 @@ def test_text_tells_answer_steps_and_flags(photo_file, capsys):
     out = capsys.readouterr().out
     for part in ("Recommendations", "Answer", "Step 1: 6 options", "melanoma", "No words were given"):
         assert part in out
+
+
+@pytest.mark.parametrize("is_sure", [True, False])
+def test_text_tells_what_is_left_where_the_answer_is_not_sure(
+    photo_file, bundle, monkeypatch, capsys, is_sure
+):
+    changed = replace(bundle, least_probability=0.0 if is_sure else 1.01)
+    monkeypatch.setattr("skin_ai.bundle.load_bundle", lambda name: changed)
+    assert main(["diagnose", str(photo_file), "--narrative", WORDS]) == 0
+    left = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Not sure: ")]
+    if is_sure:
+        assert left == []
+    else:
+        (line,) = left
+        assert line.endswith(" are left")
+        assert line.count(", ") >= 1
+
+
+def test_text_tells_what_would_change_the_answer(photo_file, monkeypatch, capsys):
+    monkeypatch.setattr("skin_ai.diagnose.unstable", lambda *_: {OPTIONS_REVERSED: "NEV"})
+    assert main(["diagnose", str(photo_file), "--narrative", WORDS]) == 0
+    assert in_words(OPTIONS_REVERSED, "NEV", WORDS) in capsys.readouterr().out.splitlines()
 
 
 def test_heatmap_is_written_as_a_picture(photo_file, tmp_path, capsys):

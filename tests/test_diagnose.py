@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from drawn_cases import as_jpeg
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from skin_ai.diagnose import FLAGS, NothingToDiagnose, diagnose
 from skin_ai.narrative import NARRATIVE_LIMIT, NarrativeError
@@ -102,39 +102,95 @@ def test_heatmaps_sum_to_the_logits_behind_the_recommendations(results, bundle):
 # ---- a photo unlike those of the training ----
 
 
-@pytest.fixture(scope="module")
-def energy(results, bundle):
-    """Logsumexp of the photo's logits, as its heatmaps tell them."""
-    logits = np.array([evidence.sum() for evidence in results["both"].heatmaps.values()])
-    return float(np.logaddexp.reduce(logits + bundle.image_model.head.bias.numpy()))
+def refusing(bundle):
+    """The bundle with a gate that takes every photo for foreign."""
+    return replace(bundle, gate=replace(bundle.gate, threshold=0.0))
 
 
-def test_photo_above_the_least_energy_counts(bundle, drawn_photo, results, energy):
-    found = diagnose(drawn_photo, WORDS, replace(bundle, least_energy=energy - 0.01))
-    assert same(found, results["both"])
-
-
-def test_photo_below_the_least_energy_recommends_nothing_and_words_decide(
-    bundle, drawn_photo, results, energy
-):
-    found = diagnose(drawn_photo, WORDS, replace(bundle, least_energy=energy + 0.01))
+def test_foreign_photo_is_left_out_where_there_are_words_to_go_by(bundle, drawn_photo, results):
+    found = diagnose(drawn_photo, WORDS, refusing(bundle))
+    assert found.is_foreign
+    assert not results["both"].is_foreign
     assert "photo_unlike" in found.flags
     assert "no_photo" not in found.flags
-    assert found.recommendations == ()
-    assert found.heatmaps == {}
-    assert found.feature_map is None
     assert found.steps == results["words only"].steps
     assert found.answer == results["words only"].answer
-    assert set(found.timings_ms) == {"read_photo", "image_model", "language_model", "total"}
+    # For "show anyway".
+    assert found.recommendations == results["both"].recommendations
+    assert found.heatmaps.keys() == results["both"].heatmaps.keys()
 
 
-def test_photo_below_the_least_energy_is_nothing_without_words(bundle, drawn_photo, energy):
-    with pytest.raises(NothingToDiagnose, match=r"^The photo looks like none .* words as well\.$"):
-        diagnose(drawn_photo, "", replace(bundle, least_energy=energy + 0.01))
+def test_foreign_photo_without_words_is_all_there_is_and_is_said_to_be_a_guess(bundle, drawn_photo, results):
+    found = diagnose(drawn_photo, "", refusing(bundle))
+    assert found.is_foreign
+    assert "photo_unlike_alone" in found.flags
+    assert found.answer == results["photo only"].answer
 
 
-def test_least_energy_asks_nothing_of_words_alone(bundle, results):
-    assert same(diagnose(None, WORDS, replace(bundle, least_energy=1e9)), results["words only"])
+def test_gate_asks_nothing_of_words_alone(bundle, results):
+    found = diagnose(None, WORDS, refusing(bundle))
+    assert not found.is_foreign
+    assert same(found, results["words only"])
+
+
+# ---- not sure, unstable, and what is wrong with the photo ----
+
+
+def test_answer_is_not_sure_exactly_below_the_least_probability(bundle, drawn_photo, results):
+    first = results["both"].answer[0].probability
+    sure, unsure = (
+        diagnose(drawn_photo, WORDS, replace(bundle, least_probability=first + change))
+        for change in (-0.001, 0.001)
+    )
+    assert sure.undecided == ()
+    assert len(unsure.undecided) >= 2
+    assert unsure.undecided[0] in {option.type for step in unsure.steps for option in step.kept}
+    assert unsure.answer == sure.answer
+
+
+def test_variant_that_changes_the_first_type_is_told(bundle, drawn_photo, results):
+    class Easily(torch.nn.Module):
+        """Takes another type for the first where the options are named from behind."""
+
+        token_count = bundle.language_model.token_count
+
+        def forward(self, questions):
+            logits = bundle.language_model(questions)
+            first = results["both"].answer[0].type
+            for row, question in enumerate(questions):
+                if list(question.options) != sorted(question.options):
+                    logits[row, bundle.types.index(first)] -= 50
+            return logits
+
+    found = diagnose(drawn_photo, WORDS, replace(bundle, language_model=Easily()))
+    assert set(found.unstable) == {"options_reversed"}
+    assert found.unstable["options_reversed"] != results["both"].answer[0].type
+    assert found.answer == results["both"].answer
+
+
+@pytest.mark.parametrize(
+    ("spoil", "flag"),
+    [
+        (lambda pixels: (pixels * 0.06).astype(np.uint8), "photo_dark"),
+        (lambda pixels: pixels[::40, ::40], "photo_small"),
+    ],
+)
+def test_fault_of_the_photo_is_flagged(bundle, results, spoil, flag):
+    pixels = SAMPLES[0].draw()
+    spoilt = diagnose(spoil(pixels), WORDS, bundle)
+    assert flag in spoilt.flags
+    assert flag not in diagnose(pixels, WORDS, bundle).flags
+    assert spoilt.answer
+
+
+def test_pen_on_the_photo_is_flagged(bundle):
+    pixels = SAMPLES[0].draw()
+    assert "ink" not in diagnose(pixels, WORDS, bundle).flags
+    marked = Image.fromarray(pixels)
+    side = min(marked.size)
+    box = [0.2 * side, 0.2 * side, 0.8 * side, 0.8 * side]
+    ImageDraw.Draw(marked).ellipse(box, outline=(60, 50, 150), width=side // 50)
+    assert "ink" in diagnose(np.asarray(marked), WORDS, bundle).flags
 
 
 # ---- an image model of fewer types than the language model ----
@@ -173,7 +229,7 @@ def test_language_model_is_told_what_the_photo_leaves_to_other_types(bundle_of_2
 
 
 def test_unlike_photo_leaves_all_types_to_the_words(bundle_of_26, drawn_photo):
-    found = diagnose(drawn_photo, WORDS, replace(bundle_of_26, least_energy=1e9))
+    found = diagnose(drawn_photo, WORDS, refusing(bundle_of_26))
     assert found.answer == diagnose(None, WORDS, bundle_of_26).answer
 
 
@@ -186,11 +242,6 @@ def test_crop_changes_what_the_model_sees(bundle, drawn_photo, results):
     assert not same(cropped, results["both"], 1e-6)
     square = crop_square(read_photo(drawn_photo), crop)
     assert same(cropped, diagnose(square, WORDS, bundle))
-
-
-def test_small_crop_is_flagged(bundle, drawn_photo, results):
-    assert "small_crop" in diagnose(drawn_photo, "", bundle, Crop(size=0.2)).flags
-    assert "small_crop" not in results["both"].flags
 
 
 def test_words_that_are_cut_are_flagged(bundle, results):
@@ -229,7 +280,8 @@ def test_json_has_exactly_the_promised_keys(results, bundle):
     for result in results.values():
         found = json.loads(json.dumps(result.as_json(), allow_nan=False))
         assert list(found) == [
-            "bundle", "recommendations", "chain", "answer", "single_pass", "flags", "timings_ms",
+            "bundle", "recommendations", "chain", "answer", "single_pass", "undecided", "unstable", "flags",
+            "timings_ms",
         ]  # fmt: skip
         assert found["bundle"] == bundle.name
         for item in found["recommendations"] + found["answer"] + found["single_pass"]:
@@ -243,9 +295,10 @@ def test_json_has_exactly_the_promised_keys(results, bundle):
 
 def test_timings_cover_what_was_done(results):
     assert set(results["both"].timings_ms) == {
-        "read_photo", "image_model", "heatmaps", "language_model", "total",
+        "read_photo", "photo_quality", "image_model", "heatmaps", "gate", "language_model", "stability",
+        "total",
     }  # fmt: skip
-    assert set(results["words only"].timings_ms) == {"language_model", "total"}
+    assert set(results["words only"].timings_ms) == {"language_model", "stability", "total"}
     assert all(value >= 0 for value in results["both"].timings_ms.values())
 
 

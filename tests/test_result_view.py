@@ -1,14 +1,19 @@
 """The result as the page draws it, with the clinician's own diagnoses marked."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
 from skin_ai.chain import Probability, answer, eliminate, single_pass
 from skin_ai.diagnose import Diagnosis
 from skin_ai.diseases import LABEL_SETS
+from skin_ai.stability import IRRELEVANT, OPTIONS_REVERSED, in_words
 from skin_ai.views import elimination_text
 
+WORDS = "It itches."
 TIMEOUT = 60  # seconds: the first import, perhaps beside other work
 
 
@@ -19,7 +24,7 @@ def diagnosis(label_set: str = "pad-ufes-20", schedule: tuple[int, ...] = (6, 3,
     photo = logits.softmax(0)
     steps = eliminate(
         lambda questions: logits.expand(len(questions), -1),
-        "It itches.",
+        WORDS,
         photo,
         types,
         schedule,
@@ -33,24 +38,26 @@ def diagnosis(label_set: str = "pad-ufes-20", schedule: tuple[int, ...] = (6, 3,
         steps=steps,
         answer=answer(steps),
         single_pass=single_pass(steps),
+        is_foreign=False,
+        undecided=(),
+        unstable={},
         flags=(),
         timings_ms={},
     )
 
 
 def shown(own_ranks: tuple[str, ...], of: Diagnosis | None = None) -> AppTest:
-    def page(diagnosis, own_ranks):
+    def page(diagnosis, words, own_ranks):
         import numpy as np
 
         from skin_ai.views import result
 
-        result.show(diagnosis, np.full((8, 8, 3), 128, np.uint8), "balanced", own_ranks)
+        square = np.full((8, 8, 3), 128, np.uint8)
+        manifest = {"probabilities": "balanced", "least_probability": 0.9}
+        result.show(diagnosis, square, words, manifest, lambda: None, own_ranks)
 
-    of = of or diagnosis()
-    app = AppTest.from_function(
-        page, kwargs={"diagnosis": of, "own_ranks": own_ranks}, default_timeout=TIMEOUT
-    )
-    app.run()
+    kwargs = {"diagnosis": of or diagnosis(), "words": WORDS, "own_ranks": own_ranks}
+    app = AppTest.from_function(page, kwargs=kwargs, default_timeout=TIMEOUT).run()
     assert not app.exception
     return app
 
@@ -123,3 +130,44 @@ def test_without_own_diagnoses_nothing_is_marked():
     assert app.subheader[0].value.startswith("1 · ")
     assert "◆" not in "\n".join((*texts(app), *bars(app)))
     assert not any("Yours" in table.value for table in app.table)
+
+
+# ---- not sure, and unstable ----
+
+
+def headings(app: AppTest) -> list[str]:
+    """First lines of what is written as a heading of the answer."""
+    return [element.value.splitlines()[0] for element in app.markdown if element.value.startswith("### ")]
+
+
+def test_answer_that_is_not_sure_is_headed_by_what_is_left_and_not_by_its_first():
+    app = shown(("MEL", "SCC"), replace(diagnosis(), undecided=("BCC", "SCC", "MEL")))
+    assert headings(app) == ["### Not sure"]
+    (heading,) = [element.value for element in app.markdown if element.value.startswith("### ")]
+    assert heading.splitlines()[1] == (
+        "What is left: Basal cell carcinoma, Squamous cell carcinoma · ◆ your 2nd, Melanoma · ◆ your 1st."
+    )
+    assert "no type reaches 90%" in "\n".join(texts(app))
+    assert len(app.table[1].value) == 6
+
+
+def test_no_first_is_held_against_the_own_diagnoses_where_the_answer_is_not_sure():
+    app = shown(("MEL",), replace(diagnosis(), undecided=("BCC", "SCC")))
+    assert not any("not among yours" in text for text in texts(app))
+
+
+@pytest.mark.parametrize(
+    "unstable", [{IRRELEVANT: "MEL"}, {IRRELEVANT: "NEV", OPTIONS_REVERSED: "SCC"}], ids=len
+)
+def test_each_variant_that_would_change_the_answer_is_a_sentence_before_the_result(unstable):
+    app = shown((), replace(diagnosis(), unstable=unstable))
+    said = [element.value for element in app.markdown[: len(unstable)]]
+    assert said == [f"**Unstable:** {in_words(variant, type_, WORDS)}" for variant, type_ in unstable.items()]
+
+
+def test_plain_result_says_nothing_of_being_unsure_or_unstable():
+    app = shown(())
+    (heading,) = headings(app)
+    assert heading.startswith("### Basal cell carcinoma, ")
+    for words in ("Not sure", "What is left", "Unstable", "Note:"):
+        assert words not in "\n".join(texts(app))

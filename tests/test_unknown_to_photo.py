@@ -11,6 +11,7 @@ from skin_ai import bundle as bundles
 from skin_ai.__main__ import main
 from skin_ai.chain import Probability
 from skin_ai.diagnose import FLAGS, Diagnosis, diagnose
+from skin_ai.views import result
 
 WORDS = "I am 67. It is on my nose, it bleeds and it has grown."
 NO_MAP = "The photo model knows 6 types only; it has no map for acne."
@@ -28,18 +29,25 @@ def familiar(bundle_of_26, drawn_photo) -> Diagnosis:
 
 @pytest.fixture(scope="module")
 def unlike(bundle_of_26, drawn_photo) -> Diagnosis:
-    return diagnose(drawn_photo, WORDS, replace(bundle_of_26, least_energy=1e9))
+    return diagnose(drawn_photo, WORDS, refusing(bundle_of_26))
 
 
-def shown(diagnosis: Diagnosis) -> AppTest:
-    def page(diagnosis):
+def refusing(bundle):
+    return replace(bundle, gate=replace(bundle.gate, threshold=0.0))
+
+
+def shown(diagnosis: Diagnosis, words: str = WORDS) -> AppTest:
+    def page(diagnosis, words):
         import numpy as np
 
-        from skin_ai.views import result
+        from skin_ai.views import bundle_choice, result
 
-        result.show(diagnosis, np.full((8, 8, 3), 128, np.uint8), "balanced")
+        manifest = bundle_choice.manifest_of("pad-ufes-20")
+        result.show(diagnosis, np.full((8, 8, 3), 128, np.uint8), words, manifest, lambda: None)
 
-    app = AppTest.from_function(page, kwargs={"diagnosis": diagnosis}, default_timeout=TIMEOUT).run()
+    app = AppTest.from_function(
+        page, kwargs={"diagnosis": diagnosis, "words": words}, default_timeout=TIMEOUT
+    ).run()
     assert not app.exception
     return app
 
@@ -60,13 +68,25 @@ def test_page_says_nothing_of_it_where_the_photo_model_knows_the_answer(familiar
     assert not any("has no map" in caption.value for caption in shown(known).caption)
 
 
-def test_page_of_an_unlike_photo_shows_it_with_a_note_and_neither_bars_nor_maps(unlike):
+def test_page_of_a_foreign_photo_shows_its_recommendations_only_where_asked_for(unlike):
     app = shown(unlike)
     assert app.markdown[0].value == f"**Note:** {FLAGS['photo_unlike']}"
     assert app.subheader[0].value.startswith("1 · What the photo model recommends")
-    assert app.markdown[1].value.startswith("Nothing: ")
+    assert [toggle.label for toggle in app.toggle] == [result.SHOW_ANYWAY]
     assert not app.get("progress")
-    assert not app.toggle
+    app.toggle(key="show_anyway").set_value(True).run()
+    assert not app.exception
+    assert len(app.get("progress")) == 6
+    assert "heatmap" in {toggle.key for toggle in app.toggle}
+
+
+def test_page_of_a_foreign_photo_without_words_shows_nothing_until_asked(bundle_of_26, drawn_photo):
+    app = shown(diagnose(drawn_photo, "", refusing(bundle_of_26)), "")
+    assert f"**Note:** {FLAGS['photo_unlike_alone']}" in [text.value for text in app.markdown]
+    assert not app.subheader
+    app.toggle(key="show_anyway").set_value(True).run()
+    assert not app.exception
+    assert app.subheader[0].value.startswith("1 · What the photo model recommends")
 
 
 @pytest.fixture
@@ -109,9 +129,7 @@ def test_command_line_maps_an_answer_that_the_photo_model_knows(command, bundle_
     assert command(answering(bundle_of_26, "SEK"), "--narrative", WORDS) == (0, True)
 
 
-def test_command_line_has_no_map_of_an_unlike_photo(command, bundle_of_26, capsys):
-    unlike = replace(bundle_of_26, least_energy=1e9)
-    assert command(unlike, "--narrative", WORDS) == (2, False)
-    assert FLAGS["photo_unlike"] in capsys.readouterr().err
-    assert command(unlike) == (2, False)
-    assert "words as well" in capsys.readouterr().err
+def test_command_line_maps_a_foreign_photo_and_says_what_it_is(command, bundle_of_26, capsys):
+    status = command(refusing(answering(bundle_of_26, "SEK")), "--narrative", WORDS)
+    assert status == (0, True)
+    assert FLAGS["photo_unlike"] in capsys.readouterr().out

@@ -12,7 +12,7 @@ from skin_ai import bundle as bundles
 from skin_ai.bundle import DEFAULT_BUNDLE, BundleError, bundle_names
 from skin_ai.study.flow import Awaits, Progress
 from skin_ai.views import figures
-from skin_ai.views.case_state import CaseState, as_it_stands
+from skin_ai.views.case_state import CaseState, place_as_it_stands
 
 if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for torch
     from skin_ai.bundle import Bundle
@@ -89,9 +89,8 @@ def sidebar(case: CaseState, progress: Progress | None) -> None:
         return
     with st.sidebar:
         choices = [AUTOMATIC, *names]
-        held = as_it_stands(CHOICE, AUTOMATIC)
-        index = choices.index(held) if held in choices else 0
-        st.radio("Which AI is asked", choices, index, key=CHOICE, persist_state="session")
+        place = place_as_it_stands(CHOICE, choices, AUTOMATIC)
+        st.radio("Which AI is asked", choices, place, key=CHOICE, persist_state="session")
         if progress is not None and progress.awaits is not Awaits.BEFORE:
             st.markdown(_what_answers(case, progress))
         elif WITHOUT_PHOTO in names:
@@ -106,8 +105,6 @@ def _what_answers(case: CaseState, progress: Progress) -> str:
     if progress.after is not None and not progress.bundle:
         return "This case was answered without an AI result."
     name = of_case(case, progress)
-    if name in case.refused:
-        return f"**{name}** gave no result for this case."
     said = f"This case is answered with **{name}**"
     stays = progress.bundle or case.bundle
     return f"{said}; another choice counts from the next case on." if stays else f"{said}."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -52,9 +53,10 @@ class CaseState:
     """problem: why the last file was not taken.
 
     files and forms count what was offered and filled in: their numbers in the keys of widgets give each
-    a fresh one. written: what the page, not the clinician, last wrote into the text area with words_key.
-    loaded: names of the bundles whose models are in memory; bundle: the one that was asked, "" before;
-    refused: those that had nothing to go by, as for a photo unlike any that they know.
+    a fresh one. emptied: the number of the form that last said a fact. written: what the page, not the
+    clinician, last wrote into the text area with words_key; formers: what those held, by key, that it
+    replaced while the clinician may have gone on typing in them.
+    loaded: names of the bundles whose models are in memory; bundle: the one that was asked, "" before.
     stage_shown, since: which stage is on screen and from when on, by time.monotonic().
     """
 
@@ -63,12 +65,13 @@ class CaseState:
     problem: str = ""
     files: int = 0
     forms: int = 0
+    emptied: dict[str, int] = field(default_factory=dict)
     written: str = ""
     words_key: str = field(default_factory=new_id)
+    formers: dict[str, str] = field(default_factory=dict)
     diagnosis: Diagnosis | None = None
     loaded: set[str] = field(default_factory=set)
     bundle: str = ""
-    refused: set[str] = field(default_factory=set)
     particulars: dict[str, Any] = field(default_factory=dict)
     is_restored: bool = False
     stage_shown: str = ""
@@ -102,11 +105,38 @@ class CaseState:
         # Last, for touching st.session_state ends a run that the next click cuts short.
         st.session_state.pop(former, None)
 
+    def go_on_from(self, typed: str, words: str) -> None:
+        """As write_words, where the text area on screen held `typed` and may be typed in meanwhile."""
+        self.formers[self.words_key] = typed
+        self.written, self.words_key = words, new_id()
+
+    def take_up_what_was_typed(self) -> None:
+        """Brings into the words what was changed in former text areas since they were replaced."""
+        for key, before in list(self.formers.items()):
+            typed, words = as_it_stands(key, before), self.words()
+            if typed != before:
+                self.formers[key] = typed
+                self.go_on_from(words, changed_alike(words, before, typed))
+
     def seconds_at(self, stage: str) -> float:
         """For how long this stage has been on screen."""
         if self.stage_shown != stage:
             self.stage_shown, self.since = stage, time.monotonic()
         return time.monotonic() - self.since
+
+
+def changed_alike(words: str, before: str, after: str) -> str:
+    """The words with the change from before to after, which they began with, or else its new end.
+
+    >>> changed_alike("It itches. I am 70.", "It itches.", "It itches a lot.")
+    'It itches a lot. I am 70.'
+    """
+    before, after = before.rstrip(), after.rstrip()
+    if words.startswith(before):
+        parts = after, words.removeprefix(before).lstrip()
+    else:
+        parts = words.rstrip(), after.removeprefix(before).lstrip()
+    return " ".join(filter(None, parts))
 
 
 def as_it_stands(key: str, at_first: T) -> T:
@@ -118,6 +148,12 @@ def as_it_stands(key: str, at_first: T) -> T:
     """
     held: T = st.session_state.get(key, at_first)
     return held
+
+
+def place_as_it_stands(key: str, options: Sequence[T], at_first: T) -> int:
+    """The place of what the widget with this key holds among its options; the first where it has none."""
+    held = as_it_stands(key, at_first)
+    return options.index(held) if held in options else 0
 
 
 def has_case() -> bool:
@@ -137,4 +173,5 @@ def begin_case(case_id: str = "") -> None:
     """Puts the case on screen away, and a new one or the one with this id in its place."""
     former = current_case()
     st.session_state[KEY] = CaseState(case_id or new_id(), loaded=former.loaded)
-    st.session_state.pop(former.words_key, None)
+    for key in (former.words_key, *former.formers):
+        st.session_state.pop(key, None)

@@ -102,7 +102,7 @@ def _fall(option: Option, step: Step, number: int, steps: int, own: Own) -> str:
         f"was {at}, with {percent(option.probability)} among {_count(len(step.options))} options: "
         f"{_spoke(option, step)}"
         f"{'; even so, the model held others more probable' if speaks_for_it else ''}. "
-        f"Kept: {_in_a_row(named)}."
+        f"Kept: {in_a_row(named)}."
     )
 
 
@@ -161,9 +161,10 @@ def _listed(options: Sequence[Option], own: Own) -> str:
     names = [_with_probability(option, own) for option in shown]
     if rest := len(options) - len(shown):
         names.append(f"{_count(rest)} more under 1%")
-    return _in_a_row(names)
+    return in_a_row(names)
 
 
-def _in_a_row(names: Sequence[str]) -> str:
+def in_a_row(names: Sequence[str]) -> str:
+    """Names as a sentence lists them: "a, b and c"."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last

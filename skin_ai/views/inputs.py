@@ -1,4 +1,4 @@
-"""What a case is made of, as the clinician gives it: photo, frame, words, particulars."""
+"""The photo of a case with its frame, and the particulars, as the clinician gives them."""
 
 from __future__ import annotations
 
@@ -10,86 +10,17 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from skin_ai.narrative import (
-    AGE_LIMIT,
-    NARRATIVE_LIMIT,
-    SITES,
-    SYMPTOMS,
-    Answer,
-    Facts,
-    NarrativeError,
-    clean_narrative,
-    sentences,
-)
+from skin_ai.narrative import SITES
 from skin_ai.photo import MAX_BYTES, Crop, PhotoError, crop_square, read_photo
 from skin_ai.samples import SAMPLES
 from skin_ai.study.store import AGE_BANDS
 from skin_ai.study.tables import Case
 from skin_ai.views import pictures
-from skin_ai.views.case_state import CaseState, Photo, as_it_stands
+from skin_ai.views.case_state import CaseState, Photo, as_it_stands, place_as_it_stands
 
 T = TypeVar("T")
 UPLOAD, CAMERA, SAMPLE = "Upload", "Camera", "Sample"
 FILE_TYPES = ["jpg", "jpeg", "png", "webp", "heic", "heif"]
-QUESTIONS = {
-    "itch": "Does it itch?",
-    "grew": "Has it grown?",
-    "hurt": "Does it hurt?",
-    "changed": "Has it changed its look?",
-    "bleed": "Has it bled?",
-    "elevation": "Is it raised?",
-}
-# What SCIN asked its patients besides (narrative.Facts), each with its words on the form.
-KINDS = {
-    "rash": "a rash",
-    "growth": "a growth or lump",
-    "pimples": "spots like in the teens",
-    "colour": "a change of colour",
-    "nail": "of the nail",
-    "hair": "of the hair",
-    "healthy": "the skin looks normal",
-}
-DURATIONS = {
-    "day": "one day",
-    "week": "less than a week",
-    "month": "one to four weeks",
-    "quarter": "one to three months",
-    "year": "three to twelve months",
-    "years": "more than one year",
-    "many_years": "more than five years",
-    "childhood": "since childhood",
-}
-REGIONS = {
-    "HEAD_OR_NECK": "head or neck",
-    "ARM_ANY": "arm",
-    "PALM": "palm of the hand",
-    "BACK_OF_HAND": "back of the hand",
-    "TORSO_FRONT": "chest or belly",
-    "TORSO_BACK": "back",
-    "GENITALS_OR_GROIN": "genitals or groin",
-    "BUTTOCKS": "buttocks",
-    "LEG": "leg",
-    "FOOT_TOP_OR_SIDE": "top or side of the foot",
-    "FOOT_SOLE": "sole of the foot",
-}
-FURTHER_SYMPTOMS = {
-    "burn": "it burns",
-    "darken": "it has become darker",
-    "rough": "it is rough or flaky",
-    "fluid": "it is filled with fluid",
-    "fever": "fever or chills",
-    "tired": "unusually tired",
-    "joints": "joint pain",
-    "mouth": "sores in the mouth",
-    "breath": "short of breath",
-}
-ALSO = "also_present"
-ANSWERS = {
-    Answer.YES: "yes",
-    Answer.NO: "no",
-    Answer.UNKNOWN: "don't know",
-    Answer.UNSAID: "not said",
-}
 # Fitzpatrick 1988, Arch. Dermatol. 124:869.
 SKIN_TYPES = {
     1: "I: always burns, never tans",
@@ -204,97 +135,6 @@ def _percent_slider(label: str, least: int, at_first: float, key: str) -> int:
     return chosen
 
 
-def ask_for_words(case: CaseState) -> str:
-    words: str = st.text_area(
-        "In the patient's own words, or yours",
-        case.words(),
-        key=case.words_key,
-        height=180,
-        persist_state="session",
-        placeholder="For example: I am 58. The spot on my nose has been growing for a year and bled twice.",
-    )
-    try:
-        length = len(clean_narrative(words))
-        st.caption(f"{f'{length:,} of' if length else 'Up to'} {NARRATIVE_LIMIT:,} characters")
-    except NarrativeError as error:
-        st.error(str(error))
-    return words
-
-
-def fill_symptom_form(case: CaseState, *, is_wide: bool = False) -> None:
-    """is_wide: with the further facts that a bundle may have learnt to read."""
-    asked = ("age", "site", *SYMPTOMS, *(("kind", "duration", "more_sites", ALSO) if is_wide else ()))
-    keys = {fact: f"{fact}_{case.id}_{case.forms}" for fact in asked}
-    with st.expander("Symptom form"), st.form("symptoms", border=False):
-        st.caption("Writes sentences that the language model reads more surely than free words.")
-        age, site = st.columns(2)
-        age.number_input("Age in years", 0, AGE_LIMIT, None, key=keys["age"], placeholder="not said")
-        site.selectbox(
-            "Body site", SITES, index=None, key=keys["site"], placeholder="not said", format_func=str.lower
-        )
-        for symptom in SYMPTOMS:
-            st.segmented_control(
-                QUESTIONS[symptom],
-                list(ANSWERS),
-                format_func=ANSWERS.__getitem__,
-                default=Answer.UNSAID,
-                required=True,
-                key=keys[symptom],
-            )
-        if is_wide:
-            _ask_further_facts(keys)
-        st.form_submit_button(
-            "Add as sentences to the words", on_click=add_sentences, args=(case, keys, case.forms)
-        )
-
-
-def _ask_further_facts(keys: dict[str, str]) -> None:
-    choices = (
-        ("What is it like?", KINDS, keys["kind"]),
-        ("For how long?", DURATIONS, keys["duration"]),
-    )
-    for column, (label, options, key) in zip(st.columns(2), choices, strict=True):
-        column.selectbox(
-            label,
-            list(options),
-            index=None,
-            key=key,
-            placeholder="not said",
-            format_func=options.__getitem__,
-        )
-    for label, options, key in (
-        ("All places where it is", REGIONS, keys["more_sites"]),
-        ("Also present", FURTHER_SYMPTOMS, keys[ALSO]),
-    ):
-        st.multiselect(
-            label,
-            list(options),
-            format_func=options.__getitem__,
-            key=key,
-            placeholder="not said",
-            select_all=False,
-        )
-
-
-def _facts(said: dict[str, Any]) -> Facts:
-    """What the form says; symptoms that it lists are present, others are not spoken of."""
-    listed = dict.fromkeys(said.pop(ALSO, ()), Answer.YES)
-    return Facts(**said | listed | {"more_sites": tuple(said.get("more_sites", ()))})
-
-
-def add_sentences(case: CaseState, keys: dict[str, str], form: int) -> None:
-    """Appends what the form with this number says to what was typed, and empties the form; once."""
-    if form != case.forms:
-        return
-    said = sentences(_facts({fact: st.session_state[key] for fact, key in keys.items()}))
-    # The second click of a double click can come with the empty form that the browser has not seen yet.
-    if not said:
-        return
-    words = " ".join(filter(None, (case.words().rstrip(), said)))
-    case.forms += 1
-    case.write_words(words)
-
-
 def ask_for_particulars(case: CaseState, kept: Case | None) -> dict[str, str | int | None]:
     """Age band, body site and skin type as `tables.Case` names them; none is required."""
     age, site, skin = st.columns(3)
@@ -325,11 +165,10 @@ def _ask_for(
 
     An option and no placeholder: a box with a default, as it has once something is chosen, cannot be emptied.
     """
-    held = as_it_stands(key, at_first)
     chosen: T = st.selectbox(
         label,
         options,
-        options.index(held) if held in options else 0,
+        place_as_it_stands(key, options, at_first),
         format_func=lambda option: in_words(option) if option else "not stated",
         key=key,
         help=help or None,

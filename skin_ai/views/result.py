@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
+from skin_ai import stability
 from skin_ai.chain import Probability
 from skin_ai.diagnose import FLAGS, Diagnosis
 from skin_ai.diseases import DISEASES, Nature
-from skin_ai.views import elimination, elimination_text, heatmap_overlay, pictures
+from skin_ai.views import elimination, elimination_text, heatmap_overlay, photo_evidence, what_if
 from skin_ai.views.elimination import name, percent
 from skin_ai.views.own import MARK, ORDINALS, Own
 
+if TYPE_CHECKING:
+    from skin_ai.bundle import Bundle
+
+SHOW_ANYWAY = "Show anyway"
 LISTED = 6  # types that are listed; the others of a larger label set are summed up in a line
 NOTABLE_DIFFERENCE = 0.05  # of a probability, between chain and single pass
 
@@ -27,42 +33,53 @@ WHAT_PROBABILITIES_MEAN = {
 def show(
     diagnosis: Diagnosis,
     square: np.ndarray | None,
-    probabilities: str,
+    narrative: str,
+    manifest: Mapping[str, Any],
+    models: Callable[[], Bundle],
     own_ranks: tuple[str, ...] = (),
 ) -> None:
     """The whole result.
 
-    square: the photo as the model saw it; probabilities: the manifest's word for their meaning;
-    own_ranks: the clinician's diagnoses, codes or free text, empty where the AI was asked for at once.
+    square: the photo as the model saw it; narrative: what the diagnosis was asked about; manifest and
+    models: of the bundle that made it, the models only where they are asked again; own_ranks: the
+    clinician's diagnoses, codes or free text, empty where the AI was asked for at once.
     """
     own = Own(own_ranks)
     for flag in diagnosis.flags:
         st.markdown(f"**Note:** {FLAGS[flag]}")
+    if diagnosis.is_foreign and not narrative and not st.toggle(SHOW_ANYWAY, key="show_anyway"):
+        return
+    for variant, type_ in diagnosis.unstable.items():
+        st.markdown(f"**Unstable:** {stability.in_words(variant, type_, narrative)}")
     if own.ranks:
         st.subheader("Your diagnosis and the AI's")
         _own_beside_answer(diagnosis, own)
     if square is not None:
         st.subheader("1 · What the photo model recommends")
-        _photo_beside_recommendations(diagnosis, square, own)
+        _photo_beside_recommendations(diagnosis, square, own, manifest, models, hides=bool(narrative))
     st.subheader(f"{2 if square is not None else 1} · How the options were eliminated")
     _elimination(diagnosis, own)
+    what_if.show(diagnosis, narrative)
     st.subheader(f"{3 if square is not None else 2} · Answer")
-    _answer(diagnosis, own)
-    if probabilities in WHAT_PROBABILITIES_MEAN:
-        st.caption(WHAT_PROBABILITIES_MEAN[probabilities])
+    _answer(diagnosis, own, manifest)
+    if manifest["probabilities"] in WHAT_PROBABILITIES_MEAN:
+        st.caption(WHAT_PROBABILITIES_MEAN[manifest["probabilities"]])
 
 
 def _own_beside_answer(diagnosis: Diagnosis, own: Own) -> None:
     """A sentence on each diagnosis of the clinician's: agreed, dropped where and why, or out of scope."""
     first = diagnosis.answer[0]
-    if not own.ordinal(first.type):
+    if not own.ordinal(first.type) and not diagnosis.undecided:
         st.markdown(
             f"The AI's first, **{DISEASES[first.type].name}, {percent(first.probability)}**, "
             "is not among yours."
         )
     for ordinal, rank in zip(ORDINALS, own.ranks, strict=False):
         label = f"{MARK} Your {ordinal}, {elimination_text.own_name(rank)},"
-        fate = elimination_text.own_fate(rank, diagnosis.steps, diagnosis.answer, own)
+        if rank in diagnosis.undecided:
+            fate = "is one of those between which the AI is not sure."
+        else:
+            fate = elimination_text.own_fate(rank, diagnosis.steps, diagnosis.answer, own)
         if rank in DISEASES:
             st.markdown(f"**{label}** {fate}")
         else:
@@ -72,56 +89,33 @@ def _own_beside_answer(diagnosis: Diagnosis, own: Own) -> None:
         st.caption(elimination_text.WHAT_ODDS_MEAN)
 
 
-def _photo_beside_recommendations(diagnosis: Diagnosis, square: np.ndarray, own: Own) -> None:
+def _photo_beside_recommendations(
+    diagnosis: Diagnosis,
+    square: np.ndarray,
+    own: Own,
+    manifest: Mapping[str, Any],
+    models: Callable[[], Bundle],
+    *,
+    hides: bool,
+) -> None:
+    """hides: what is recommended for a foreign photo, until it is asked for."""
     left, right = st.columns(2, gap="large")
-    if not diagnosis.recommendations:
-        with left:
-            _photo(square)
+    if diagnosis.is_foreign and hides:
         with right:
-            st.markdown("Nothing: the photo looks like none that it was trained on.")
-        return
+            st.markdown("What the photo model makes of a photo unlike those of its training is hidden.")
+            shows = st.toggle(SHOW_ANYWAY, key="show_anyway")
+        if not shows:
+            with left:
+                photo_evidence.photo(square)
+            return
     with left:
-        _photo_with_heatmap(diagnosis, square, own)
+        photo_evidence.show(diagnosis, square, own, models, manifest.get("figures", {}).get("heatmaps"))
     with right:
         st.markdown("From the photo alone, before any words:")
         _bars(diagnosis.recommendations, own)
         first = diagnosis.answer[0].type
         if first not in diagnosis.heatmaps:
             st.caption(heatmap_overlay.no_map_for(DISEASES[first].name, diagnosis.heatmaps))
-
-
-def _photo(square: np.ndarray) -> None:
-    pictures.show(square, "The photo as the model saw it", "Photo of the lesion as the model saw it")
-
-
-@st.fragment
-def _photo_with_heatmap(diagnosis: Diagnosis, square: np.ndarray, own: Own) -> None:
-    picture = st.container()
-    if not st.toggle("Show where the photo model found evidence", key="heatmap"):
-        with picture:
-            _photo(square)
-        return
-    type_ = st.selectbox(
-        "Evidence for and against",
-        [item.type for item in diagnosis.recommendations],
-        format_func=lambda type_: _marked(name(type_), type_, own),
-        key="heatmap_type",
-    )
-    opacity = st.slider("Strength of the colours", 0, 100, 60, format="%d%%", key="heatmap_opacity")
-    scale = heatmap_overlay.common_scale(diagnosis.heatmaps)
-    evidence = diagnosis.heatmaps[type_]
-    photo = pictures.smaller(square)
-    coloured = heatmap_overlay.on_photo(
-        photo, heatmap_overlay.overlay(evidence, scale, len(photo)), opacity / 100
-    )
-    words = heatmap_overlay.in_words(evidence, scale, DISEASES[type_].name)
-    with picture:
-        pictures.show(coloured, "Green: evidence for the type. Purple: against it.", words)
-    st.markdown(words)
-    st.caption(
-        "All types share one scale. The map says what the photo model used, not where disease is; "
-        "such maps are the weakest part of an explanation, so weigh the elimination first."
-    )
 
 
 def _bars(ranked: Sequence[Probability], own: Own) -> None:
@@ -159,6 +153,8 @@ def _elimination(diagnosis: Diagnosis, own: Own) -> None:
         )
         st.caption(elimination.legend(diagnosis.steps, own))
     with right:
+        if diagnosis.undecided:
+            st.markdown(f"**Not sure:** from step {_first_guess(diagnosis)} on it is a guess.")
         for sentence in sentences:
             number, rest = sentence.split(":", 1)
             st.markdown(f"**{number}:**{rest}")
@@ -170,13 +166,26 @@ def _elimination(diagnosis: Diagnosis, own: Own) -> None:
         )
 
 
-def _answer(diagnosis: Diagnosis, own: Own) -> None:
+def _first_guess(diagnosis: Diagnosis) -> int:
+    """The number of the step before which an undecided elimination stops."""
+    (number,) = (
+        number
+        for number, step in enumerate(diagnosis.steps, start=1)
+        if len(step.options) == len(diagnosis.undecided)
+    )
+    return number
+
+
+def _answer(diagnosis: Diagnosis, own: Own, manifest: Mapping[str, Any]) -> None:
     first = diagnosis.answer[0]
     disease = DISEASES[first.type]
-    st.markdown(
-        f"### {name(first.type)}, {percent(first.probability)}\n"
-        + _marked(f"{_capital(disease.nature)} · ICD-10 {disease.icd10}", first.type, own)
-    )
+    if diagnosis.undecided:
+        _not_sure(diagnosis, own, manifest)
+    else:
+        st.markdown(
+            f"### {name(first.type)}, {percent(first.probability)}\n"
+            + _marked(f"{_capital(disease.nature)} · ICD-10 {disease.icd10}", first.type, own)
+        )
     single = {item.type: item.probability for item in diagnosis.single_pass}
     differ = _differ(diagnosis)
     st.table(
@@ -200,6 +209,17 @@ def _answer(diagnosis: Diagnosis, own: Own) -> None:
         if differ
         else "Asked once with all options (single pass), the same model gives the same order "
         "and nearly the same probabilities."
+    )
+
+
+def _not_sure(diagnosis: Diagnosis, own: Own, manifest: Mapping[str, Any]) -> None:
+    """The options between which going on would have been a guess are the answer."""
+    left = [_marked(name(type_), type_, own) for type_ in diagnosis.undecided]
+    least = manifest["least_probability"]
+    st.markdown(f"### Not sure\nWhat is left: {', '.join(left)}.")
+    st.markdown(
+        f"Going on would have been a guess: no type reaches {percent(least)}. "
+        "The table has all types as if the elimination had gone on."
     )
 
 

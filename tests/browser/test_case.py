@@ -15,10 +15,12 @@ from at_the_screen import (
     answer,
     case_id,
     click,
+    deliver_answers,
     expect_result,
     finish,
     give,
     go_to,
+    make_answers_late,
     open_up,
     open_window,
     settle,
@@ -129,6 +131,30 @@ def test_double_click_adds_the_sentences_of_the_form_once(reader: Visit) -> None
     expect(page.get_by_role("spinbutton", name="Age in years")).to_have_value("")
 
 
+def test_nothing_entered_before_the_sentences_come_is_lost(reader: Visit) -> None:
+    page = reader.page
+    type_words(page)
+    settle(page)
+    open_up(page, "Symptom form")
+    page.get_by_label("Age in years").fill("67")
+    settle(page)
+    make_answers_late(page)
+    click(page, "Add as sentences to the words")
+    bled = page.get_by_role("radiogroup", name="Has it bled?")
+    bled.get_by_role("radio", name="yes").click()
+    words_area(page).press("End")
+    page.keyboard.type(" My father had")
+    page.wait_for_timeout(2000)  # until the server has answered
+    deliver_answers(page)
+    expect(page.get_by_role("spinbutton", name="Age in years")).to_have_value("")
+    page.keyboard.type(" one too.")
+    page.keyboard.press("Tab")
+    expect(words_area(page)).to_have_value(re.compile(rf"^{re.escape(WORDS)} My father had one too\. .*67"))
+    expect(bled.get_by_role("radio", name="yes")).to_be_checked()
+    click(page, "Add as sentences to the words")
+    expect(words_area(page)).to_have_value(re.compile(r" one too\. .*67.* bl"))
+
+
 # Blinding
 
 
@@ -171,7 +197,7 @@ def test_nothing_of_the_result_is_sent_before_the_own_answer_is_saved(
     give(page, [OWN], None)
     click(page, SAVE)
     expect(page.get_by_text("Say how confident you are.")).to_be_visible()
-    for title in ("About", "Compare", "Deck", "Feedback", "Case"):
+    for title in ("About", "Model card", "Compare", "Deck", "Feedback", "Case"):
         go_to(page, title)
     page.go_back()
     page.go_back()
