@@ -314,7 +314,8 @@ def _train(options: argparse.Namespace) -> int:
     from skin_ai.bundle import LANGUAGE_BASE_FILE, file_of
     from skin_ai.training.image import ImageSettings
     from skin_ai.training.language import LanguageSettings
-    from skin_ai.training.train import LANGUAGE_DEFAULTS, Run, train
+    from skin_ai.training.run import LANGUAGE_DEFAULTS, Run
+    from skin_ai.training.train import train
 
     folders = {}
     for dataset in options.datasets:

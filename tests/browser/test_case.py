@@ -174,7 +174,7 @@ def results(diagnosis: Diagnosis) -> list[str]:
         "How the options were eliminated",
         "Your diagnosis and the AI's",
         "Taken together:",
-        "hovertemplate",  # of a figure
+        "%{customdata[1]}",  # of the picture of the elimination
         f"{name(first.type)}, {percent(first.probability)}",
         *(f"{name(item.type)} · **{percent(item.probability)}**" for item in diagnosis.recommendations),
         *(
@@ -199,11 +199,10 @@ def test_nothing_of_the_result_is_sent_before_the_own_answer_is_saved(
     expect(page.get_by_text("Say how confident you are.")).to_be_visible()
     for title in ("About", "Model card", "Compare", "Deck", "Feedback", "Case"):
         go_to(page, title)
-    page.go_back()
-    page.go_back()
-    page.go_forward()
+    for go in (page.go_back, page.go_back, page.go_forward):
+        go()
+        settle(page)  # a page that comes late takes the address back to its own
     expect(page.get_by_role("heading", name="Feedback", exact=True)).to_be_visible()
-    settle(page)  # or what is still there of the Case page is taken for it
     go_to(page, "Case")
     click(page, LATER)
     open_up(page, "Cases to go on with (1)")

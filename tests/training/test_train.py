@@ -29,8 +29,9 @@ from skin_ai.training import loop, sources, trust
 from skin_ai.training.evaluation import MODES, evaluate
 from skin_ai.training.image import ImageSettings
 from skin_ai.training.language import LanguageSettings
+from skin_ai.training.run import LANGUAGE_DEFAULTS, Run
 from skin_ai.training.stories import HELD_OUT_VOICES, STORIES_SOURCE, load_stories
-from skin_ai.training.train import LANGUAGE_DEFAULTS, Run, train
+from skin_ai.training.train import train
 
 BACKBONE = "mobilenetv2_050"
 # A fold of three photos has no case of some types.

@@ -1,0 +1,191 @@
+"""Writes a bundle: predictions, weights, tokenizer and the manifest that vouches for them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+import skin_ai
+from skin_ai.bundle import (
+    GATE_FILE,
+    IMAGE_FILE,
+    LANGUAGE_BASE_FILE,
+    LANGUAGE_FILE,
+    PREDICTIONS_FILE,
+    TOKENIZER_FILES,
+    file_of,
+    read_manifest,
+    write_manifest,
+)
+from skin_ai.chain import PROMPTS, load_language_weights, save_in_parts
+from skin_ai.training import evaluation
+from skin_ai.training.datasets import Case
+from skin_ai.training.evaluation import Evaluated
+from skin_ai.training.language import pretrained
+from skin_ai.training.run import Photos, Run
+from skin_ai.training.stories import STORIES_SOURCE
+
+CITATIONS = {
+    "pad-ufes-20": {
+        "name": "PAD-UFES-20",
+        "licence": "CC BY 4.0",
+        "citation": "Pacheco et al. 2020, PAD-UFES-20: a skin lesion dataset composed of patient data and "
+        "clinical images collected from smartphones, Mendeley Data zr7vgbcyr2 v1",
+    },
+    "scin": {
+        "name": "SCIN",
+        "licence": "SCIN Data Use License",
+        "citation": "Ward et al. 2024, Creating an Empirical Dermatology Dataset Through Crowdsourcing With "
+        "Web Search Advertisements, JAMA Network Open 7(11):e2446615; the words of its volunteers, no photos",
+    },
+    STORIES_SOURCE: {
+        "name": "Stories",
+        "licence": "that of this repository",
+        "citation": "Made up for this project, by no patient: skin_ai/training/stories_26.md",
+    },
+}
+LICENCES = {
+    "tf_efficientnet_lite0": "Apache-2.0",
+    "tf_efficientnet_lite2": "Apache-2.0",
+    "all-MiniLM-L6-v2": "Apache-2.0",
+    "gemma-3-270m-q4_k_m": "Gemma Terms of Use",
+}
+
+
+def write_bundle(
+    run: Run,
+    cases: Sequence[Case],
+    folds: np.ndarray,
+    evaluated: Evaluated,
+    told: Mapping[str, Evaluated],
+    photos: Photos,
+    chain_temperatures: list[float],
+    not_sure: dict[str, Any],
+    result: dict[str, Any],
+    work: Path,
+    out: Path,
+) -> None:
+    """Predictions, weights, tokenizer and the manifest that vouches for them."""
+    with_photo = np.flatnonzero([case.photo is not None for case in cases])
+    out.mkdir(parents=True, exist_ok=True)
+    keys = np.array([evaluation.digest(cases[i].key) for i in with_photo.tolist()])
+    _save_predictions(out / PREDICTIONS_FILE, evaluated, told, keys, folds[with_photo], photos.logits)
+    _save_weights(run, work, out)
+    image = _image_manifest(run, photos)
+    manifest = {
+        "name": out.name,
+        "code_version": skin_ai.__version__,
+        "types": run.types,
+        "probabilities": "balanced",
+        "prior": _by_type(evaluated),
+        "least_probability": not_sure["least_probability"],
+        "not_sure": not_sure,
+        "quality_limits": photos.figures["quality"]["limits"],
+        "image_model": image,
+        "language_model": {
+            "base": Path(run.language.base).name,
+            "prompts": PROMPTS,
+            "pooling": run.language.pooling,
+            "schedule": run.language.schedule,
+            "temperatures": chain_temperatures,
+            "settings": _portable(asdict(run.language)),
+        },
+        "figures": result,
+        "data": [_data_set(source, cases) for source in dict.fromkeys(case.source for case in cases)],
+        "starting_weights": [
+            {"name": name, "licence": LICENCES.get(name, "not stated")}
+            for name in (image["backbone"], Path(run.language.base).name)
+        ],
+    }
+    if told:
+        manifest["priors"] = {source: _by_type(words) for source, words in told.items()}
+    write_manifest(out, manifest)
+
+
+def _image_manifest(run: Run, photos: Photos) -> dict[str, Any]:
+    """How to ask the image model, and about which photos."""
+    if run.start_from:
+        image = dict(read_manifest(Path(run.start_from))["image_model"])
+    else:
+        image = {
+            "backbone": run.image.backbone,
+            "preprocessing": asdict(run.image.preprocessing),
+            "views": run.image.views,
+            "temperature": photos.temperature,
+            "gate_threshold": photos.figures["gate"]["threshold"],
+            "settings": _portable(asdict(run.image)),
+        }
+    return image if photos.types == run.types else image | {"types": photos.types}
+
+
+def _by_type(evaluated: Evaluated) -> dict[str, float]:
+    return dict(zip(evaluated.types, evaluated.prior.round(4).tolist(), strict=True))
+
+
+def _data_set(source: str, cases: Sequence[Case]) -> dict[str, Any]:
+    """Licence, citation and size of one of the data sets."""
+    of_source = [case for case in cases if case.source == source]
+    return CITATIONS.get(source, {"name": source, "licence": "not stated", "citation": ""}) | {
+        "photos": sum(case.photo is not None for case in of_source),
+        "rows": len(of_source),
+        "patients": len({case.patient for case in of_source}),
+    }
+
+
+def _save_predictions(
+    path: Path,
+    evaluated: Evaluated,
+    told: Mapping[str, Evaluated],
+    keys: np.ndarray,
+    folds: np.ndarray,
+    photo_logits: np.ndarray,
+) -> None:
+    tensors = {name: torch.from_numpy(scores).float() for name, scores in evaluated.modes.items()}
+    tensors["photo_logits"] = torch.from_numpy(photo_logits)
+    tensors["truth"] = torch.from_numpy(evaluated.truth).to(torch.int8)
+    tensors["folds"] = torch.from_numpy(folds).to(torch.int8)
+    tensors["photos"] = torch.from_numpy(keys)
+    tensors["patients"] = torch.from_numpy(evaluated.patients)
+    for source, words in told.items():
+        tensors |= {
+            f"{source}/{name}": torch.from_numpy(scores).half() for name, scores in words.modes.items()
+        }
+        tensors[f"{source}/truth"] = torch.from_numpy(words.truth).to(torch.int8)
+        tensors[f"{source}/cases"] = torch.from_numpy(words.patients)
+    save_file(tensors, path)
+
+
+def _save_weights(run: Run, work: Path, out: Path) -> None:
+    """Both final models in half precision, with the tokenizer."""
+    if run.start_from:
+        for name in (IMAGE_FILE, GATE_FILE):
+            shutil.copyfile(file_of(Path(run.start_from), name), out / name)
+    else:
+        shutil.copyfile(work / GATE_FILE, out / GATE_FILE)
+        image = load_file(work / "image-final.safetensors")
+        halved = {name: value.half() if value.is_floating_point() else value for name, value in image.items()}
+        save_file(halved, out / IMAGE_FILE)
+    language = pretrained(replace(run.language, lora_rank=0, four_bit=False), run.types)
+    load_language_weights(language, work / "chain-final.safetensors")
+    save_in_parts(language, out / LANGUAGE_BASE_FILE, out / LANGUAGE_FILE, run.language.frozen_layers)
+    if run.language.lower_layers_from:  # the very file, which another bundle may share
+        shutil.copyfile(run.language.lower_layers_from, out / LANGUAGE_BASE_FILE)
+    for name in TOKENIZER_FILES:
+        shutil.copyfile(Path(run.language.base) / name, out / name)
+    for path in out.iterdir():
+        path.chmod(0o644)
+
+
+def _portable(settings: dict[str, Any]) -> dict[str, Any]:
+    """Without the folders of one machine."""
+    return {
+        name: Path(value).name if name in ("weights", "base", "lower_layers_from") and value else value
+        for name, value in settings.items()
+    }

@@ -1,0 +1,92 @@
+"""What one training is made of, and what its image model says of the cases."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from skin_ai.chain import WORDS_POOLING
+from skin_ai.diseases import LABEL_SETS
+from skin_ai.training.datasets import Case
+from skin_ai.training.image import ImageSettings
+from skin_ai.training.language import LanguageSettings
+from skin_ai.training.sources import story_cases
+from skin_ai.training.stories import HELD_OUT_VOICES
+
+ALONE = "alone"
+READING_FILE = "reading.safetensors"  # in the work folder
+# What differs between label sets, chosen by measurement; any of it can be set on the command line.
+READING: Mapping[str, Any] = {"pooling": WORDS_POOLING, "reads_more": True, "reading_updates": 2000}
+LANGUAGE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "pad-ufes-20": {**READING, "epochs": 2, "learning_rate": 2e-4, "probe_share": 1.0},
+    "skin-26": {
+        **READING,
+        "schedule": (26, 13, 6, 3, 1),
+        "examples_a_case": 2,
+        "epochs": 2,
+        "learning_rate": 2e-4,
+        "probe_share": 1.0,
+        "stray_photos": 0.1,
+        "uniform_prior": 0.5,
+        "missing_photo": 0.1,
+    },
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one training is made of; saved in the work folder and in the manifest.
+
+    start_from: folder of a bundle whose image model, with its out-of-fold predictions, is taken as it is.
+    """
+
+    label_set: str
+    image: ImageSettings
+    language: LanguageSettings
+    start_from: str = ""
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return LABEL_SETS[self.label_set]
+
+
+@dataclass(frozen=True)
+class Photos:
+    """What the image model says of every case with a photo, never having seen its patient.
+
+    types: those that it knows; logits: (photos, image types) out of fold; temperature: of the final
+    model; over_label_set: (K,) calibrated probabilities a case, None without a photo; figures: those
+    `trust.OF_PHOTOS`.
+    """
+
+    types: tuple[str, ...]
+    logits: np.ndarray
+    temperature: float
+    over_label_set: list[torch.Tensor | None]
+    figures: dict[str, Any]
+
+
+def what_is_read(run: Run) -> tuple[tuple[str, ...], list[Case]]:
+    """Types and stories of the reading stage, which is the same for all bundles where it reads more."""
+    if not run.language.reads_more:
+        return run.types, []
+    return LABEL_SETS["skin-26"], [case for case in story_cases() if case.patient not in HELD_OUT_VOICES]
+
+
+def begin(run: Run, cases: Sequence[Case], folds: np.ndarray, work: Path) -> None:
+    """Writes settings and folds; refuses a work folder that was begun with others."""
+    work.mkdir(parents=True, exist_ok=True)
+    split = [[case.key, case.patient, int(fold)] for case, fold in zip(cases, folds, strict=True)]
+    for name, content in (("settings.json", asdict(run)), ("folds.json", split)):
+        path, text = work / name, json.dumps(content, indent=1)
+        if path.exists() and path.read_text(encoding="utf-8") != text:
+            raise ValueError(
+                f"{work} was begun with another {name}; choose another work folder for this run."
+            )
+        path.write_text(text, encoding="utf-8")
