@@ -56,13 +56,13 @@ class _Seen:
         return self.lab[..., 0]
 
 
-def _linear_light() -> np.ndarray:
+def linear_light() -> np.ndarray:
     """(256,) share of light for each value of a pixel (sRGB, IEC 61966-2-1)."""
     values = np.arange(256) / 255
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
-LINEAR: Final = _linear_light()
+LINEAR: Final = linear_light().astype(np.float32)
 # (3, 3) linear RGB @ XYZ -> X, Y, Z as shares of D65's white (IEC 61966-2-1).
 XYZ: Final = (
     np.array([[0.4124, 0.2126, 0.0193], [0.3576, 0.7152, 0.1192], [0.1805, 0.0722, 0.9505]])

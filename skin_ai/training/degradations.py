@@ -12,7 +12,7 @@ from scipy import ndimage
 from scipy.signal import fftconvolve
 from tqdm import tqdm
 
-from skin_ai.quality import KINDS, measures, reaches
+from skin_ai.quality import KINDS, linear_light, measures, reaches
 from skin_ai.training.evaluation import INTERVAL, SEED, mean_figure, patient_weights, weighted_mean
 from skin_ai.training.image import OutOfFold
 
@@ -112,9 +112,7 @@ def _random(square: np.ndarray) -> np.random.Generator:
 
 def _exposed(square: np.ndarray, stops: tuple[float, ...]) -> np.ndarray:
     """Light scaled by 2 ** stops in each channel, before the sRGB curve (IEC 61966-2-1) is applied."""
-    values = np.arange(256) / 255
-    linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-    channels = []
+    linear, channels = linear_light(), []
     for channel, stop in enumerate(stops):
         light = np.clip(linear * 2.0**stop, 0, 1)
         encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
