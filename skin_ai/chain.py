@@ -365,19 +365,19 @@ def save_language_model(model: LanguageModel, path: Path) -> None:
 def save_in_parts(model: LanguageModel, base: Path, own: Path, frozen_layers: int) -> None:
     """The bundle's two files: what the reading stage left for all bundles, and what this one learnt.
 
-    base: word embeddings in 8 bits (`quantize`) and the encoder's first `frozen_layers` in half
-    precision; own: all the rest in half precision.
+    base: word embeddings and the encoder's first `frozen_layers`; own: all the rest. Matrices are in 8 bits
+    (`quantize`), vectors in half precision.
     """
-    shared, rest = {}, {}
+    shared: dict[str, Tensor] = {}
+    rest: dict[str, Tensor] = {}
     of_base = base_names(model, frozen_layers)
     for name, value in model.state_dict().items():
         plain = value.detach().cpu().float().contiguous()
-        if name not in of_base:
-            rest[name] = plain.half()
-        elif plain.shape == model.classifier.get_input_embeddings().weight.shape:  # type: ignore[operator]
-            shared[f"{name}{EIGHT_BITS}"], shared[f"{name}{SCALE}"] = quantize(plain)
+        part = shared if name in of_base else rest
+        if plain.ndim == 2:
+            part[f"{name}{EIGHT_BITS}"], part[f"{name}{SCALE}"] = quantize(plain)
         else:
-            shared[name] = plain.half()
+            part[name] = plain.half()
     save_file(shared, base)
     save_file(rest, own)
 

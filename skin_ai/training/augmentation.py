@@ -31,7 +31,7 @@ class Augmentation:
 def draw_ink(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """One or two circles, arcs, crosses, arrows or dashes around the lesion, as surgeons mark it."""
     colour = INK_COLOURS[rng.integers(len(INK_COLOURS))]
-    stroke = max(1, int(min(image.size) * rng.uniform(0.008, 0.025)))
+    stroke = max(1, int(min(image.size) * rng.uniform(0.008, 0.035)))
     layer = Image.new("L", image.size, 0)
     for _ in range(rng.integers(1, 3)):
         _draw_mark(ImageDraw.Draw(layer), image.size, stroke, rng)
@@ -44,7 +44,7 @@ def _draw_mark(
 ) -> None:
     width, height = size
     x, y = width * rng.uniform(0.4, 0.6), height * rng.uniform(0.4, 0.6)
-    a, b = width * rng.uniform(0.2, 0.48), height * rng.uniform(0.2, 0.48)
+    a, b = width * rng.uniform(0.13, 0.48), height * rng.uniform(0.13, 0.48)
     box = (x - a, y - b, x + a, y + b)
     angle, length = rng.uniform(0, 2 * np.pi), min(a, b) * 0.5
     edge = (x + a * np.cos(angle), y + b * np.sin(angle))

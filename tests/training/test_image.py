@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from skin_ai.training.image import (
     pretrained,
     read_squares,
     train_image_model,
+    train_member,
     train_model,
 )
 
@@ -32,7 +34,7 @@ def settings(tmp_path_factory):
     save_file(timm.create_model(BACKBONE, num_classes=10).state_dict(), path)
     return ImageSettings(
         backbone=BACKBONE, weights=str(path), frozen=(), preprocessing=Preprocessing(size=64), epochs=2,
-        batch_size=8, views=2,
+        batch_size=8, members=1, views=2,
     )  # fmt: skip
 
 
@@ -90,6 +92,26 @@ def test_killed_run_goes_on_and_gives_the_same_weights(squares, labels, settings
     assert not list(tmp_path.glob("*.checkpoint"))
     kill_at(1)  # a finished model is read, not trained
     assert same_weights(whole, train_model(squares, labels, 6, settings, done))
+
+
+def test_model_is_the_mean_of_its_members_and_goes_on_between_them(
+    squares, labels, settings, tmp_path, kill_at
+):
+    two = replace(settings, epochs=1, head_epochs=0, members=2)
+    paths = [tmp_path / f"alone{member}.safetensors" for member in range(2)]
+    for member, path in enumerate(paths):
+        train_member(squares, labels, 6, two, member, path)
+    one, other = (load_file(path) for path in paths)
+    done = tmp_path / "mean.safetensors"
+    shutil.copyfile(paths[0], tmp_path / "mean-member0.safetensors")  # what a killed run had finished
+    model = train_model(squares, labels, 6, two, done)
+    assert not torch.equal(one["head.weight"], other["head.weight"])
+    for name, value in model.state_dict().items():
+        if value.is_floating_point():
+            assert torch.allclose(value, (one[name] + other[name]) / 2, atol=1e-6), name
+    kill_at(0)  # a finished model is read, not trained
+    assert same_weights(model, train_model(squares, labels, 6, two, done))
+    assert [path.name for path in tmp_path.glob("mean*")] == ["mean.safetensors"]
 
 
 def test_another_seed_gives_another_model(squares, labels, settings, tmp_path):

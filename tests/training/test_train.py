@@ -45,7 +45,7 @@ def run(tiny_language_model, tmp_path_factory):
     save_file(timm.create_model(BACKBONE, num_classes=10).state_dict(), weights)
     image = ImageSettings(
         backbone=BACKBONE, weights=str(weights), frozen=(), preprocessing=Preprocessing(size=64), epochs=2,
-        head_epochs=0, batch_size=8, views=2,
+        head_epochs=0, batch_size=8, members=1, views=2,
     )  # fmt: skip
     language = LanguageSettings(
         base=str(tiny_language_model),
