@@ -135,6 +135,13 @@ def made_up() -> dict[str, Any]:
         "heatmaps": {
             "protocol": "Heatmaps, made up.",
             "methods": {name: {"deletion": figure(), "road": figure()} for name in ("grad_cam", "random")},
+            "curves": {
+                name: {
+                    kind: [{"part": part, **figure(0.5)} for part in (0.0, 0.4, 1.0)]
+                    for kind in ("grad_cam", "centred_blob", "random")
+                }
+                for name in ("deletion", "insertion")
+            },
             "randomised_head": figure(),
             "verdict": "no better than a centred blob",
         },
@@ -388,7 +395,10 @@ def test_tables_say_what_charts_show():
         "reliability_shown",
         "roc",
         "risk_coverage",
+        "heatmap_deletion",
+        "heatmap_insertion",
     }
+    assert drawn["heatmap_deletion"].table.rows[1]["Part of the photo"] == "40%"
     rows = drawn["reliability"].table.rows
     assert {row[""] for row in rows} == {line.name for line in drawn["reliability"].lines}
     assert len(rows) == sum(len(line.x) for line in drawn["reliability"].lines)

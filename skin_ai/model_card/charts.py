@@ -132,6 +132,33 @@ def risk_coverage(modes: Figures) -> list[Block]:
     )
 
 
+def deletion_and_insertion(curves: Figures) -> list[Block]:
+    """The model's probability while a photo's places, strongest in the map first, go or come.
+
+    curves: "deletion" and "insertion", each kind of map -> points.
+    """
+    blocks: list[Block] = []
+    for name, what, good in (
+        ("deletion", "taken away", "falls"),
+        ("insertion", "shown", "rises"),
+    ):
+        lines = [_line(kind, points, "part", "value") for kind, points in curves.get(name, {}).items()]
+        parts = lines[0].x if lines else ()
+        rows = (
+            {"Part of the photo": f"{part:.0%}", **{line.name: line.written_y(at) for line in lines}}
+            for at, part in enumerate(parts)
+        )
+        blocks += _curves(
+            f"heatmap_{name}",
+            label(name),
+            lines,
+            (f"part of the photo {what}, strongest first", "probability of the type"),
+            rows,
+            caption=f"A map that marks what the model used: the line {good} at once.",
+        )
+    return blocks
+
+
 def _line(mode: str, points: Sequence[Figures], x: str, y: str) -> Line:
     def column(name: str) -> tuple[Any, ...]:
         found = tuple(point.get(name) for point in points)

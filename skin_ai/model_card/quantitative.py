@@ -16,7 +16,7 @@ from skin_ai.model_card.blocks import (
     section,
     table,
 )
-from skin_ai.model_card.charts import confusion
+from skin_ai.model_card.charts import confusion, deletion_and_insertion
 from skin_ai.model_card.comparisons import chain_of_options, on_words, protocols, reading
 from skin_ai.model_card.labels import MEASURES, OTHER_MODES, SOURCES, label, type_name
 from skin_ai.model_card.rows import by_mode, cases_of, rows_of
@@ -79,7 +79,7 @@ def quantitative_analyses(manifest: Mapping[str, Any]) -> Section:
         },
         "Reading": reading(figures.get("reading", {})),
         **{
-            title: [Text(explained), *nested.tables(figures[key])] if figures.get(key) else []
+            title: _nested(explained, figures[key]) if figures.get(key) else []
             for key, (title, explained) in NESTED.items()
         },
     }
@@ -90,6 +90,13 @@ def quantitative_analyses(manifest: Mapping[str, Any]) -> Section:
             *(section(title, blocks, folded=True) for title, blocks in folded.items()),
         ],
     )
+
+
+def _nested(explained: str, measured: Figures) -> list[Block]:
+    """Curves are drawn, all else stands in tables."""
+    rest = {key: value for key, value in measured.items() if key != "curves"}
+    curves = deletion_and_insertion(measured.get("curves", {}))
+    return [Text(explained), *nested.tables(rest), *curves]
 
 
 def with_calibration(modes: Figures, measured: Figures) -> dict[str, Any]:

@@ -27,6 +27,7 @@ AGAINST_OTHERS = "grad_cam_against_others"
 OF_LIBRARY = ("grad_cam_plus_plus", "eigen_cam")  # of those offered; Layer-CAM is nearly the first of these
 BETTER, NO_BETTER = "better than a centred blob", "no better than a centred blob"
 REPLACED = (0.1, 0.2, 0.4, 0.6, 0.8)  # of all pixels, between none and all
+PARTS = (0.0, *REPLACED, 1.0)
 IMPUTED = (0.2, 0.5, 0.8)  # of all blocks
 BLOCK = 8  # pixels: ROAD's equations are solved for blocks, far smaller than the places of a map
 Ask = Callable[[Tensor], np.ndarray]  # (n, 3, size, size) photos -> (n,) probabilities of one type
@@ -50,6 +51,7 @@ class Seen(NamedTuple):
     """What one photo showed."""
 
     measured: dict[str, tuple[float, float, float]]  # by kind of map, in the order of MEASURES
+    curves: dict[str, np.ndarray]  # by kind of map, (2, len(PARTS)) probabilities: deletion, insertion
     head: float
     trunk: float
     both: float
@@ -88,6 +90,16 @@ def summary(seen: Sequence[Seen], patients: np.ndarray) -> dict[str, Any]:
         ),
         "n": len(seen),
         "methods": {kind: _figures(values, weights) for kind, values in kinds.items()},
+        "curves": {
+            name: {
+                kind: [
+                    {"part": part, **mean_figure(np.array([p.curves[kind][row, at] for p in seen]), weights)}
+                    for at, part in enumerate(PARTS)
+                ]
+                for kind in (GRAD_CAM, BLOB, RANDOM)
+            }
+            for row, name in enumerate(("deletion", "insertion"))
+        },
     }
     better_if = np.array([-1, 1, 1])  # a low area under the deletion curve is good
     for name, rival in (("against_blob", BLOB), ("against_random", RANDOM)):
@@ -147,15 +159,21 @@ def see(out_of_fold: OutOfFold, place: int, square: np.ndarray, seed: int) -> Se
 
     blurred = torch.from_numpy(gaussian_filter(inputs.numpy(), BLUR * side, axes=(2, 3)))
     whole, none = ask(torch.cat([inputs, blurred]))
+    curves = {kind: _curves(ask, inputs, blurred, map_, whole, none) for kind, map_ in shown.items()}
     own_seed = int(random.integers(2**31))
     with torch.inference_mode():
         of_trunk = redrawn(model, own_seed, "trunk").feature_map_of_views(inputs, views)[0]
     of_head = redrawn(model, own_seed, "head")
     return Seen(
         measured={
-            kind: (*_areas(ask, inputs, blurred, map_, whole, none), _road(ask, inputs, map_, own_seed))
+            kind: (
+                float(np.trapezoid(curves[kind][0], PARTS)),
+                float(np.trapezoid(curves[kind][1], PARTS)),
+                _road(ask, inputs, map_, own_seed),
+            )
             for kind, map_ in shown.items()
         },
+        curves=curves,
         head=_correlation(evidence, features, of_head, type_),
         trunk=_correlation(evidence, of_trunk, model, type_),
         both=_correlation(evidence, of_trunk, of_head, type_),
@@ -169,19 +187,13 @@ def blob(side: int) -> Tensor:
     return -(from_centre[:, None] + from_centre)
 
 
-def _areas(
-    ask: Ask, inputs: Tensor, blurred: Tensor, map_: Tensor, whole: float, none: float
-) -> tuple[float, float]:
-    """Under the curves of deletion and insertion; whole, none: what the photo and the blurred one get."""
+def _curves(ask: Ask, inputs: Tensor, blurred: Tensor, map_: Tensor, whole: float, none: float) -> np.ndarray:
+    """(2, len(PARTS)) of deletion and insertion; whole, none: what the photo and the blurred one get."""
     strongest = [_first(map_, part) for part in REPLACED]
     deleted = [torch.where(mask, blurred, inputs) for mask in strongest]
     inserted = [torch.where(mask, inputs, blurred) for mask in strongest]
-    curves = ask(torch.cat(deleted + inserted)).reshape(2, -1)
-    parts = (0, *REPLACED, 1)
-    return (
-        float(np.trapezoid([whole, *curves[0], none], parts)),
-        float(np.trapezoid([none, *curves[1], whole], parts)),
-    )
+    between = ask(torch.cat(deleted + inserted)).reshape(2, -1)
+    return np.stack([[whole, *between[0], none], [none, *between[1], whole]])
 
 
 def _road(ask: Ask, inputs: Tensor, map_: Tensor, seed: int) -> float:

@@ -19,6 +19,9 @@ STYLES = {
     "photo_only": Style("", ORANGE, "diamond", "dash"),
     "words_only": Style("", MUTED, "circle", "dot"),
     "single_pass": Style("", MUTED, "triangle-up", "dashdot"),
+    "grad_cam": Style("", ACCENT, "square", "solid"),
+    "centred_blob": Style("", ORANGE, "diamond", "dash"),
+    "random": Style("", MUTED, "circle", "dot"),
 }
 OTHER_STYLES = (Style("", ACCENT, "cross", "longdash"), Style("", ORANGE, "x", "longdashdot"))
 CURVES_HEIGHT = 400  # pixels

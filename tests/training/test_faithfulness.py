@@ -53,6 +53,17 @@ def test_true_map_comes_before_the_blob_and_the_blob_before_chance(result):
     assert result["verdict"] == BETTER
 
 
+def test_curves_begin_and_end_as_the_photo_and_enclose_the_areas(result):
+    deletion, insertion = result["curves"]["deletion"], result["curves"]["insertion"]
+    for kind in (GRAD_CAM, BLOB, RANDOM):
+        for name, curve, other in (("deletion", deletion, insertion), ("insertion", insertion, deletion)):
+            parts, values = ([point[key] for point in curve[kind]] for key in ("part", "value"))
+            assert (parts[0], parts[-1]) == (0, 1)
+            assert (values[0], values[-1]) == (other[kind][-1]["value"], other[kind][0]["value"])
+            area = result["methods"][kind][name]["value"]
+            assert np.trapezoid(values, parts) == pytest.approx(area, abs=2e-4)
+
+
 def test_differences_are_those_of_the_same_photos(result):
     methods = result["methods"]
     for name, sign in (("deletion", -1), ("insertion", 1), ("road", 1)):
