@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from skin_ai import turns
 from skin_ai.bundle import BundleError
 from skin_ai.narrative import NarrativeError, clean_narrative
 from skin_ai.photo import Crop, PhotoError, crop_square
@@ -45,6 +46,7 @@ if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for t
 
 CASE = "case"
 AS_GIVEN = "What was given"
+ASKING = "Looking at the photo and eliminating options step by step…"
 
 
 def main() -> None:
@@ -330,19 +332,20 @@ def run_models(store: Store, case: CaseState, progress: Progress, place: DeltaGe
     if bundle is None:
         return False
     case.bundle = name
-    from skin_ai.diagnose import NothingToDiagnose, diagnose
+    from skin_ai.diagnose import Diagnosis, NothingToDiagnose, diagnose
 
     kept = progress.case
     pixels = None if case.photo is None else case.photo.pixels
+    status = place.status(ASKING)
+
+    def in_turn() -> Diagnosis:
+        with turns.OF_MODELS.taken(lambda before: status.update(label=turns.in_words(before))):
+            status.update(label=ASKING)
+            return diagnose(pixels, kept.narrative, bundle, Crop(*kept.crop))
+
     try:
-        with place.status("Looking at the photo and eliminating options step by step…"):
-            case.diagnosis = flow.reveal(
-                store,
-                progress.reading.clinician,
-                case.id,
-                bundle,
-                lambda: diagnose(pixels, kept.narrative, bundle, Crop(*kept.crop)),
-            )
+        with status:
+            case.diagnosis = flow.reveal(store, progress.reading.clinician, case.id, bundle, in_turn)
     except (NothingToDiagnose, PhotoError, NarrativeError, FlowError, StoreError) as error:
         place.error(str(error))
         st.button("Try again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,12 +30,24 @@ def models(name: str) -> Bundle:
 
 @st.cache_resource(show_spinner=False)
 def _models(folder: str) -> Bundle:
+    import torch
+
     from skin_ai.diagnose import diagnose
 
+    if "OMP_NUM_THREADS" not in os.environ:  # which PyTorch obeys: several servers share a machine's cores
+        torch.set_num_threads(cores())  # all of them for the one case whose turn it is (`turns.py`)
     bundle = bundles.load_bundle(Path(folder).name, weights=Path(folder).parent)
     # The first run of the networks takes seconds more than all others; nobody waits for it here.
     diagnose(np.full((300, 300, 3), 128, np.uint8), "Nothing yet.", bundle)
     return bundle
+
+
+def cores() -> int:
+    """Processor cores that this server may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
 
 
 def manifest_of(name: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import streamlit as st
 
+from skin_ai import turns
 from skin_ai.diagnose import Diagnosis
 from skin_ai.diseases import DISEASES
 from skin_ai.heatmap import GRAD_CAM, METHODS, HeatmapError, computed_by
@@ -127,16 +128,19 @@ def _evidence(
     if (method, type_) not in computed.maps:
         import torch
 
+        queue = st.empty()
         with st.spinner(f"{METHODS[method]} …"):
             bundle = models()
             assert diagnosis.feature_map is not None
-            computed.maps[method, type_] = computed_by(
-                method,
-                bundle.image_model,
-                torch.from_numpy(diagnosis.feature_map),
-                bundle.preprocessing(square),
-                bundle.image_types.index(type_),
-            )
+            with turns.OF_MODELS.taken(lambda before: queue.caption(turns.in_words(before))):
+                computed.maps[method, type_] = computed_by(
+                    method,
+                    bundle.image_model,
+                    torch.from_numpy(diagnosis.feature_map),
+                    bundle.preprocessing(square),
+                    bundle.image_types.index(type_),
+                )
+        queue.empty()
     return computed.maps[method, type_], 1.0
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from skin_ai import turns
 from skin_ai.bundle import Bundle, BundleError
 from skin_ai.chain import MAX_TOKENS, Probability, Question, Step, answer, eliminate, over_label_set
 from skin_ai.diagnose import Diagnosis
@@ -90,13 +91,16 @@ def _try_out(diagnosis: Diagnosis, narrative: str) -> None:
     if told.replaced == told.sentence:
         st.markdown(f"The words say “{told.sentence}” already. The other answer can be tried.")
         return
+    queue = st.empty()
     try:
         with st.spinner("Eliminating anew…"):
             bundle = bundle_choice.models(diagnosis.bundle)
-            steps = eliminated_anew(diagnosis, told.narrative, bundle)
+            with turns.OF_MODELS.taken(lambda before: queue.caption(turns.in_words(before))):
+                steps = eliminated_anew(diagnosis, told.narrative, bundle)
     except BundleError as error:
         st.error(str(error))
         return
+    queue.empty()
     if steps is None:
         st.warning(TOO_LONG)
         return
