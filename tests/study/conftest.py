@@ -1,19 +1,13 @@
 """A fresh, empty store for each test, on each database that the app serves."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
+from databases import empty_postgresql
 
 from skin_ai.study.store import Store, open_store
 from skin_ai.study.tables import Case
-
-POSTGRESQL = os.environ.get(
-    "SKIN_AI_TEST_DATABASE_URL", "postgresql+psycopg://skin_ai:skin_ai@localhost/skin_ai_test"
-)
 
 
 @pytest.fixture(autouse=True)
@@ -27,16 +21,7 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def postgresql() -> str:
     """The address of an empty PostgreSQL database."""
-    engine = create_engine(POSTGRESQL, connect_args={"connect_timeout": 2})
-    try:
-        with engine.begin() as connection:
-            connection.execute(text("DROP SCHEMA public CASCADE"))
-            connection.execute(text("CREATE SCHEMA public"))
-    except OperationalError:
-        pytest.skip(f"no PostgreSQL answers at {engine.url!r}; .ci/run shows how to start one")
-    finally:
-        engine.dispose()
-    return POSTGRESQL
+    return empty_postgresql()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

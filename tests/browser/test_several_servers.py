@@ -1,0 +1,261 @@
+"""Two servers behind nginx and one PostgreSQL, with the files of `deploy/`."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from at_the_screen import (
+    Server,
+    answer,
+    case_id,
+    expect_result,
+    finish,
+    open_window,
+    settle,
+    type_words,
+    upload,
+)
+from databases import empty_postgresql
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.browser.conftest import serve
+
+DEPLOY = Path(__file__).parent.parent.parent / "deploy"
+MAIN = """
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include /etc/nginx/mime.types;
+    include {folder}/skin_ai.conf;
+}}
+"""
+
+
+@dataclass
+class Hospital:
+    """The proxy's addresses, the servers behind it, and the proxy's log."""
+
+    plain: str
+    secure: str
+    servers: list[Server]
+    log: Path
+    seen: int = 0
+
+    def since_last_look(self) -> set[str]:
+        """The servers that answered, as the log tells; a page's connection is told only at its end."""
+        lines = self.log.read_text().splitlines()
+        new, self.seen = lines[self.seen :], len(lines)
+        return {line.split()[-1] for line in new if "/_stcore/stream" not in line} - {"-"}
+
+
+@pytest.fixture
+def hospital(tmp_path: Path) -> Iterator[Hospital]:
+    if shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") is None:
+        pytest.fail("nginx is missing: install it with `apt-get install nginx-light`.")
+    url = empty_postgresql()
+    with ExitStack() as running:
+        servers = []
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+            environment = {"SKIN_AI_DATABASE_URL": url, "OMP_NUM_THREADS": "1"}
+            servers.append(running.enter_context(serve(tmp_path / name, environment)))
+        plain, secure = _free_port(), _free_port()
+        _configure(tmp_path, servers, plain, secure)
+        nginx = subprocess.Popen(["/usr/sbin/nginx", "-c", tmp_path / "main.conf", "-p", tmp_path])
+        running.callback(nginx.wait, 20)
+        running.callback(nginx.terminate)
+        at = Hospital(
+            f"http://localhost:{plain}", f"https://localhost:{secure}", servers, tmp_path / "access.log"
+        )
+        end = time.monotonic() + 20
+        while time.monotonic() < end and asked(f"{at.secure}/healthz")[0] != 200:
+            time.sleep(0.1)
+        yield at
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _configure(folder: Path, servers: list[Server], plain: int, secure: int) -> None:
+    """The files of `deploy/`, at ports and in folders of this test."""
+    subject = [
+        "-subj",
+        "/CN=localhost",
+        "-days",
+        "2",
+        "-keyout",
+        folder / "tls.key",
+        "-out",
+        folder / "tls.crt",
+    ]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject],
+        check=True,
+        capture_output=True,
+    )
+    listed = (DEPLOY / "servers.conf").read_text()
+    for shipped, server in zip(("8501", "8502"), servers, strict=True):
+        assert f"127.0.0.1:{shipped} " in listed
+        listed = listed.replace(f"127.0.0.1:{shipped} ", f"127.0.0.1:{server.address.rpartition(':')[2]} ")
+    (folder / "servers.conf").write_text(listed)
+    site = (DEPLOY / "nginx.conf").read_text()
+    for shipped, here in (
+        ("/etc/nginx/skin_ai", str(folder)),
+        ("/var/log/nginx/skin_ai.log", str(folder / "access.log")),
+        ("listen 80;", f"listen 127.0.0.1:{plain};"),
+        ("listen 443 ssl;", f"listen 127.0.0.1:{secure} ssl;"),
+    ):
+        assert shipped in site
+        site = site.replace(shipped, here)
+    (folder / "skin_ai.conf").write_text(site)
+    (folder / "main.conf").write_text(MAIN.format(folder=folder))
+
+
+class _Stays(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def asked(url: str, method: str = "GET", cookie: str = "") -> tuple[int, dict[str, str], str]:
+    """Status, headers and body; 0 where nothing answers."""
+    trusting = urllib.request.HTTPSHandler(context=ssl._create_unverified_context())
+    request = urllib.request.Request(url, method=method, headers={"Cookie": cookie} if cookie else {})
+    try:
+        with urllib.request.build_opener(trusting, _Stays).open(request, timeout=10) as found:
+            return found.status, dict(found.headers), found.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, dict(error.headers), error.read().decode()
+    except OSError:
+        return 0, {}, ""
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser that takes the test's certificate."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, ignore_https_errors=True)
+    yield context
+    context.close()
+
+
+def look_at(context: BrowserContext, hospital: Hospital) -> Page:
+    page = open_window(context, hospital.secure).page
+    expect(page.get_by_text("not a medical device").first).to_be_visible()
+    settle(page)
+    return page
+
+
+def test_visitors_are_spread_and_each_stays_with_one_server(browser: Browser, hospital: Hospital) -> None:
+    used = set()
+    for _ in range(12):
+        context = browser.new_context(ignore_https_errors=True)
+        page = look_at(context, hospital)
+        page.reload()
+        expect(page.get_by_text("not a medical device").first).to_be_visible()
+        [server] = hospital.since_last_look()
+        used.add(server)
+        context.close()
+        if len(used) == 2:
+            return
+    pytest.fail(f"Twelve visitors all went to {used}.")
+
+
+def test_server_killed_in_the_middle_of_a_case_loses_nothing_that_was_saved(
+    context: BrowserContext, hospital: Hospital
+) -> None:
+    page = look_at(context, hospital)
+    type_words(page)
+    answer(page, ["melanoma"])
+    case = case_id(page)
+    [first] = hospital.since_last_look()
+    [killed] = [server for server in hospital.servers if server.address.endswith(first.rpartition(":")[2])]
+    connected = page.locator("[data-test-connection-state=CONNECTED]")
+    expect(connected).to_have_count(1)
+    os.kill(killed.process, signal.SIGKILL)
+    expect(connected).to_have_count(0)
+    # The browser connects anew by itself, and the other server takes the visitor over at the same stage.
+    expect(connected).to_have_count(1)
+    expect_result(page)
+    finish(page)
+    expect(page.get_by_text("Before: melanoma")).to_be_visible()
+    hospital.since_last_look()
+    page.reload()
+    expect(page.get_by_text("Before: melanoma")).to_be_visible()
+    assert case_id(page) == case
+    [second] = hospital.since_last_look()
+    assert second != first
+
+
+def test_page_works_under_the_proxys_headers(
+    context: BrowserContext, hospital: Hospital, photo_file: Path
+) -> None:
+    said: list[str] = []
+    context.on("console", lambda message: said.append(message.text))
+    page = look_at(context, hospital)
+    upload(page, photo_file)
+    expect(page.get_by_text("What the model sees")).to_be_visible()
+    answer(page)
+    page.get_by_text("Show where the photo model found evidence").click()
+    settle(page)
+    finish(page)
+    assert [text for text in said if "Content Security Policy" in text] == []
+    _, headers, _ = asked(hospital.secure)
+    cookie = headers["Set-Cookie"]
+    assert all(part in cookie for part in ("skin_ai_visit=", "Secure", "HttpOnly", "SameSite=Strict"))
+    for name in (
+        "Strict-Transport-Security", "X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy",
+        "Permissions-Policy", "Content-Security-Policy",
+    ):  # fmt: skip
+        assert headers[name]
+    assert asked(f"{hospital.plain}/?case=1")[:2][0] == 301
+    assert asked(f"{hospital.secure}/healthz")[::2] == (200, "ok")
+    assert case_id(page) not in hospital.log.read_text()
+    assert not list((hospital.log.parent / "body").iterdir())  # the photo went through, past the disk
+
+
+def test_nobody_sends_files_without_end(hospital: Hospital) -> None:
+    visit = "skin_ai_visit=" + "0" * 32
+    found = [asked(f"{hospital.secure}/_stcore/upload_file/x/y", "PUT", visit)[0] for _ in range(15)]
+    assert found[0] != 429
+    assert found[-1] == 429
+    other = asked(f"{hospital.secure}/_stcore/upload_file/x/y", "PUT", "skin_ai_visit=" + "1" * 32)[0]
+    assert other != 429
+
+
+def test_containers_are_set_up_as_the_servers_here() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    mounted = {volume.split(":")[1] for volume in compose["services"]["proxy"]["volumes"]}
+    mounted |= {config["target"] for config in compose["services"]["proxy"]["configs"]}
+    site = (DEPLOY / "nginx.conf").read_text()
+    assert {path for path in mounted if "/skin_ai/" in path} == set(
+        re.findall(r"/etc/nginx/skin_ai/[\w.]+", site)
+    )
+    servers = compose["configs"]["servers"]["content"].split()
+    apps = [name for name, service in compose["services"].items() if service.get("image") == "skin_ai"]
+    assert [word for word in servers if word.startswith("app")] == [f"{name}:8501" for name in apps]
+    example = (DEPLOY / "skin_ai.env.example").read_text()
+    for app in apps:
+        assert set(compose["services"][app]["environment"]) == set(re.findall(r"^(\w+)=", example, re.M))
