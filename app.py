@@ -2,8 +2,10 @@
 
 import streamlit as st
 
+from skin_ai import server_log
 from skin_ai.views import kiosk, notices, study
 
+server_log.begin()
 st.set_page_config(
     page_title="skin_ai",
     layout="wide",

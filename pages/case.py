@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -43,6 +45,8 @@ from skin_ai.views.words import ask_for_words, fill_symptom_form
 
 if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for torch
     from skin_ai.bundle import Bundle
+
+log = logging.getLogger("skin_ai.case")
 
 CASE = "case"
 AS_GIVEN = "What was given"
@@ -338,8 +342,13 @@ def run_models(store: Store, case: CaseState, progress: Progress, place: DeltaGe
     pixels = None if case.photo is None else case.photo.pixels
     status = place.status(ASKING)
 
+    asked_at = time.monotonic()
+    waited = 0.0
+
     def in_turn() -> Diagnosis:
+        nonlocal waited
         with turns.OF_MODELS.taken(lambda before: status.update(label=turns.in_words(before))):
+            waited = time.monotonic() - asked_at
             status.update(label=ASKING)
             return diagnose(pixels, kept.narrative, bundle, Crop(*kept.crop))
 
@@ -350,6 +359,9 @@ def run_models(store: Store, case: CaseState, progress: Progress, place: DeltaGe
         place.error(str(error))
         st.button("Try again")
         return False
+    stages = {"queue": 1000 * waited, **case.diagnosis.timings_ms}
+    rounded = {stage: round(milliseconds, 1) for stage, milliseconds in stages.items()}
+    log.info("diagnosed", extra={"case": case.id, "bundle": name, "ms": rounded})
     place.empty()
     return True
 

@@ -6,6 +6,8 @@ import argparse
 import importlib.metadata
 import json
 import logging
+import shutil
+import stat
 import sys
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -240,8 +242,36 @@ def _check(options: argparse.Namespace) -> int:
     if not config.is_file():
         print(f"{config} is missing: telemetry would be on; restore it from the repository.")
         wrong += 1
+    wrong += _check_what_is_kept()
     print("all is well" if not wrong else f"{wrong} found wrong")
     return 1 if wrong else 0
+
+
+LEAST_FREE = 1 << 30  # bytes: photos, copies before a migration, and a backup need room
+
+
+def _check_what_is_kept() -> int:
+    """Says what is wrong with the data folder, its disk and the database; how many things."""
+    from skin_ai.study.database import StoreError, data_folder, state
+
+    wrong, folder = 0, data_folder()
+    try:
+        print(f"database: {state()}")
+    except StoreError as error:
+        print(error)
+        wrong += 1
+    if not folder.is_dir():
+        return wrong
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & 0o077:
+        print(f"{folder} can be read by others (mode {mode:o}): run chmod 700 {folder}")
+        wrong += 1
+    free = shutil.disk_usage(folder).free
+    print(f"data folder: {folder}, {free / 1e9:.0f} GB free")
+    if free < LEAST_FREE:
+        print(f"The disk of {folder} is nearly full: make room, or set SKIN_AI_DATA to another one.")
+        wrong += 1
+    return wrong
 
 
 def _make_deck(options: argparse.Namespace) -> int:

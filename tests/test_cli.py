@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +12,7 @@ from PIL import Image
 from skin_ai.__main__ import main
 from skin_ai.narrative import NARRATIVE_LIMIT
 from skin_ai.stability import OPTIONS_REVERSED, in_words
+from skin_ai.study.store import open_store
 
 WORDS = "I am 67. It is on my nose, it bleeds and it has grown."
 MODES = ("photo_only", "words_only", "single_pass", "chain")
@@ -156,6 +158,30 @@ def test_check_tells_the_bundle_and_ends_with_a_verdict(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert any("pad-ufes-20" in line and "every checksum right" in line for line in lines)
     assert (lines[-1] == "all is well") == (status == 0)
+
+
+def test_check_tells_what_is_wrong_with_what_is_kept(tmp_path, monkeypatch, capsys):
+    data = tmp_path / "data"
+    monkeypatch.setenv("SKIN_AI_DATA", str(data))
+    monkeypatch.delenv("SKIN_AI_DATABASE_URL", raising=False)
+    status = main(["check"])
+    assert "database: none yet" in capsys.readouterr().out
+    assert not data.exists()
+    open_store().engine.dispose()
+    assert main(["check"]) == status
+    said = capsys.readouterr().out
+    assert "database: sqlite, up to date" in said
+    assert f"data folder: {data}, " in said
+    assert "chmod" not in said
+    data.chmod(0o755)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 99, 1))
+    (data / "study.db").write_bytes(b"no database at all, but long enough to be taken for one")
+    assert main(["check"]) == 1
+    said = capsys.readouterr().out
+    assert f"run chmod 700 {data}" in said
+    assert "nearly full" in said
+    assert "The database cannot be opened" in said
+    assert said.splitlines()[-1].endswith("found wrong")
 
 
 @pytest.mark.parametrize(

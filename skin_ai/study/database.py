@@ -190,24 +190,48 @@ def not_read(error: SQLAlchemyError) -> StoreError:
     return StoreError(f"What is kept cannot be read now: {_cause(error)}. Try again in a moment.")
 
 
-def _bring_up_to_date(connection: Connection, folder: Path) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+def state(url: str = "") -> str:
+    """What a look at the database tells, in a few words; it is left as it is. Raises StoreError."""
+    file = data_folder() / FILE
+    url = url or os.environ.get("SKIN_AI_DATABASE_URL", "")
+    if not url and not file.exists():
+        return "none yet: the first start makes it"
+    engine = _engine(url or _sqlite(file))
+    try:
+        with engine.begin() as connection:
+            found, config = _revision(connection)
+    except SQLAlchemyError as error:
+        raise StoreError(f"The database cannot be opened: {_cause(error)}.") from error
+    finally:
+        engine.dispose()
+    is_newest = found == ScriptDirectory.from_config(config).get_current_head()
+    return f"{engine.dialect.name}, " + ("up to date" if is_newest else "the next start brings it up to date")
+
+
+def _revision(connection: Connection) -> tuple[str | None, Config]:
+    """The database's revision, None for an empty one; StoreError for one that is not ours or too new."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    scripts = ScriptDirectory.from_config(config)
     found = MigrationContext.configure(connection).get_current_revision()
-    if found == scripts.get_current_head():
-        return
     if found is None and inspect(connection).get_table_names():
         raise StoreError("The database holds tables that are not of skin_ai; give it an empty one.")
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if found is not None and found not in known:
+        raise StoreError(
+            f"The database was made by a newer version of skin_ai (revision {found}); update skin_ai. "
+            "Nothing was changed."
+        )
+    return found, config
+
+
+def _bring_up_to_date(connection: Connection, folder: Path) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+    found, config = _revision(connection)
+    if found == ScriptDirectory.from_config(config).get_current_head():
+        return
     if found is not None:
-        if found not in {script.revision for script in scripts.walk_revisions()}:
-            raise StoreError(
-                f"The database was made by a newer version of skin_ai (revision {found}); update skin_ai. "
-                "Nothing was changed."
-            )
         copy = folder / f"before-migration-{found}-{datetime.now(UTC):%Y%m%dT%H%M%S}.db"
         backup(connection.engine, copy)
         log.info("database of revision %s copied to %s before its migration", found, copy)

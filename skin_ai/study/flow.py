@@ -7,6 +7,7 @@ reader's own answer is on disk (or they chose to see the AI at once), `reveal` r
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,6 +27,8 @@ from skin_ai.study.tables import Answer, Case, Clinician, Deck, Feedback, Photo,
 if TYPE_CHECKING:  # torch comes with them
     from skin_ai.bundle import Bundle
     from skin_ai.diagnose import Diagnosis
+
+log = logging.getLogger(__name__)
 
 NO_LONGER_THERE: Final = "This case is no longer there: it was deleted."
 # On PostgreSQL: FOR NO KEY UPDATE, so that other transactions may still point to the row.
@@ -129,6 +132,7 @@ def keep_case(store: Store, reader: str, case: Case, photo: np.ndarray | None = 
             session.add(Photo(case_id=case.id, png=png))
     if had_photo and png is None:
         store.forget_deleted()
+    log.info("case saved", extra={"case": case.id})
 
 
 def open_deck_case(store: Store, reader: str, case_id: str) -> None:
@@ -209,6 +213,7 @@ def commit(store: Store, reader: str, case_id: str, stage: Stage, answer: Given,
                 seconds=round(seconds, 1),
             )
         )
+    log.info("answer saved", extra={"case": case_id, "stage": stage.value})
 
 
 def show_at_once(store: Store, reader: str, case_id: str) -> None:
@@ -267,6 +272,7 @@ def keep_feedback(
     with store.writing() as session:
         _held(session, reader, case_id)
         session.merge(Feedback(clinician=reader, case_id=case_id, comment=comment, **scales))
+    log.info("feedback saved", extra={"case": case_id})
 
 
 def delete_case(store: Store, reader: str, case_id: str) -> None:
@@ -274,6 +280,7 @@ def delete_case(store: Store, reader: str, case_id: str) -> None:
     with store.writing() as session:
         session.execute(delete(Case).where(Case.id == case_id, Case.owner == reader))
     store.forget_deleted()
+    log.info("case deleted", extra={"case": case_id})
 
 
 def kept_photo(store: Store, case_id: str) -> np.ndarray | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +19,8 @@ from skin_ai.views.case_state import CaseState, place_as_it_stands
 
 if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for torch
     from skin_ai.bundle import Bundle
+
+log = logging.getLogger(__name__)
 
 AUTOMATIC: Final = "Automatic"
 WITHOUT_PHOTO: Final = "skin-26"  # trained mainly on words
@@ -36,9 +40,12 @@ def _models(folder: str) -> Bundle:
 
     if "OMP_NUM_THREADS" not in os.environ:  # which PyTorch obeys: several servers share a machine's cores
         torch.set_num_threads(cores())  # all of them for the one case whose turn it is (`turns.py`)
+    start = time.monotonic()
     bundle = bundles.load_bundle(Path(folder).name, weights=Path(folder).parent)
     # The first run of the networks takes seconds more than all others; nobody waits for it here.
     diagnose(np.full((300, 300, 3), 128, np.uint8), "Nothing yet.", bundle)
+    took = round(1000 * (time.monotonic() - start), 1)
+    log.info("models loaded", extra={"bundle": bundle.name, "ms": {"total": took}})
     return bundle
 
 
