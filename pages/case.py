@@ -232,7 +232,10 @@ def say_of_photo(photo: Photo, crop: Crop, bundle: str) -> None:
         manifest = bundle_choice.manifest_of(bundle)
     except BundleError:  # said where the models are loaded
         return
-    photo_notes.show(crop_square(photo.pixels, crop), manifest)
+    if (crop, bundle) not in photo.notes:  # which take a twentieth of a second, too long for each run
+        photo.notes.clear()
+        photo.notes[crop, bundle] = photo_notes.of(crop_square(photo.pixels, crop), manifest)
+    photo_notes.show(photo.notes[crop, bundle])
 
 
 def show_what_is_kept(case: CaseState, progress: Progress | None) -> bool:

@@ -22,7 +22,7 @@ def notes(square: np.ndarray, limits: dict[str, float] | None = None) -> AppTest
     def page(square, manifest):
         from skin_ai.views import photo_notes
 
-        photo_notes.show(square, manifest)
+        photo_notes.show(photo_notes.of(square, manifest))
 
     manifest = read_manifest(WEIGHTS / DEFAULT_BUNDLE)
     if limits is not None:

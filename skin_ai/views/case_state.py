@@ -19,6 +19,7 @@ from skin_ai.photo import Crop
 
 if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for torch
     from skin_ai.diagnose import Diagnosis
+    from skin_ai.views.photo_notes import Notes
 
 KEY = "case"
 T = TypeVar("T")
@@ -32,11 +33,13 @@ def new_id() -> str:
 class Photo:
     """Clean pixels (h, w, 3) that a session took in; equal only to itself.
 
-    sample: the name of a drawn sample, else "". A file's name is not kept: it may name a patient.
+    sample: the name of a drawn sample, else "". A file's name is not kept: it may name a patient. notes: on
+    the frame that is shown, for the bundle that will be asked.
     """
 
     pixels: np.ndarray
     sample: str = ""
+    notes: dict[tuple[Crop, str], Notes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
