@@ -1,0 +1,283 @@
+"""Twenty visitors at once against one alone: `python -m benchmarks.visitors [VISITORS] [CASES]`.
+
+Each visitor speaks Streamlit's own protocol over a websocket, as a browser does: uploads a photo, types
+words, commits an own diagnosis, gets the AI's, keeps the answer, and begins the next case.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import secrets
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+from PIL import Image
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from benchmarks.machine import machine
+from skin_ai.samples import SAMPLES
+
+ROOT = Path(__file__).resolve().parent.parent
+VISITORS, CASES = 20, 500
+PATIENCE = 300  # seconds
+WORDS = "I am 67. The shiny bump beside my nose has grown for a year and bled twice."
+SAVE, SAME = "Save my diagnosis and show the AI's", "Keep my answer unchanged"
+QUEUE = re.compile(r"\d+ cases? (?:is|are) before yours")
+
+
+class Visitor:
+    """One browser's session, without the browser."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.token = f"token{secrets.token_hex(8)}"  # in this visitor's words, and in nobody else's page
+        self.http = requests.Session()
+        self.http.get(
+            f"{address}/_stcore/health", timeout=PATIENCE
+        )  # gives the token against forged requests
+        self.socket: ClientConnection = connect(
+            f"{address.replace('http', 'ws')}/_stcore/stream",
+            subprotocols=[Subprotocol("streamlit")],
+            max_size=None,
+            open_timeout=PATIENCE,
+            legacy=True,  # closed by `leave`, not by a block
+        )
+        self.session, self.query = "", ""
+        self.elements: dict[tuple[int, ...], Any] = {}
+        self.states: dict[str, WidgetState] = {}
+        self.received: list[bytes] = []
+        self.queued: set[str] = set()
+        self._run()
+
+    def leave(self) -> None:
+        """Closes the tab."""
+        self.socket.close()
+
+    def one_case(self) -> float:
+        """From the photo to the final answer; the seconds from the commit to the result on the page."""
+        self._upload(_photo())
+        self._type(f"{WORDS} {self.token}")
+        self._choose("multiselect", "Your diagnosis", "melanoma")
+        self._choose("button_group", "How confident", "60%")
+        start = time.perf_counter()
+        self._click(SAVE)
+        took = time.perf_counter() - start
+        if not self._find("button", SAME):
+            raise RuntimeError("The page shows no result.")
+        self._click(SAME)
+        self._click("New case")
+        return took
+
+    def commit_and_leave(self) -> None:
+        """Asks for a result and closes the tab while it is waited for."""
+        self._type(WORDS)
+        self._send_click("Show me the AI at once")
+        time.sleep(0.3)
+        self.leave()
+
+    def _find(self, kind: str, label: str) -> Any:
+        found = [
+            element
+            for element in self.elements.values()
+            if element.WhichOneof("type") == kind and getattr(element, kind).label.startswith(label)
+        ]
+        return getattr(found[-1], kind) if found else None
+
+    def _type(self, words: str) -> None:
+        widget = self._find("text_area", "In the patient's own words")
+        self.states[widget.id] = WidgetState(id=widget.id, string_value=words)
+        self._run()
+
+    def _choose(self, kind: str, label: str, choice: str) -> None:
+        widget = self._find(kind, label)
+        self.states[widget.id] = WidgetState(id=widget.id)
+        self.states[widget.id].string_array_value.data.append(choice)
+        self._run()
+
+    def _click(self, label: str) -> None:
+        self._send_click(label)
+        self._wait()
+
+    def _send_click(self, label: str) -> None:
+        self._send([WidgetState(id=self._find("button", label).id, trigger_value=True)])
+
+    def _run(self) -> None:
+        self._send()
+        self._wait()
+
+    def _send(self, extra: list[WidgetState] | None = None) -> None:
+        message = BackMsg()
+        message.rerun_script.query_string = self.query
+        message.rerun_script.widget_states.widgets.extend([*self.states.values(), *(extra or [])])
+        self.socket.send(message.SerializeToString())
+
+    def _wait(self) -> None:
+        """Takes in what the server sends until its script has come to its end."""
+        self.elements.clear()
+        while True:
+            message = self._receive()
+            kind = message.WhichOneof("type")
+            if kind == "new_session":
+                self.session = message.new_session.initialize.session_id
+            elif kind == "page_info_changed":
+                self.query = message.page_info_changed.query_string
+            elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+                self.elements[tuple(message.metadata.delta_path)] = message.delta.new_element
+            elif kind == "script_finished" and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
+                return
+
+    def _receive(self) -> ForwardMsg:
+        data = self.socket.recv(timeout=PATIENCE)
+        assert isinstance(data, bytes)
+        self.received.append(data)
+        self.queued.update(QUEUE.findall(data.decode("utf-8", "ignore")))
+        message = ForwardMsg()
+        message.ParseFromString(data)
+        return message
+
+    def _upload(self, photo: bytes) -> None:
+        uploader = self._find("file_uploader", "")
+        request = BackMsg()
+        request.file_urls_request.request_id = "1"
+        request.file_urls_request.file_names.append("photo.jpg")
+        request.file_urls_request.session_id = self.session
+        self.socket.send(request.SerializeToString())
+        while (message := self._receive()).WhichOneof("type") != "file_urls_response":
+            pass
+        [urls] = message.file_urls_response.file_urls
+        token = self.http.cookies.get("_streamlit_xsrf") or ""
+        self.http.put(
+            f"{self.address}{urls.upload_url}",
+            files={"file": ("photo.jpg", photo, "image/jpeg")},
+            headers={"X-Xsrftoken": token},
+            timeout=PATIENCE,
+        ).raise_for_status()
+        state = WidgetState(id=uploader.id)
+        files = state.file_uploader_state_value.uploaded_file_info
+        info = files.add(name="photo.jpg", size=len(photo), file_id=urls.file_id)
+        info.file_urls.CopyFrom(urls)
+        self.states[uploader.id] = state
+        self._run()
+
+
+def _photo() -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(SAMPLES[0].draw()).resize((1200, 1200)).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+@contextmanager
+def _server() -> Iterator[tuple[str, psutil.Process]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as data:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
+            cwd=ROOT,
+            env=os.environ | {"SKIN_AI_DATA": data},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        address = f"http://127.0.0.1:{port}"
+        try:
+            while True:
+                try:
+                    requests.get(f"{address}/_stcore/health", timeout=1)
+                    break
+                except requests.RequestException:
+                    time.sleep(0.1)
+            yield address, psutil.Process(process.pid)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _in_parallel(address: str, visitors: int, cases: int) -> tuple[list[float], list[Visitor], float]:
+    """`cases` cases by as many visitors at once: seconds of each diagnosis, who was there, seconds in all."""
+    took: list[float] = []
+    left, lock = [cases], threading.Lock()
+    there = [Visitor(address) for _ in range(visitors)]
+
+    def work(visitor: Visitor) -> None:
+        while True:
+            with lock:
+                if not left[0]:
+                    return
+                left[0] -= 1
+            seconds = visitor.one_case()
+            with lock:
+                took.append(seconds)
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(visitors) as pool:
+        for one in [pool.submit(work, visitor) for visitor in there]:
+            one.result()
+    return took, there, time.perf_counter() - start
+
+
+def _said(name: str, took: list[float]) -> str:
+    p95 = statistics.quantiles(took, n=20)[-1] if len(took) > 1 else took[0]
+    return f"{name}: p50 {statistics.median(took):.2f} s, p95 {p95:.2f} s (n = {len(took)})"
+
+
+def main(visitors: int = VISITORS, cases: int = CASES) -> None:
+    """Prints throughput, times, memory, and whether anybody was sent a word of another visitor."""
+    print(f"machine: {machine()}")
+    with _server() as (address, process):
+        _in_parallel(address, 1, 3)  # models load
+        before = process.memory_info().rss
+        alone, _, _ = _in_parallel(address, 1, 20)
+        print(_said("one visitor alone, commit to result", alone))
+        together, there, seconds = _in_parallel(address, visitors, cases)
+        during = process.memory_info().rss
+        print(_said(f"{visitors} visitors at once, commit to result", together))
+        print(f"throughput: {60 * len(together) / seconds:.0f} cases a minute")
+        tokens = [visitor.token for visitor in there]
+        received = [(visitor.token, message) for visitor in there for message in visitor.received]
+        strange = sum(
+            other.encode() in message for own, message in received for other in tokens if other != own
+        )
+        print(f"messages with a word of another visitor: {strange} of {len(received)}")
+        print(f"visitors who were shown their place in the queue: {sum(bool(v.queued) for v in there)}")
+        for visitor in there:
+            visitor.leave()
+        for _ in range(5):
+            Visitor(address).commit_and_leave()
+        took, (last,), _ = _in_parallel(address, 1, 3)
+        print(_said("after five who closed the tab while they waited", took))
+        last.leave()
+        time.sleep(150)  # Streamlit keeps a closed session for two minutes, in case the browser comes back
+        Visitor(address).leave()
+        after = process.memory_info().rss
+        told = ", ".join(
+            f"{size / 1e6:.0f} MB {when}"
+            for size, when in (
+                (before, "before"),
+                (during, "during"),
+                (after, f"after {len(together)} cases"),
+            )
+        )
+        print(f"memory of the server: {told}")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
