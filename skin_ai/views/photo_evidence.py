@@ -133,6 +133,7 @@ def _evidence(
             bundle = models()
             assert diagnosis.feature_map is not None
             with turns.OF_MODELS.taken(lambda before: queue.caption(turns.in_words(before))):
+                queue.empty()
                 computed.maps[method, type_] = computed_by(
                     method,
                     bundle.image_model,
@@ -140,7 +141,6 @@ def _evidence(
                     bundle.preprocessing(square),
                     bundle.image_types.index(type_),
                 )
-        queue.empty()
     return computed.maps[method, type_], 1.0
 
 

@@ -96,11 +96,11 @@ def _try_out(diagnosis: Diagnosis, narrative: str) -> None:
         with st.spinner("Eliminating anew…"):
             bundle = bundle_choice.models(diagnosis.bundle)
             with turns.OF_MODELS.taken(lambda before: queue.caption(turns.in_words(before))):
+                queue.empty()
                 steps = eliminated_anew(diagnosis, told.narrative, bundle)
     except BundleError as error:
         st.error(str(error))
         return
-    queue.empty()
     if steps is None:
         st.warning(TOO_LONG)
         return

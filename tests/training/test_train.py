@@ -22,6 +22,7 @@ from skin_ai.bundle import (
     TOKENIZER_FILES,
     load_bundle,
 )
+from skin_ai.chain import SCALE
 from skin_ai.diagnose import diagnose
 from skin_ai.diseases import LABEL_SETS
 from skin_ai.image_model import Preprocessing
@@ -107,10 +108,15 @@ def test_manifest_is_json_that_tells_every_setting_and_no_folder(trained, run, m
         assert folder not in text
 
 
-def test_weights_are_in_half_precision(trained):
-    for name in (IMAGE_FILE, LANGUAGE_FILE):
-        kinds = {value.dtype for value in load_file(trained / name).values() if value.is_floating_point()}
-        assert kinds == {torch.float16}
+def test_weights_are_in_half_precision_and_the_language_models_matrices_in_eight_bits(trained):
+    image = load_file(trained / IMAGE_FILE)
+    assert {value.dtype for value in image.values() if value.is_floating_point()} == {torch.float16}
+    for name in (LANGUAGE_BASE_FILE, LANGUAGE_FILE):
+        for weight, value in load_file(trained / name).items():
+            if weight.endswith(SCALE):
+                assert value.shape[1:] == (1,)
+            else:
+                assert value.dtype == (torch.int8 if value.ndim == 2 else torch.float16), weight
 
 
 def test_evaluating_on_training_photos_is_counted_and_warned_of(trained, mini_dataset, caplog):
