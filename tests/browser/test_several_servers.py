@@ -62,11 +62,18 @@ class Hospital:
     log: Path
     seen: int = 0
 
-    def since_last_look(self) -> set[str]:
-        """The servers that answered, as the log tells; a page's connection is told only at its end."""
+    def since_last_look(self) -> dict[str, set[str]]:
+        """The servers that answered each visitor, as the log tells; a page's connection is told only at its
+        end.
+        """
         lines = self.log.read_text().splitlines()
         new, self.seen = lines[self.seen :], len(lines)
-        return {line.split()[-1] for line in new if "/_stcore/stream" not in line} - {"-"}
+        answered: dict[str, set[str]] = {}
+        for line in new:
+            server, visitor = line.split()[-2:]
+            if "/_stcore/stream" not in line and server != "-":
+                answered.setdefault(visitor, set()).add(server)
+        return answered
 
 
 @pytest.fixture
@@ -126,6 +133,7 @@ def _configure(folder: Path, servers: list[Server], plain: int, secure: int) -> 
     for shipped, here in (
         ("/etc/nginx/skin_ai", str(folder)),
         ("/var/log/nginx/skin_ai.log", str(folder / "access.log")),
+        (" $upstream_addr';", " $upstream_addr $skin_ai_visit';"),  # for the tests alone: it names a visitor
         ("listen 80;", f"listen 127.0.0.1:{plain};"),
         ("listen 443 ssl;", f"listen 127.0.0.1:{secure} ssl;"),
     ):
@@ -169,18 +177,16 @@ def look_at(context: BrowserContext, hospital: Hospital) -> Page:
 
 
 def test_visitors_are_spread_and_each_stays_with_one_server(browser: Browser, hospital: Hospital) -> None:
-    used = set()
-    for _ in range(12):
+    visitors = 12
+    for _ in range(visitors):
         context = browser.new_context(ignore_https_errors=True)
         page = look_at(context, hospital)
         page.reload()
         expect(page.get_by_text("not a medical device").first).to_be_visible()
-        [server] = hospital.since_last_look()
-        used.add(server)
         context.close()
-        if len(used) == 2:
-            return
-    pytest.fail(f"Twelve visitors all went to {used}.")
+    answered = hospital.since_last_look()
+    assert [len(servers) for servers in answered.values()] == [1] * visitors
+    assert len(set().union(*answered.values())) == 2
 
 
 def test_server_killed_in_the_middle_of_a_case_loses_nothing_that_was_saved(
@@ -190,7 +196,7 @@ def test_server_killed_in_the_middle_of_a_case_loses_nothing_that_was_saved(
     type_words(page)
     answer(page, ["melanoma"])
     case = case_id(page)
-    [first] = hospital.since_last_look()
+    [[first]] = hospital.since_last_look().values()
     [killed] = [server for server in hospital.servers if server.address.endswith(first.rpartition(":")[2])]
     connected = page.locator("[data-test-connection-state=CONNECTED]")
     expect(connected).to_have_count(1)
@@ -205,7 +211,7 @@ def test_server_killed_in_the_middle_of_a_case_loses_nothing_that_was_saved(
     page.reload()
     expect(page.get_by_text("Before: melanoma")).to_be_visible()
     assert case_id(page) == case
-    [second] = hospital.since_last_look()
+    [[second]] = hospital.since_last_look().values()
     assert second != first
 
 
