@@ -3,7 +3,7 @@
 import streamlit as st
 
 from skin_ai import server_log
-from skin_ai.views import kiosk, notices, study
+from skin_ai.views import kiosk, notices, sign_in, study
 
 server_log.begin()
 st.set_page_config(
@@ -21,9 +21,14 @@ pages += [st.Page("pages/compare.py", title="Compare")]
 if not kiosk.is_on():
     pages += [st.Page("pages/feedback.py", title="Feedback")]
 pages += [st.Page("pages/model_card.py", title="Model card"), st.Page("pages/about.py", title="About")]
-page = st.navigation(pages, position="top")
+is_let_in = sign_in.is_let_in()
+page = st.navigation(pages, position="top" if is_let_in else "hidden")
 with st.container(horizontal_alignment="center"), st.container(width=notices.PAGE_WIDTH):
     notices.research_only()
+    if not is_let_in:
+        sign_in.ask()
+        st.stop()
+    sign_in.bar()
     if kiosk.is_on():
         kiosk.bar(study.store())
     study.remember_reader()

@@ -41,14 +41,14 @@ def choose_answers(store: Store, reader: str | None) -> tuple[pd.DataFrame, bool
     """The answers of whoever is chosen, and whether that is the reader at the screen.
 
     Figures of a deck would tell its reader what to expect of the AI, so it waits until they have finished it.
-    Who gave the study's passphrase may look at each reader alone.
+    Who runs the study may look at each reader alone.
     """
     unfinished = flow.unfinished_decks(store, reader) if reader else set()
     mine = without(store.answers(reader=reader), unfinished) if reader else None
     kept = [deck for deck, _ in store.decks() if deck.name not in unfinished]
     decks = {f"Deck: {deck.name}": deck.name for deck in kept}
     notes = {deck.name: deck.note for deck in kept}
-    codes = store.readers() if st.session_state.get(study.LET_IN) else []
+    codes = store.readers() if study.sees_each_reader() else []
     readers = {f"Reader: {code}": code for code in codes}
     choices = [*([MINE] if mine is not None and not mine.empty else []), *decks, *readers, ALL]
     chosen = st.selectbox("Whose answers", choices, key="compare_choice")

@@ -17,7 +17,7 @@ ON_A_PAGE = 10
 
 def main() -> None:
     st.title("Feedback")
-    if not study.asks_for_passphrase():
+    if not study.asks_to_see_each_reader():
         return
     store = study.store()
     if store is None:

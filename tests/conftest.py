@@ -104,7 +104,7 @@ def tiny_language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """What the app keeps: an empty SQLite file of this test alone."""
-    for name in ("SKIN_AI_DATABASE_URL", "SKIN_AI_KIOSK", "SKIN_AI_STUDY_PASSPHRASE"):
+    for name in ("SKIN_AI_DATABASE_URL", "SKIN_AI_KIOSK", "SKIN_AI_STUDY_PASSPHRASE", "SKIN_AI_STUDY_ROLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SKIN_AI_DATA", str(tmp_path / "data"))
     study._opened.clear()  # and not the models, which take a while

@@ -10,7 +10,7 @@ import streamlit as st
 
 from skin_ai.study.database import StoreError
 from skin_ai.study.store import ROLES, YEARS_OF_PRACTICE, Store, open_store
-from skin_ai.views import kiosk
+from skin_ai.views import kiosk, sign_in
 from skin_ai.views.case_state import begin_case
 
 READER = "reader"
@@ -39,7 +39,7 @@ def store() -> Store | None:
 def current_reader() -> str | None:
     """The code of whoever reads in this session: as the browser remembers it, except in conference mode."""
     if READER not in st.session_state:
-        code = "" if kiosk.is_on() else st.context.cookies.get(COOKIE, "")
+        code = "" if kiosk.is_on() else st.context.cookies.get(_cookie(), "")
         kept = store() if code else None
         try:
             known = kept.clinician(code) if kept else None
@@ -48,6 +48,11 @@ def current_reader() -> str | None:
         st.session_state[READER] = known.code if known else None
     reader: str | None = st.session_state[READER]
     return reader
+
+
+def _cookie() -> str:
+    """Its name: one for each person who signs in on this browser."""
+    return COOKIE + sign_in.person()
 
 
 def become(code: str | None) -> None:
@@ -61,25 +66,42 @@ def remember_reader() -> None:
     code = st.session_state.pop("cookie_to_set", None)
     if code is not None and not kiosk.is_on():
         age = int(COOKIE_AGE.total_seconds()) if code else 0
-        st.html(SET_COOKIE.format(name=COOKIE, value=code, age=age), unsafe_allow_javascript=True)
+        st.html(SET_COOKIE.format(name=_cookie(), value=code, age=age), unsafe_allow_javascript=True)
 
 
 def may_run_study() -> bool:
-    """Whether this session may load and delete decks: everybody, unless a passphrase is set and not given."""
-    return not os.environ.get(PASSPHRASE) or st.session_state.get(LET_IN, False)
+    """Whether this session may load and delete decks.
+
+    Where people sign in: who has the study's role. Else everybody, unless a passphrase is set and not given.
+    """
+    return sees_each_reader() or not (sign_in.is_on() or os.environ.get(PASSPHRASE))
 
 
-def asks_for_passphrase() -> bool:
-    """Whether the passphrase of the study was given in this session; asks for it, or says how to set one."""
-    passphrase = os.environ.get(PASSPHRASE, "")
-    if not passphrase:
+def sees_each_reader() -> bool:
+    """Whether this session may see what single readers answered and wrote."""
+    return sign_in.has_study_role() if sign_in.is_on() else bool(st.session_state.get(LET_IN))
+
+
+def asks_to_see_each_reader() -> bool:
+    """`sees_each_reader`; where not, asks for what is missing or says how to set it."""
+    if sees_each_reader():
+        return True
+    if sign_in.is_on():
+        st.info(
+            "This page shows what readers wrote. It is open to those who run the study: their account has "
+            f"the role that the server's environment variable `{sign_in.STUDY_ROLE}` names."
+        )
+    elif passphrase := os.environ.get(PASSPHRASE):
+        _ask_for(passphrase)
+    else:
         st.info(
             "This page shows what readers wrote, so it is closed until a passphrase is set: start the app "
             f"with the environment variable `{PASSPHRASE}`."
         )
-        return False
-    if st.session_state.get(LET_IN):
-        return True
+    return False
+
+
+def _ask_for(passphrase: str) -> None:
     with st.form("passphrase", border=False):
         typed = st.text_input("Passphrase of the study", type="password", autocomplete="off")
         if st.form_submit_button("Open", type="primary"):
@@ -88,7 +110,6 @@ def asks_for_passphrase() -> bool:
                 st.session_state[LET_IN] = True
                 st.rerun()
             st.error("This is not the passphrase.")
-    return False
 
 
 def ask_who(role: str = "", years: str = "", key: str = "who") -> tuple[str, str]:

@@ -138,6 +138,15 @@ def settle(page: Page) -> None:
     expect(page.locator("[data-testid=stApp][data-test-script-state=running]")).to_have_count(0)
 
 
+def sign_in(page: Page, account: str) -> None:
+    """At the local identity provider."""
+    click(page, "Sign in")
+    page.get_by_role("link", name=account, exact=True).click()
+    expect(page.get_by_text("Signed in as")).to_be_visible()
+    expect(page.get_by_test_id("stTopNavLink").first).to_be_visible()
+    settle(page)
+
+
 def open_up(page: Page, title: str) -> None:
     """Opens an expander and waits until it is: what is in it moves meanwhile, from under a click too."""
     page.get_by_text(title).click()

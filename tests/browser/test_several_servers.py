@@ -10,8 +10,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,14 +21,17 @@ from at_the_screen import (
     Server,
     answer,
     case_id,
+    click,
     expect_result,
     finish,
     open_window,
     settle,
+    sign_in,
     type_words,
     upload,
 )
 from databases import empty_postgresql
+from identity_provider import identity_provider
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import serve
@@ -78,22 +81,29 @@ class Hospital:
 
 @pytest.fixture
 def hospital(tmp_path: Path) -> Iterator[Hospital]:
+    with running(tmp_path, _free_port()) as at:
+        yield at
+
+
+@contextmanager
+def running(folder: Path, secure: int, environment: Mapping[str, str] | None = None) -> Iterator[Hospital]:
+    """A database, two servers and the proxy before them, TLS at a port."""
     if shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") is None:
         pytest.fail("nginx is missing: install it with `apt-get install nginx-light`.")
     url = empty_postgresql()
-    with ExitStack() as running:
+    with ExitStack() as stack:
         servers = []
         for name in ("one", "two"):
-            (tmp_path / name).mkdir()
-            environment = {"SKIN_AI_DATABASE_URL": url, "OMP_NUM_THREADS": "1"}
-            servers.append(running.enter_context(serve(tmp_path / name, environment)))
-        plain, secure = _free_port(), _free_port()
-        _configure(tmp_path, servers, plain, secure)
-        nginx = subprocess.Popen(["/usr/sbin/nginx", "-c", tmp_path / "main.conf", "-p", tmp_path])
-        running.callback(nginx.wait, 20)
-        running.callback(nginx.terminate)
+            (folder / name).mkdir()
+            ours = {"SKIN_AI_DATABASE_URL": url, "OMP_NUM_THREADS": "1", **(environment or {})}
+            servers.append(stack.enter_context(serve(folder / name, ours)))
+        plain = _free_port()
+        _configure(folder, servers, plain, secure)
+        nginx = subprocess.Popen(["/usr/sbin/nginx", "-c", folder / "main.conf", "-p", folder])
+        stack.callback(nginx.wait, 20)
+        stack.callback(nginx.terminate)
         at = Hospital(
-            f"http://localhost:{plain}", f"https://localhost:{secure}", servers, tmp_path / "access.log"
+            f"http://localhost:{plain}", f"https://localhost:{secure}", servers, folder / "access.log"
         )
         end = time.monotonic() + 20
         while time.monotonic() < end and asked(f"{at.secure}/healthz")[0] != 200:
@@ -230,7 +240,7 @@ def test_page_works_under_the_proxys_headers(
     assert [text for text in said if "Content Security Policy" in text] == []
     _, headers, _ = asked(hospital.secure)
     cookie = headers["Set-Cookie"]
-    assert all(part in cookie for part in ("skin_ai_visit=", "Secure", "HttpOnly", "SameSite=Strict"))
+    assert all(part in cookie for part in ("skin_ai_visit=", "Secure", "HttpOnly", "SameSite=Lax"))
     for name in (
         "Strict-Transport-Security", "X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy",
         "Permissions-Policy", "Content-Security-Policy",
@@ -240,6 +250,28 @@ def test_page_works_under_the_proxys_headers(
     assert asked(f"{hospital.secure}/healthz")[::2] == (200, "ok")
     assert case_id(page) not in hospital.log.read_text()
     assert not list((hospital.log.parent / "body").iterdir())  # the photo went through, past the disk
+
+
+def test_sign_in_works_behind_the_proxy(context: BrowserContext, tmp_path: Path) -> None:
+    secure, secrets = _free_port(), tmp_path / "secrets.toml"
+    with identity_provider({"reader": {"name": "Ana Reader"}}) as provider:
+        secrets.write_text(provider.secrets_toml(f"https://localhost:{secure}/oauth2callback"))
+        with running(tmp_path, secure, {"STREAMLIT_SECRETS_FILES": str(secrets)}) as hospital:
+            page = look_at(context, hospital)
+            sign_in(page, "reader")
+            account = next(one for one in context.cookies() if one["name"] == "_streamlit_user")
+            assert account["secure"] and account["httpOnly"]
+            page.reload()
+            expect(page.get_by_text("Signed in as Ana Reader")).to_be_visible()
+            [served] = hospital.since_last_look().values()
+            assert len(served) == 1
+            # The other server knows the visitor too.
+            [killed] = [one for one in hospital.servers if one.address.rpartition(":")[2] in "".join(served)]
+            os.kill(killed.process, signal.SIGKILL)
+            page.reload()
+            expect(page.get_by_text("Signed in as Ana Reader")).to_be_visible()
+            click(page, "Sign out")
+            expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
 def test_nobody_sends_files_without_end(hospital: Hospital) -> None:
