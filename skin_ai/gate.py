@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 from skin_ai.image_model import ImageModel
@@ -57,7 +57,8 @@ class Gate:
 
 def load_gate(path: Path, threshold: float) -> Gate:
     """What `Gate.save` wrote; raises OSError, SafetensorError or ValueError where it did not."""
-    tensors = load_file(path)
+    # Not load_file: its tensors stay on the file, and change, or end the server, when that does.
+    tensors = load(path.read_bytes())
     shapes = {name: tuple(value.shape) for name, value in tensors.items()}
     n = shapes.get("centre", (0,))[0]
     if shapes != {"centre": (n,), "whitening": (n, n)}:

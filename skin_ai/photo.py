@@ -3,6 +3,7 @@
 import struct
 from dataclasses import dataclass
 from io import BytesIO
+from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -22,8 +23,11 @@ MIN_SIDE: Final = 64  # pixels of the shorter side
 DRAFT_SIDE: Final = 1200  # pixels of the shorter side that a large JPEG keeps
 MAX_SIDE: Final = 3000  # pixels of the longer side that any photo keeps
 
+_ONE_AT_A_TIME: Final = Lock()  # of MAX_PIXELS pixels: each takes hundreds of megabytes while it is read
+
 # What Pillow and pillow-heif raise on damaged files, by their documentation and by flipping bytes in files.
-DAMAGED: Final = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error)
+# Pillow's decoders also say MemoryError where a header's numbers contradict each other.
+DAMAGED: Final = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, MemoryError, struct.error)
 
 UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -66,6 +70,11 @@ def read_photo(data: bytes) -> np.ndarray:
 
     Raises PhotoError where the bytes are not one still photo of a known format and reasonable size.
     """
+    with _ONE_AT_A_TIME:
+        return _read(data)
+
+
+def _read(data: bytes) -> np.ndarray:
     image = _open(data)
     if isinstance(image, JpegImageFile):
         # The decoder skips the detail: it halves (quarters ...) while both sides stay at least this long.
@@ -74,6 +83,8 @@ def read_photo(data: bytes) -> np.ndarray:
         image.load()
     except DAMAGED as error:
         raise _damaged() from error
+    if image.mode == "P" and image.palette is None:
+        raise _damaged()
 
     profile = image.info.get("icc_profile")
     orientation = _orientation(image)

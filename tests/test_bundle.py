@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 
@@ -88,6 +89,25 @@ def test_unchanged_copy_loads_from_another_folder(copied, bundle):
     found = load_bundle(copied.name, copied.parent)
     assert found.name == "copied"
     assert found.schedule == bundle.schedule
+
+
+def test_files_damaged_after_loading_change_nothing(copied):
+    for path in copied.iterdir():
+        data = path.read_bytes()
+        path.unlink()  # a link, as a rule
+        path.write_bytes(data)
+    loaded = load_bundle(copied.name, copied.parent)
+
+    def numbers() -> list[torch.Tensor]:
+        models = (loaded.image_model, loaded.language_model)
+        found = [value for model in models for value in model.state_dict().values()]
+        return [value.clone() for value in (*found, loaded.gate.centre, loaded.gate.whitening)]
+
+    before = numbers()
+    for path in copied.iterdir():
+        with path.open("r+b") as file:  # in place, as a failing disk does it
+            file.write(bytes(path.stat().st_size))
+    assert all(map(torch.equal, before, numbers()))
 
 
 def test_image_model_knows_every_type_where_the_manifest_says_nothing_else(bundle):

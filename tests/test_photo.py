@@ -42,8 +42,8 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png_that_claims(width: int, height: int) -> bytes:
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+def png_that_claims(width: int, height: int, bits: int = 8, colour: int = 2) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(kind, data) for kind, data in chunks)
 
@@ -296,6 +296,17 @@ def test_cut_off_file_is_refused(image_format, share):
 @pytest.mark.parametrize("data", [heic_that_claims(64, 64), b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"])
 def test_file_that_contradicts_itself_is_refused(data):
     assert "damaged" in refusal(data)
+
+
+def test_row_too_long_for_the_decoder_is_refused():
+    assert "damaged" in refusal(png_that_claims(50_000_000, 1, bits=16, colour=6))
+
+
+def test_palette_photo_without_its_palette_is_refused():
+    data = encoded(Image.new("P", (128, 96)), "PNG")
+    start = data.index(b"PLTE") - 4
+    end = start + 12 + int.from_bytes(data[start : start + 4])
+    assert "damaged" in refusal(data[:start] + data[end:])
 
 
 @pytest.mark.filterwarnings("error")
