@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from skin_ai import server_log
+from skin_ai import server_log, uploads
 from skin_ai.views import kiosk, notices, sign_in, study
 
 server_log.begin()
+uploads.keep_off_the_disk()
 st.set_page_config(
     page_title="skin_ai",
     layout="wide",

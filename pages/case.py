@@ -70,6 +70,7 @@ def main() -> None:
             show_after(store, case, progress)
     except StoreError as error:
         st.error(str(error))
+        st.button("Try again")
 
 
 def opened_case(store: Store) -> tuple[CaseState, Progress | None]:
@@ -337,6 +338,7 @@ def run_models(store: Store, case: CaseState, progress: Progress, place: DeltaGe
     name = bundle_choice.of_case(case, progress)
     bundle = load_models(case, name, place)
     if bundle is None:
+        st.button("Try again")
         return False
     case.bundle = name
     from skin_ai.diagnose import Diagnosis, NothingToDiagnose, diagnose

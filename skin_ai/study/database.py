@@ -173,21 +173,25 @@ def _cause(error: SQLAlchemyError) -> str:
 
 def not_saved(error: SQLAlchemyError) -> StoreError:
     """The sentence for a write that failed."""
-    cause = _cause(error)
     log.error("not saved: %s", type(error).__name__)
-    if "full" in cause or "No space" in cause:
-        cause = "the disk is full; make room"
-    elif "locked" in cause:
-        cause = "the database is busy"
-    elif isinstance(error, DBAPIError) and (error.connection_invalidated or "connect" in cause):
-        cause = "the database cannot be reached"
-    return StoreError(f"Not saved: {cause}. What you entered is still here; try again.")
+    return StoreError(f"Not saved: {_plain_cause(error)}. What you entered is still here; try again.")
 
 
 def not_read(error: SQLAlchemyError) -> StoreError:
     """The sentence for a reading that failed."""
     log.error("not read: %s", type(error).__name__)
-    return StoreError(f"What is kept cannot be read now: {_cause(error)}. Try again in a moment.")
+    return StoreError(f"What is kept cannot be read now: {_plain_cause(error)}. Try again in a moment.")
+
+
+def _plain_cause(error: SQLAlchemyError) -> str:
+    cause = _cause(error)
+    if "full" in cause or "No space" in cause:
+        return "the disk is full; make room"
+    if "locked" in cause:
+        return "the database is busy"
+    if isinstance(error, DBAPIError) and (error.connection_invalidated or "connect" in cause):
+        return "the database cannot be reached"
+    return cause
 
 
 def state(url: str = "") -> str:

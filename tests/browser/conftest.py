@@ -105,16 +105,17 @@ def serve(
     folder: Path,
     environment: Mapping[str, str] | None = None,
     streamlit: Sequence[str] = ("-m", "streamlit"),
+    port: int = 0,
+    root: Path = ROOT,
 ) -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    """The app in the folder `root`, at a free port unless one is given; what it keeps is in `folder`."""
+    port = port or free_port()
     ours = {name: value for name, value in os.environ.items() if not name.startswith("SKIN_AI_")}
     log = folder / "log.txt"
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, *streamlit, "run", "app.py", "--server.port", str(port)],
-            cwd=ROOT,
+            cwd=root,
             env=ours | {"SKIN_AI_DATA": str(folder)} | dict(environment or {}),
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -125,6 +126,12 @@ def serve(
         finally:
             process.terminate()
             process.wait(timeout=20)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import time
@@ -34,7 +33,7 @@ from databases import empty_postgresql
 from identity_provider import identity_provider
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import serve
+from tests.browser.conftest import free_port, serve
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 MAIN = """
@@ -81,7 +80,7 @@ class Hospital:
 
 @pytest.fixture
 def hospital(tmp_path: Path) -> Iterator[Hospital]:
-    with running(tmp_path, _free_port()) as at:
+    with running(tmp_path, free_port()) as at:
         yield at
 
 
@@ -97,7 +96,7 @@ def running(folder: Path, secure: int, environment: Mapping[str, str] | None = N
             (folder / name).mkdir()
             ours = {"SKIN_AI_DATABASE_URL": url, "OMP_NUM_THREADS": "1", **(environment or {})}
             servers.append(stack.enter_context(serve(folder / name, ours)))
-        plain = _free_port()
+        plain = free_port()
         _configure(folder, servers, plain, secure)
         nginx = subprocess.Popen(["/usr/sbin/nginx", "-c", folder / "main.conf", "-p", folder])
         stack.callback(nginx.wait, 20)
@@ -109,12 +108,6 @@ def running(folder: Path, secure: int, environment: Mapping[str, str] | None = N
         while time.monotonic() < end and asked(f"{at.secure}/healthz")[0] != 200:
             time.sleep(0.1)
         yield at
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _configure(folder: Path, servers: list[Server], plain: int, secure: int) -> None:
@@ -253,7 +246,7 @@ def test_page_works_under_the_proxys_headers(
 
 
 def test_sign_in_works_behind_the_proxy(context: BrowserContext, tmp_path: Path) -> None:
-    secure, secrets = _free_port(), tmp_path / "secrets.toml"
+    secure, secrets = free_port(), tmp_path / "secrets.toml"
     with identity_provider({"reader": {"name": "Ana Reader"}}) as provider:
         secrets.write_text(provider.secrets_toml(f"https://localhost:{secure}/oauth2callback"))
         with running(tmp_path, secure, {"STREAMLIT_SECRETS_FILES": str(secrets)}) as hospital:

@@ -432,7 +432,7 @@ def test_database_that_cannot_be_reached_is_told(postgresql: str, case: Case) ->
     away = Store(create_engine(store.engine.url.set(host="127.0.0.1", port=1), hide_parameters=True))
     with pytest.raises(StoreError, match=r"^Not saved: the database cannot be reached"):
         flow.keep_case(away, reader, case)
-    with pytest.raises(StoreError, match=r"^What is kept cannot be read now: connection"):
+    with pytest.raises(StoreError, match=r"^What is kept cannot be read now: the database cannot be reached"):
         away.answers()
     flow.keep_case(store, reader, case)
     store.engine.dispose()
