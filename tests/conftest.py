@@ -1,5 +1,6 @@
 """What several tests need: bundles, a drawn photo, a drawn data set and a tiny language model."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,13 @@ from drawn_cases import as_jpeg, draw_dataset
 from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
 from transformers import BertConfig, BertModel
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from skin_ai.bundle import (
     DEFAULT_BUNDLE,
+    GATE_FILE,
+    IMAGE_FILE,
     LANGUAGE_FILE,
     PREDICTIONS_FILE,
     SHARED,
@@ -34,6 +39,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rewrite-golden", action="store_true", help="write tests/golden.json anew from the shipped bundle"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):  # beside another one, on cores that both want
+        os.environ["OMP_NUM_THREADS"] = "1"
+        torch.set_num_threads(1)
+
+
+class _ByResource(LoadScopeScheduling):
+    """What uses the browser or the one PostgreSQL database runs in one worker; so does each other file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        return "servers" if file.startswith(("tests/browser/", "tests/study/")) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _ByResource(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +80,8 @@ def made_up_26(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     save_file(language, folder / LANGUAGE_FILE)
     shutil.copyfile(shipped / PREDICTIONS_FILE, folder / PREDICTIONS_FILE)
+    for name in (IMAGE_FILE, GATE_FILE):
+        (folder / name).symlink_to(file_of(shipped, name))
     manifest = read_manifest(shipped)
     manifest["image_model"]["types"] = manifest["types"]
     manifest["types"] = types

@@ -1,6 +1,6 @@
 """What the shipped bundle says of two drawn samples.
 
-After new weights: python -m pytest tests/test_golden.py --rewrite-golden
+After new weights: python -m pytest -n 0 tests/test_golden.py --rewrite-golden
 """
 
 import json
@@ -15,7 +15,7 @@ from skin_ai.samples import SAMPLES
 
 GOLDEN = Path(__file__).with_name("golden.json")
 TOLERANCE = 0.02  # of a probability: processors round differently
-REWRITE = "python -m pytest tests/test_golden.py --rewrite-golden"
+REWRITE = "python -m pytest -n 0 tests/test_golden.py --rewrite-golden"
 
 
 def identity(bundle):
