@@ -152,7 +152,7 @@ def deletion_and_insertion(curves: Figures) -> list[Block]:
             f"heatmap_{name}",
             label(name),
             lines,
-            (f"part of the photo {what}, strongest first", "probability of the type"),
+            (f"part {what}, strongest first", "probability of the type"),
             rows,
             caption=f"A map that marks what the model used: the line {good} at once.",
         )

@@ -35,6 +35,7 @@ DERIVED_COLUMNS: Final = (
 )  # made from the others when writing, not looked at when reading
 MODALITIES: Final = {"before": "unaided", "after": "aided"}
 MOST_PROBLEMS: Final = 20  # that one error lists
+MOST_NAMED: Final = 5  # columns that a file lacks, in a sentence
 
 # A spreadsheet overlooks blanks and quotes before a formula, and where it splits cells elsewhere than at our
 # commas (Excel does in half of Europe) a cell may begin within a text. Such places get a "'" and lose it when
@@ -221,9 +222,10 @@ def _rows_of_jsonl(text: str) -> Rows:
 def _check_columns(row: int, columns: Sequence[str]) -> None:
     missing = [column for column in ANSWER_COLUMNS if column not in columns and column != PATIENT_WORDS]
     if missing:
-        raise ExportError(
-            f"row {row} lacks the columns {', '.join(missing)}: export the file again, with commas."
+        named = ", ".join(missing[:MOST_NAMED]) + f" and {len(missing) - MOST_NAMED} more" * (
+            len(missing) > MOST_NAMED
         )
+        raise ExportError(f"row {row} lacks the columns {named}: export the file again, with commas.")
     for column in columns:
         if column not in (*ANSWER_COLUMNS, *DERIVED_COLUMNS):
             raise ExportError(f"row {row}: the column {column[:40]!r} is unknown; remove it.")

@@ -257,7 +257,7 @@ def test_all_problems_are_said_at_once_but_not_without_end(answers, tmp_path):
 @pytest.mark.parametrize(
     ("name", "spoil", "said"),
     [
-        ("answers.csv", lambda text: "", "row 1 lacks the columns reader, "),
+        ("answers.csv", lambda text: "", "lacks the columns reader, role, years_of_practice, deck, case and"),
         ("answers.csv", lambda text: text.replace('","', '";"'), "line 1: ',' expected"),
         ("answers.csv", lambda text: text.replace('"stage"', '"phase"', 1), "row 1 lacks the columns stage:"),
         ("answers.csv", lambda text: text.replace('"correct"', '"name"', 1), "column 'name' is unknown"),
