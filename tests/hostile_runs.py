@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,17 +15,14 @@ from skin_ai.study import deck, export
 from skin_ai.study.deck import DeckError
 from tests import hostile
 
+T = TypeVar("T")
+
 TAKEN = "taken"
 LONGEST = 300  # characters of a sentence
 
 
 def photo(number: int) -> str:
-    try:
-        pixels = read_photo(hostile.photo(number))
-    except PhotoError as error:
-        return _plain(str(error))
-    _check_photo(pixels)
-    return TAKEN
+    return _outcome(lambda: read_photo(hostile.photo(number)), PhotoError, _check_photo)
 
 
 def deck_zip(number: int) -> str:
@@ -50,12 +48,7 @@ def exported(number: int) -> str:
 
 
 def narrative(number: int) -> str:
-    try:
-        words = clean_narrative(hostile.narrative(number))
-    except NarrativeError as error:
-        return _plain(str(error))
-    _check_words(words)
-    return TAKEN
+    return _outcome(lambda: clean_narrative(hostile.narrative(number)), NarrativeError, _check_words)
 
 
 RUNS: Mapping[str, Callable[[int], str]] = {
@@ -65,6 +58,15 @@ RUNS: Mapping[str, Callable[[int], str]] = {
     "exports": exported,
     "narratives": narrative,
 }
+
+
+def _outcome(read: Callable[[], T], refused: type[Exception], check: Callable[[T], None]) -> str:
+    try:
+        found = read()
+    except refused as error:
+        return _plain(str(error))
+    check(found)
+    return TAKEN
 
 
 def _deck(read: Callable[[], deck.Deck]) -> str:

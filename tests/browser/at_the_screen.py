@@ -138,6 +138,11 @@ def settle(page: Page) -> None:
     expect(page.locator("[data-testid=stApp][data-test-script-state=running]")).to_have_count(0)
 
 
+def expect_connected(page: Page, times: int = 1) -> None:
+    """Whether the page has (1) or has lost (0) its server."""
+    expect(page.locator("[data-test-connection-state=CONNECTED]")).to_have_count(times)
+
+
 def sign_in(page: Page, account: str) -> None:
     """At the local identity provider."""
     click(page, "Sign in")

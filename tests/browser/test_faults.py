@@ -22,6 +22,7 @@ from at_the_screen import (
     case_id,
     change_to,
     click,
+    expect_connected,
     expect_result,
     finish,
     give,
@@ -36,7 +37,7 @@ from at_the_screen import (
 from conftest import ROOT, free_port, serve
 from databases import empty_postgresql
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 from sqlalchemy import create_engine, text
 
 from skin_ai.bundle import DEFAULT_BUNDLE, IMAGE_FILE, LANGUAGE_FILE, file_of
@@ -49,10 +50,6 @@ KEPT = "Keep my answer unchanged"
 def rows(folder: Path, table: str) -> int:
     with closing(sqlite3.connect(folder / "study.db")) as database:
         return int(database.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
-
-
-def connected(page: Page, times: int = 1) -> None:
-    expect(page.locator("[data-test-connection-state=CONNECTED]")).to_have_count(times)
 
 
 # The server
@@ -72,10 +69,10 @@ class Restarted:
     def kill(self, visit: Visit) -> None:
         """Until the browser has found the new server by itself, and then anew, as a reader would reload."""
         psutil.Process(self.server.process).kill()
-        connected(visit.page, 0)
+        expect_connected(visit.page, 0)
         self.stack.close()
         self.start()
-        connected(visit.page)
+        expect_connected(visit.page)
         visit.reload()
         settle(visit.page)
 

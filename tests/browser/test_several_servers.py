@@ -21,6 +21,7 @@ from at_the_screen import (
     answer,
     case_id,
     click,
+    expect_connected,
     expect_result,
     finish,
     open_window,
@@ -201,12 +202,11 @@ def test_server_killed_in_the_middle_of_a_case_loses_nothing_that_was_saved(
     case = case_id(page)
     [[first]] = hospital.since_last_look().values()
     [killed] = [server for server in hospital.servers if server.address.endswith(first.rpartition(":")[2])]
-    connected = page.locator("[data-test-connection-state=CONNECTED]")
-    expect(connected).to_have_count(1)
+    expect_connected(page)
     os.kill(killed.process, signal.SIGKILL)
-    expect(connected).to_have_count(0)
+    expect_connected(page, 0)
     # The browser connects anew by itself, and the other server takes the visitor over at the same stage.
-    expect(connected).to_have_count(1)
+    expect_connected(page)
     expect_result(page)
     finish(page)
     expect(page.get_by_text("Before: melanoma")).to_be_visible()
