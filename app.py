@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from skin_ai import server_log, uploads
+from skin_ai import memory, server_log, uploads
 from skin_ai.views import kiosk, notices, sign_in, study
 
 server_log.begin()
@@ -34,3 +34,4 @@ with st.container(horizontal_alignment="center"), st.container(width=notices.PAG
         kiosk.bar(study.store())
     study.remember_reader()
     page.run()
+memory.collect_now_and_then()

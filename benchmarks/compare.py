@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from streamlit.testing.v1 import AppTest
 
-from benchmarks.diagnosis import ROOT
 from benchmarks.machine import machine
+from benchmarks.server import ROOT
 from skin_ai.study.statistics import by_group, readings, summary
 from skin_ai.study.store import open_store
 from tests.study import made_up_study

@@ -1,57 +1,51 @@
-"""One whole diagnosis of a 12-megapixel JPEG, and the first page: `python -m benchmarks.diagnosis`."""
+"""The profile of one diagnosis of a 12-megapixel JPEG, stage by stage: `python -m benchmarks.diagnosis`."""
 
 from __future__ import annotations
 
 import io
-import socket
 import statistics
-import subprocess
-import sys
 import time
-from pathlib import Path
+from collections.abc import Callable
 
 import torch
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from torch import Tensor
 
 from benchmarks.machine import machine
-from skin_ai.bundle import load_bundle
-from skin_ai.diagnose import diagnose
+from skin_ai.bundle import Bundle, bundle_names, load_bundle
+from skin_ai.diagnose import Diagnosis, diagnose
 from skin_ai.photo import crop_square, read_photo
 from skin_ai.samples import SAMPLES
+from skin_ai.views import elimination, heatmap_overlay, pictures
 
-RUNS = 9
-ROOT = Path(__file__).resolve().parent.parent
-BROWSER = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+RUNS = 15
 
 
 def main() -> None:
-    """Prints medians in milliseconds, and the whole as a ratio to the bare forward passes."""
-    print(f"machine: {machine()}, torch {torch.__version__}")
-    start = time.perf_counter()
-    bundle = load_bundle()
-    print(f"load and verify the bundle: {1000 * (time.perf_counter() - start):.0f} ms")
-    photo = _twelve_megapixels()
-    words = SAMPLES[0].narrative
-    diagnose(photo, words, bundle)
-    runs = [diagnose(photo, words, bundle) for _ in range(RUNS)]
-    for stage in runs[0].timings_ms:
+    """Prints medians in milliseconds, and the whole as a ratio to the bare forward passes that it needs."""
+    print(f"machine: {machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
+    photo, words = _twelve_megapixels(), SAMPLES[0].narrative
+    for name in bundle_names():
+        start = time.perf_counter()
+        bundle = load_bundle(name)
+        print(f"{name}, medians of {RUNS}")
+        print(f"  load and verify the bundle: {1000 * (time.perf_counter() - start):.0f} ms")
+        prompts = _prompts(photo, words, bundle)
+        runs, bare = [], []
+        for _ in range(RUNS):  # in turns, so that a slow moment of the machine is in both
+            runs.append(diagnose(photo, words, bundle))
+            bare.append(_bare_passes(photo, bundle, prompts))
+        for stage in runs[0].timings_ms:
+            print(f"  {stage}: {statistics.median(run.timings_ms[stage] for run in runs):.1f} ms")
+        print(f"  drawing: {_drawing(photo, runs[0]):.1f} ms")
+        image, language = (statistics.median(column) for column in zip(*bare, strict=True))
+        asked = sum(len(batch["input_ids"]) for batch in prompts)
         print(
-            f"{stage}: {statistics.median(run.timings_ms[stage] for run in runs):.0f} ms (median of {RUNS})"
+            f"  bare passes: {bundle.views} views {image:.1f} ms, {asked} prompts in {len(prompts)} batches "
+            f"{language:.1f} ms"
         )
-    total = statistics.median(run.timings_ms["total"] for run in runs)
-    inputs = bundle.preprocessing(crop_square(read_photo(photo)))
-    with torch.inference_mode():
-        bare = []
-        for _ in range(RUNS):
-            start = time.perf_counter()
-            for _ in range(bundle.views):
-                bundle.image_model.feature_map(inputs)
-            bare.append(1000 * (time.perf_counter() - start))
-    language = statistics.median(run.timings_ms["language_model"] for run in runs)
-    print(f"whole / (bare image passes + elimination): {total / (statistics.median(bare) + language):.2f}")
-    first_page = statistics.median(_first_page() for _ in range(3))
-    print(f"first page, from the server's start: {1000 * first_page:.0f} ms (median of 3)")
+        total = statistics.median(run.timings_ms["total"] for run in runs)
+        print(f"  whole / bare passes: {total / (image + language):.2f}")
 
 
 def _twelve_megapixels() -> bytes:
@@ -61,35 +55,50 @@ def _twelve_megapixels() -> bytes:
     return file.getvalue()
 
 
-def _first_page() -> float:
-    """Seconds from the start of the server's process to the first page's words in a browser."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER)
-        page = browser.new_page()
-        start = time.perf_counter()
-        server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                    break
-                except ConnectionRefusedError:
-                    time.sleep(0.02)
-            page.goto(f"http://127.0.0.1:{port}")
-            page.get_by_text("Research").first.wait_for(timeout=60_000)
-            return time.perf_counter() - start
-        finally:
-            server.terminate()
-            server.wait()
-            browser.close()
+def _prompts(photo: bytes, words: str, bundle: Bundle) -> list[dict[str, Tensor]]:
+    """The batches that the language model is asked in one diagnosis, as token ids."""
+    model, asked = bundle.language_model, []
+    encode = model.encode
+
+    def kept(*questions: object) -> dict[str, Tensor]:
+        asked.append(encode(*questions))  # type: ignore[arg-type]
+        return asked[-1]
+
+    model.encode = kept  # type: ignore[method-assign]
+    diagnose(photo, words, bundle)
+    del model.encode
+    return asked
+
+
+def _bare_passes(photo: bytes, bundle: Bundle, prompts: list[dict[str, Tensor]]) -> tuple[float, float]:
+    """Milliseconds of the image model for all views, two at a time, and of the language model's encoder."""
+    inputs = bundle.preprocessing(crop_square(read_photo(photo)))
+    pair = torch.cat([inputs, inputs])
+    with torch.inference_mode():
+        image = _took(lambda: [bundle.image_model.feature_map(pair) for _ in range(bundle.views // 2)])
+        language = _took(lambda: [bundle.language_model.classifier(**batch) for batch in prompts])
+    return image, language
+
+
+def _drawing(photo: bytes, diagnosis: Diagnosis) -> float:
+    """Milliseconds of one map over the photo and of the elimination's picture with its table."""
+    square = pictures.smaller(crop_square(read_photo(photo)))
+
+    def draw() -> None:
+        scale = heatmap_overlay.common_scale(diagnosis.heatmaps)
+        evidence = diagnosis.heatmaps[diagnosis.recommendations[0].type]
+        heatmap_overlay.on_photo(square, heatmap_overlay.overlay(evidence, scale, len(square)), 0.6)
+        elimination.figure(diagnosis.steps)
+        elimination.table(diagnosis.steps)
+
+    draw()
+    return statistics.median(_took(draw) for _ in range(RUNS))
+
+
+def _took(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - start)
 
 
 if __name__ == "__main__":

@@ -7,23 +7,15 @@ words, commits an own diagnosis, gets the AI's, keeps the answer, and begins the
 from __future__ import annotations
 
 import io
-import os
 import re
 import secrets
-import socket
 import statistics
-import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import psutil
 import requests
 from PIL import Image
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -33,9 +25,9 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from benchmarks.machine import machine
+from benchmarks.server import started
 from skin_ai.samples import SAMPLES
 
-ROOT = Path(__file__).resolve().parent.parent
 VISITORS, CASES = 20, 500
 PATIENCE = 300  # seconds
 WORDS = "I am 67. The shiny bump beside my nose has grown for a year and bled twice."
@@ -184,33 +176,6 @@ def _photo() -> bytes:
     return file.getvalue()
 
 
-@contextmanager
-def _server() -> Iterator[tuple[str, psutil.Process]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory() as data:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
-            cwd=ROOT,
-            env=os.environ | {"SKIN_AI_DATA": data},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        address = f"http://127.0.0.1:{port}"
-        try:
-            while True:
-                try:
-                    requests.get(f"{address}/_stcore/health", timeout=1)
-                    break
-                except requests.RequestException:
-                    time.sleep(0.1)
-            yield address, psutil.Process(process.pid)
-        finally:
-            process.terminate()
-            process.wait()
-
-
 def _in_parallel(address: str, visitors: int, cases: int) -> tuple[list[float], list[Visitor], float]:
     """`cases` cases by as many visitors at once: seconds of each diagnosis, who was there, seconds in all."""
     took: list[float] = []
@@ -242,7 +207,7 @@ def _said(name: str, took: list[float]) -> str:
 def main(visitors: int = VISITORS, cases: int = CASES) -> None:
     """Prints throughput, times, memory, and whether anybody was sent a word of another visitor."""
     print(f"machine: {machine()}")
-    with _server() as (address, process):
+    with started() as (address, process):
         _in_parallel(address, 1, 3)  # models load
         before = process.memory_info().rss
         alone, _, _ = _in_parallel(address, 1, 20)

@@ -324,7 +324,8 @@ def show_given(case: CaseState, kept: Case) -> None:
     with photo_side:
         if case.photo is not None:
             title = inputs.photo_title(case.photo)
-            pictures.show(crop_square(case.photo.pixels, Crop(*kept.crop)), title, title)
+            _, square = inputs.pictures_of(case.photo, Crop(*kept.crop))
+            pictures.show(square, title, title)
         else:
             st.markdown("No photo")
     with words_side:

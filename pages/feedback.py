@@ -108,7 +108,7 @@ def show_reading(store: Store, row: dict[str, object], answers: pd.DataFrame) ->
         with photo_side:
             pixels = flow.kept_photo(store, case)
             if pixels is not None:
-                pictures.show(pictures.smaller(pixels), "Photo", "Photo of the case")
+                pictures.show(pictures.as_uri(pixels), "Photo", "Photo of the case")
             else:
                 st.caption(str(row["sample"]) or "No photo kept")
         with said_side:

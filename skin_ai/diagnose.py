@@ -128,8 +128,9 @@ def diagnose(
             with _timed(timings, "photo_quality"):
                 flags += [f"photo_{kind}" for kind in quality.problems(square, bundle.quality_limits)]
                 flags += ["ink"] * ink.has_ink(square)
-            with _timed(timings, "image_model"):
+            with _timed(timings, "preprocessing"):
                 inputs = bundle.preprocessing(square)
+            with _timed(timings, "image_model"):
                 features = bundle.image_model.feature_map_of_views(inputs, bundle.views)
                 logits = bundle.image_model.logits(features)[0]
                 probabilities = (logits / bundle.photo_temperature).softmax(0)

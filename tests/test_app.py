@@ -1,5 +1,7 @@
 """The Case and About pages, run without a browser on the real bundle; others are in test_study_pages.py."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -50,6 +52,20 @@ from skin_ai.views.words import QUESTIONS, add_sentences
 PAGES = tuple(f"pages/{page}.py" for page in ("case", "deck", "compare", "feedback", "model_card", "about"))
 DISK_IS_FULL = "Not saved: the disk is full; make room. What you entered is still here; try again."
 
+FIRST_PAGE = """
+import sys
+from streamlit.testing.v1 import AppTest
+from skin_ai.bundle import BundleError
+from skin_ai.views import bundle_choice
+
+def models(name):
+    raise BundleError("Not now.")
+
+bundle_choice.models = models
+app = AppTest.from_file("{app}", default_timeout={timeout}).run()
+print([error.value for error in app.error], {{"torch", "pandas", "scipy", "alembic"}} & set(sys.modules))
+"""
+
 
 @pytest.fixture
 def without_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -65,6 +81,12 @@ def test_every_page_says_that_it_is_for_research_only(app, page):
     app.switch_page(page).run()
     assert not app.exception
     assert "not a medical device" in app.info[0].value
+
+
+def test_first_page_waits_for_no_slow_library(store):
+    script = FIRST_PAGE.format(app=APP, timeout=TIMEOUT)
+    run = subprocess.run([sys.executable, "-c", script], cwd=APP.parent, capture_output=True, text=True)
+    assert run.stdout == "['Not now.'] set()\n", run.stderr
 
 
 # What a case is made of

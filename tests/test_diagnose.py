@@ -295,8 +295,8 @@ def test_json_has_exactly_the_promised_keys(results, bundle):
 
 def test_timings_cover_what_was_done(results):
     assert set(results["both"].timings_ms) == {
-        "read_photo", "photo_quality", "image_model", "heatmaps", "gate", "language_model", "stability",
-        "total",
+        "read_photo", "photo_quality", "preprocessing", "image_model", "heatmaps", "gate", "language_model",
+        "stability", "total",
     }  # fmt: skip
     assert set(results["words only"].timings_ms) == {"language_model", "stability", "total"}
     assert all(value >= 0 for value in results["both"].timings_ms.values())

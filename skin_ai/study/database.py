@@ -13,10 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import platformdirs
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import (
     URL,
     Connection,
@@ -203,42 +199,52 @@ def state(url: str = "") -> str:
     engine = _engine(url or _sqlite(file))
     try:
         with engine.begin() as connection:
-            found, config = _revision(connection)
+            found = _revision(connection)
     except SQLAlchemyError as error:
         raise StoreError(f"The database cannot be opened: {_cause(error)}.") from error
     finally:
         engine.dispose()
-    is_newest = found == ScriptDirectory.from_config(config).get_current_head()
+    is_newest = found == _revisions()[-1]
     return f"{engine.dialect.name}, " + ("up to date" if is_newest else "the next start brings it up to date")
 
 
-def _revision(connection: Connection) -> tuple[str | None, Config]:
+def _revisions() -> list[str]:
+    """All that this version of skin_ai knows, oldest first: each file of a migration begins with its own."""
+    return sorted(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
+
+
+def _revision(connection: Connection) -> str | None:
     """The database's revision, None for an empty one; StoreError for one that is not ours or too new."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    found = MigrationContext.configure(connection).get_current_revision()
-    if found is None and inspect(connection).get_table_names():
+    tables = inspect(connection).get_table_names()
+    found = None
+    if "alembic_version" in tables:
+        found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    if found is None and tables:
         raise StoreError("The database holds tables that are not of skin_ai; give it an empty one.")
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found is not None and found not in known:
+    if found is not None and found not in _revisions():
         raise StoreError(
             f"The database was made by a newer version of skin_ai (revision {found}); update skin_ai. "
             "Nothing was changed."
         )
-    return found, config
+    return found
 
 
 def _bring_up_to_date(connection: Connection, folder: Path) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-    found, config = _revision(connection)
-    if found == ScriptDirectory.from_config(config).get_current_head():
+    found = _revision(connection)
+    if found == _revisions()[-1]:
         return
     if found is not None:
         copy = folder / f"before-migration-{found}-{datetime.now(UTC):%Y%m%dT%H%M%S}.db"
         backup(connection.engine, copy)
         log.info("database of revision %s copied to %s before its migration", found, copy)
+    from alembic import command  # here: it takes a quarter of a second, and mostly there is nothing to do
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 from sqlalchemy import Engine, and_, delete, func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,6 +27,8 @@ from skin_ai.study.database import StoreError
 from skin_ai.study.tables import Answer, Case, Clinician, Deck, Feedback, Photo, Reading, Run, Stage, plain
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     import skin_ai.study.deck as decks
 
 ROLES: Final = (
@@ -268,6 +269,8 @@ def _ranking(answer: Any) -> str:
 
 def _table(rows: Sequence[Any], of_run: dict[int, tuple[str, ...]]) -> pd.DataFrame:
     """The answers table from what the database gave."""
+    import pandas as pd  # here: it takes a quarter of a second, and the first page shows no table
+
     if not rows:
         table = pd.DataFrame(columns=[*ANSWER_COLUMNS], dtype=object)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 AUTOMATIC: Final = "Automatic"
 WITHOUT_PHOTO: Final = "skin-26"  # trained mainly on words
 CHOICE: Final = "bundle_choice"
+PAGE_FIRST: Final = 1.5  # seconds that the browser has to fetch the first page's parts
 
 
 def models(name: str) -> Bundle:
@@ -34,6 +36,8 @@ def models(name: str) -> Bundle:
 
 @st.cache_resource(show_spinner=False)
 def _models(folder: str) -> Bundle:
+    if "torch" not in sys.modules:
+        time.sleep(PAGE_FIRST)  # importing it keeps this process, which serves them, from all else
     import torch
 
     from skin_ai.diagnose import diagnose

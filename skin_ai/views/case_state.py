@@ -34,12 +34,14 @@ class Photo:
     """Clean pixels (h, w, 3) that a session took in; equal only to itself.
 
     sample: the name of a drawn sample, else "". A file's name is not kept: it may name a patient. notes: on
-    the frame that is shown, for the bundle that will be asked.
+    the frame that is shown, for the bundle that will be asked. pictures: with that frame, and of the square
+    in it, as data URIs.
     """
 
     pixels: np.ndarray
     sample: str = ""
     notes: dict[tuple[Crop, str], Notes] = field(default_factory=dict)
+    pictures: dict[Crop, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -211,21 +211,34 @@ def figure(steps: Sequence[Step], own: Own = NONE) -> go.Figure:
         ],
         size=13,
     )
-    for column, option in cells:
-        middle = top[option.type] + BAR_MIDDLE
-        chart.add_shape(
-            type="rect",
-            x0=column,
-            x1=column + bar_length,
-            y0=middle - BAR_HEIGHT / 2,
-            y1=middle + BAR_HEIGHT / 2,
-            fillcolor=TRACK,
-            line_width=0,
-            layer="below",
-        )
-    for line in top.values():
-        chart.add_hline(line, line={"color": HAIRLINE, "width": 1}, layer="below")
+    tracks = [
+        {
+            "type": "rect",
+            "x0": column,
+            "x1": column + bar_length,
+            "y0": top[option.type] + BAR_MIDDLE - BAR_HEIGHT / 2,
+            "y1": top[option.type] + BAR_MIDDLE + BAR_HEIGHT / 2,
+            "fillcolor": TRACK,
+            "line": {"width": 0},
+            "layer": "below",
+        }
+        for column, option in cells
+    ]
+    between_rows = [
+        {
+            "type": "line",
+            "xref": "x domain",
+            "x0": 0,
+            "x1": 1,
+            "y0": line,
+            "y1": line,
+            "line": {"color": HAIRLINE, "width": 1},
+            "layer": "below",
+        }
+        for line in top.values()
+    ]
     chart.update_layout(
+        shapes=[*tracks, *between_rows],  # all at once: one by one each takes milliseconds
         height=HEADER_HEIGHT + len(order) * row_height,
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         barmode="overlay",

@@ -50,7 +50,7 @@ def choose_photo(case: CaseState) -> Crop:
     else:
         titles = {sample.title: sample for sample in SAMPLES}
         title = st.selectbox("Drawn by code, to try the app without a patient", list(titles), key="sample")
-        pictures.show(titles[title].draw(), title, title)
+        pictures.show(pictures.as_uri(titles[title].draw()), title, title)
         st.button("Use this drawing", on_click=take_sample, args=(case, titles[title].name))
     if case.problem:
         st.error(case.problem)
@@ -106,6 +106,15 @@ def photo_title(photo: Photo) -> str:
     return next((sample.title for sample in SAMPLES if sample.name == photo.sample), "Your photo")
 
 
+def pictures_of(photo: Photo, crop: Crop) -> tuple[str, str]:
+    """The photo with its frame, and the square inside it; made once a frame, for every run shows them."""
+    if crop not in photo.pictures:
+        photo.pictures.clear()
+        framed, square = pictures.framed(photo.pixels, crop), crop_square(photo.pixels, crop)
+        photo.pictures[crop] = pictures.as_uri(framed), pictures.as_uri(square)
+    return photo.pictures[crop]
+
+
 def frame_photo(case: CaseState, kept: Case | None) -> Crop:
     """The photo with its frame, which the clinician can move; the frame."""
     photo = case.photo
@@ -119,12 +128,12 @@ def frame_photo(case: CaseState, kept: Case | None) -> Crop:
         y = _percent_slider("Top to bottom", 0, at_first.y, case.key("frame_y"))
         size = _percent_slider("Size", 10, at_first.size, case.key("frame_size"))
     crop = Crop(x / 100, y / 100, size / 100)
+    framed, square = pictures_of(photo, crop)
     with previews[0]:
         title = photo_title(photo)
-        pictures.show(pictures.framed(photo.pixels, crop), title, f"{title}, with the frame drawn on it")
+        pictures.show(framed, title, f"{title}, with the frame drawn on it")
     with previews[1]:
-        seen = crop_square(photo.pixels, crop)
-        pictures.show(seen, "What the model sees", "The part of the photo inside the frame")
+        pictures.show(square, "What the model sees", "The part of the photo inside the frame")
     st.button("Remove the photo", on_click=remove_photo, args=(case,))
     return crop
 

@@ -104,7 +104,7 @@ def show(
         what = (
             "strong where the method points" if is_relative else "evidence for the type. Purple: against it"
         )
-        pictures.show(coloured, f"Green: {what}.", words)
+        pictures.show(pictures.as_uri(coloured), f"Green: {what}.", words)
     st.markdown(words)
     st.caption(" ".join(filter(None, (HOW[method], RELATIVE if is_relative else "", WARNING))))
     if said := how_far_to_believe(measured, method):
@@ -113,7 +113,8 @@ def show(
 
 def photo(square: np.ndarray) -> None:
     """The photo alone."""
-    pictures.show(square, "The photo as the model saw it", "Photo of the lesion as the model saw it")
+    uri = pictures.as_uri(square)
+    pictures.show(uri, "The photo as the model saw it", "Photo of the lesion as the model saw it")
 
 
 def _evidence(

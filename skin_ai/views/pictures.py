@@ -14,20 +14,20 @@ FRAME = (36, 133, 143)  # the accent colour
 OUTSIDE = 0.4  # how much light is left outside the frame
 
 
-def show(pixels: np.ndarray, caption: str, alt: str) -> None:
-    """Draws (h, w, 3) pixels as wide as the place allows.
+def as_uri(pixels: np.ndarray) -> str:
+    """(h, w, 3) pixels as a data URI.
 
-    As a data URI: st.image would store the photo under an address that any session can ask for and that
+    From anything else st.image would store the photo under an address that any session can ask for and that
     the browser may keep on its disk.
     """
     file = BytesIO()
     Image.fromarray(smaller(pixels)).save(file, "JPEG", quality=90)
-    st.image(
-        "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii"),
-        caption=caption,
-        alt=alt,
-        width="stretch",
-    )
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def show(uri: str, caption: str, alt: str) -> None:
+    """Draws what `as_uri` made, as wide as the place allows."""
+    st.image(uri, caption=caption, alt=alt, width="stretch")
 
 
 def smaller(pixels: np.ndarray, side: int = SHOWN_SIDE) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-import numpy as np
 import streamlit as st
 
 from skin_ai.samples import SAMPLES
@@ -47,6 +46,6 @@ def show(store: Store) -> None:
 
 
 @cache
-def drawn(name: str) -> np.ndarray:
-    """The drawing, small."""
-    return pictures.smaller(next(sample for sample in SAMPLES if sample.name == name).draw())
+def drawn(name: str) -> str:
+    """The drawing as a data URI."""
+    return pictures.as_uri(next(sample for sample in SAMPLES if sample.name == name).draw())

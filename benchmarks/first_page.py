@@ -1,0 +1,56 @@
+"""The first page after the server's start against an empty app's: `python -m benchmarks.first_page`."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from benchmarks.machine import machine
+from benchmarks.server import ROOT, started
+
+RUNS = 7
+BROWSER = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+EMPTY = "import streamlit as st\nst.write('empty')\n"
+NOTICE, LAST = "Research software", "Keep for later"
+
+
+def main() -> None:
+    """Prints medians of seconds from the start of the process, and what they are of an empty app's."""
+    print(f"machine: {machine()}")
+    with tempfile.TemporaryDirectory() as folder:
+        empty = Path(folder) / "empty.py"
+        empty.write_text(EMPTY)
+        data = Path(folder) / "data"
+        _seconds(ROOT / "app.py", [LAST], data)  # makes the database
+        runs = [
+            (*_seconds(empty, ["empty"], data), *_seconds(ROOT / "app.py", [NOTICE, LAST], data))
+            for _ in range(RUNS)
+        ]
+    of_empty, notice, last = (statistics.median(column) for column in zip(*runs, strict=True))
+    print(f"an empty app: {of_empty:.2f} s (medians of {RUNS}, taken in turns)")
+    print(f"ours, its first words: {notice:.2f} s, {notice / of_empty:.2f} times")
+    print(f"ours, its last button: {last:.2f} s, {last / of_empty:.2f} times")
+
+
+def _seconds(script: Path, texts: list[str], data: Path) -> list[float]:
+    """Seconds from the start of the server's process to each of the texts in a fresh browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER)
+        page = browser.new_page()
+        start = time.perf_counter()
+        with started(script, str(data)) as (address, _):
+            page.goto(address)
+            found = []
+            for text in texts:
+                page.get_by_text(text).first.wait_for(timeout=60_000)
+                found.append(time.perf_counter() - start)
+        browser.close()
+        return found
+
+
+if __name__ == "__main__":
+    main()
