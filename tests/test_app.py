@@ -1,10 +1,12 @@
 """The Case and About pages, run without a browser on the real bundle; others are in test_study_pages.py."""
 
+import gc
 import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from weakref import ref
 
 import pytest
 import streamlit as st
@@ -87,6 +89,18 @@ def test_first_page_waits_for_no_slow_library(store):
     script = FIRST_PAGE.format(app=APP, timeout=TIMEOUT)
     run = subprocess.run([sys.executable, "-c", script], cwd=APP.parent, capture_output=True, text=True)
     assert run.stdout == "['Not now.'] set()\n", run.stderr
+
+
+def test_case_that_was_put_away_leaves_nothing_in_memory(app):
+    photos = []
+    for _ in range(2):
+        upload(app, "photo.jpg", as_jpeg(SAMPLES[0].draw()))
+        answer(app)
+        photos.append(ref(case(app).photo.pixels))
+        button(finish(app), "New case").click().run()
+    app.run()  # until it streamlit keeps what the session held before
+    gc.collect()
+    assert [photo() for photo in photos] == [None, None]
 
 
 # What a case is made of
@@ -273,7 +287,7 @@ def test_form_is_added_once(app):
     add_age(app)
     keys = {fact: f"{fact}_{case(app).id}_0" for fact in ("age", "site", *SYMPTOMS)}
     written, words_key = case(app).written, case(app).words_key
-    add_sentences(case(app), keys, 0)
+    add_sentences(case(app).id, keys, 0)
     assert (case(app).written, case(app).words_key, case(app).forms) == (written, words_key, 1)
 
 

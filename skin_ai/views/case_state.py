@@ -174,6 +174,16 @@ def current_case() -> CaseState:
     return case
 
 
+def still_current(case_id: str) -> CaseState | None:
+    """The case on screen if it is the one with this id.
+
+    For callbacks: streamlit keeps them with what they were given until the session ends, so that a case
+    which one of them held would stay in memory with its photo.
+    """
+    case = current_case()
+    return case if case.id == case_id else None
+
+
 def begin_case(case_id: str = "") -> None:
     """Puts the case on screen away, and a new one or the one with this id in its place."""
     former = current_case()

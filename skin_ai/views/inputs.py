@@ -16,7 +16,7 @@ from skin_ai.samples import SAMPLES
 from skin_ai.study.store import AGE_BANDS
 from skin_ai.study.tables import Case
 from skin_ai.views import pictures
-from skin_ai.views.case_state import CaseState, Photo, as_it_stands, place_as_it_stands
+from skin_ai.views.case_state import CaseState, Photo, as_it_stands, place_as_it_stands, still_current
 
 T = TypeVar("T")
 UPLOAD, CAMERA, SAMPLE = "Upload", "Camera", "Sample"
@@ -46,12 +46,12 @@ def choose_photo(case: CaseState) -> Crop:
         upload_photo(case)
     elif way == CAMERA:
         key = case.key("camera")
-        st.camera_input("Fill the picture with the lesion", key=key, on_change=take_file, args=(case, key))
+        st.camera_input("Fill the picture with the lesion", key=key, on_change=take_file, args=(case.id, key))
     else:
         titles = {sample.title: sample for sample in SAMPLES}
         title = st.selectbox("Drawn by code, to try the app without a patient", list(titles), key="sample")
         pictures.show(pictures.as_uri(titles[title].draw()), title, title)
-        st.button("Use this drawing", on_click=take_sample, args=(case, titles[title].name))
+        st.button("Use this drawing", on_click=take_sample, args=(case.id, titles[title].name))
     if case.problem:
         st.error(case.problem)
     return Crop()
@@ -64,15 +64,16 @@ def upload_photo(case: CaseState) -> None:
         type=FILE_TYPES,
         key=key,
         on_change=take_file,
-        args=(case, key),
+        args=(case.id, key),
     )
 
 
-def take_file(case: CaseState, key: str) -> None:
+def take_file(case_id: str, key: str) -> None:
     """Keeps the clean pixels of an uploaded file, or the sentence why not, and lets go of its bytes."""
     file = st.session_state[key]
     # A click that interrupts the run after the upload makes streamlit call again, now for a deleted file.
-    if not isinstance(file, UploadedFile):
+    case = still_current(case_id)
+    if case is None or not isinstance(file, UploadedFile):
         return
     try:
         case.take(Photo(read_photo(file.getvalue())))
@@ -88,8 +89,11 @@ def let_go(file: UploadedFile) -> None:
         context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
-def take_sample(case: CaseState, name: str) -> None:
+def take_sample(case_id: str, name: str) -> None:
     """Takes a drawing, and its words where none were typed."""
+    case = still_current(case_id)
+    if case is None:
+        return
     sample = next(sample for sample in SAMPLES if sample.name == name)
     words = case.words().strip()
     case.take(Photo(sample.draw(), sample.name))
@@ -97,8 +101,9 @@ def take_sample(case: CaseState, name: str) -> None:
         case.write_words(sample.narrative)
 
 
-def remove_photo(case: CaseState) -> None:
-    case.photo = None
+def remove_photo(case_id: str) -> None:
+    if (case := still_current(case_id)) is not None:
+        case.photo = None
 
 
 def photo_title(photo: Photo) -> str:
@@ -134,7 +139,7 @@ def frame_photo(case: CaseState, kept: Case | None) -> Crop:
         pictures.show(framed, title, f"{title}, with the frame drawn on it")
     with previews[1]:
         pictures.show(square, "What the model sees", "The part of the photo inside the frame")
-    st.button("Remove the photo", on_click=remove_photo, args=(case,))
+    st.button("Remove the photo", on_click=remove_photo, args=(case.id,))
     return crop
 
 

@@ -41,7 +41,7 @@ def show(store: Store) -> None:
         st.session_state[kiosk.VISITOR] = True
         begin_case()
         if chosen:
-            inputs.take_sample(current_case(), chosen)
+            inputs.take_sample(current_case().id, chosen)
         st.rerun()
 
 

@@ -17,7 +17,7 @@ from skin_ai.narrative import (
     clean_narrative,
     sentences,
 )
-from skin_ai.views.case_state import CaseState
+from skin_ai.views.case_state import CaseState, still_current
 
 QUESTIONS = {
     "itch": "Does it itch?",
@@ -144,7 +144,7 @@ def fill_symptom_form(case: CaseState, *, is_wide: bool = False) -> None:
         if is_wide:
             _ask_further_facts(keys)
         st.form_submit_button(
-            "Add as sentences to the words", on_click=add_sentences, args=(case, keys, case.forms)
+            "Add as sentences to the words", on_click=add_sentences, args=(case.id, keys, case.forms)
         )
 
 
@@ -182,13 +182,14 @@ def _facts(said: dict[str, Any]) -> Facts:
     return Facts(**said | listed | {"more_sites": tuple(said.get("more_sites", ()))})
 
 
-def add_sentences(case: CaseState, keys: dict[str, str], form: int) -> None:
+def add_sentences(case_id: str, keys: dict[str, str], form: int) -> None:
     """Appends what the form with this number says to what was typed, and empties what it says; once.
 
     What it leaves unsaid is not touched: the browser may hold an answer there that it sends with the next
     click on the button, and would forget it with the field.
     """
-    if form != case.forms:
+    case = still_current(case_id)
+    if case is None or form != case.forms:
         return
     answers = {fact: st.session_state[key] for fact, key in keys.items()}
     said = sentences(_facts(dict(answers)))
