@@ -71,11 +71,10 @@ def _prompts(photo: bytes, words: str, bundle: Bundle) -> list[dict[str, Tensor]
 
 
 def _bare_passes(photo: bytes, bundle: Bundle, prompts: list[dict[str, Tensor]]) -> tuple[float, float]:
-    """Milliseconds of the image model for all views, two at a time, and of the language model's encoder."""
+    """Milliseconds of the image model for all views and of the language model's encoder."""
     inputs = bundle.preprocessing(crop_square(read_photo(photo)))
-    pair = torch.cat([inputs, inputs])
     with torch.inference_mode():
-        image = _took(lambda: [bundle.image_model.feature_map(pair) for _ in range(bundle.views // 2)])
+        image = _took(lambda: [bundle.image_model.feature_map(inputs) for _ in range(bundle.views)])
         language = _took(lambda: [bundle.language_model.classifier(**batch) for batch in prompts])
     return image, language
 

@@ -70,20 +70,16 @@ class ImageModel(nn.Module):
         """(n, 3, size, size) -> (n, C, h, w): mean over turned and mirrored views, each turned back.
 
         The head is linear, so the logit of the mean map is the mean of the views' logits. The
-        views are the first of: as it is, mirrored, upside down, both, and these four transposed. Two are
-        asked together, which takes a processor the least time.
+        views are the first of: as it is, mirrored, upside down, both, and these four transposed.
         """
-        total = torch.zeros(())
-        for view in range(0, views, 2):
+        total: Tensor | None = None
+        for view in range(views):
+            axes = [axis for axis, bit in ((3, 1), (2, 2)) if view & bit]
             seen = inputs.transpose(2, 3) if view & 4 else inputs
-            seen = torch.flip(seen, (2,)) if view & 2 else seen
-            has_mirrored = view + 1 < views
-            features = self.feature_map(torch.cat([seen, torch.flip(seen, (3,))]) if has_mirrored else seen)
-            features, *mirrored = features.split(len(inputs))
-            for other in mirrored:
-                features = features + torch.flip(other, (3,))
-            features = torch.flip(features, (2,)) if view & 2 else features
-            total = total + (features.transpose(2, 3) if view & 4 else features)
+            features = torch.flip(self.feature_map(torch.flip(seen, axes)), axes)
+            features = features.transpose(2, 3) if view & 4 else features
+            total = features if total is None else total + features
+        assert total is not None
         return total / views
 
     def logits(self, features: Tensor) -> Tensor:
