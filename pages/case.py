@@ -348,13 +348,13 @@ def run_models(store: Store, case: CaseState, progress: Progress, place: DeltaGe
     pixels = None if case.photo is None else case.photo.pixels
     status = place.status(ASKING)
 
-    asked_at = time.monotonic()
+    case.asked_at = case.asked_at or time.monotonic()
     waited = 0.0
 
     def in_turn() -> Diagnosis:
         nonlocal waited
-        with turns.OF_MODELS.taken(lambda before: status.update(label=turns.in_words(before))):
-            waited = time.monotonic() - asked_at
+        with turns.OF_MODELS.taken(lambda before: status.update(label=turns.in_words(before)), case.asked_at):
+            waited = time.monotonic() - case.asked_at
             status.update(label=ASKING)
             return diagnose(pixels, kept.narrative, bundle, Crop(*kept.crop))
 

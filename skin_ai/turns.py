@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
+import time
+from bisect import insort
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition
@@ -16,32 +17,50 @@ class Turns:
 
     def __init__(self) -> None:
         self._changed = Condition()
-        self._queue: deque[object] = deque()  # the first one has the turn
+        self._waiting: list[float] = []  # since when, by time.monotonic(); the first one is next
+        self._is_taken = False
 
     @contextmanager
-    def taken(self, waits: Callable[[int], object]) -> Iterator[None]:
+    def taken(self, waits: Callable[[int], object], since: float | None = None) -> Iterator[None]:
         """Waits for the turn and holds it within the block.
 
         waits: called with how many are before, at once and every LOOKS_EVERY seconds until there is none;
-        what it raises (Streamlit does, where the visitor has left) gives the place in the queue up.
+        what it raises (Streamlit does, where the visitor has left or the page runs anew) gives the place in
+        the queue up. since: when the visitor first asked, by time.monotonic(): who asks again with it has the
+        same place as before.
         """
-        own = object()
+        since = time.monotonic() if since is None else since
         with self._changed:
-            self._queue.append(own)
+            insort(self._waiting, since)
+            self._changed.notify_all()
         try:
-            while before := self._before(own):
+            while before := self._before_or_take(since):
                 waits(before)
                 with self._changed:
-                    self._changed.wait_for(lambda known=before: self._before(own) != known, LOOKS_EVERY)  # type: ignore[misc]
+                    self._changed.wait_for(lambda known=before: self._before(since) != known, LOOKS_EVERY)  # type: ignore[misc]
+        except BaseException:
+            with self._changed:
+                self._waiting.remove(since)
+                self._changed.notify_all()
+            raise
+        try:
             yield
         finally:
             with self._changed:
-                self._queue.remove(own)
+                self._is_taken = False
                 self._changed.notify_all()
 
-    def _before(self, own: object) -> int:
+    def _before_or_take(self, since: float) -> int:
+        """How many are before; where there is none the turn is taken."""
         with self._changed:
-            return self._queue.index(own)
+            before = self._before(since)
+            if not before:
+                self._waiting.remove(since)
+                self._is_taken = True
+            return before
+
+    def _before(self, since: float) -> int:
+        return self._waiting.index(since) + self._is_taken
 
 
 OF_MODELS: Final = Turns()

@@ -1,5 +1,6 @@
 from contextlib import suppress
 from threading import Event, Thread
+from time import monotonic
 
 import pytest
 
@@ -15,15 +16,17 @@ class Gone(Exception):
 class Visitor:
     """Takes a turn in a thread of its own and holds it until told to go."""
 
-    def __init__(self, turns: Turns, order: list[str], name: str, *, leaves: bool = False) -> None:
-        self.order, self.name, self.leaves = order, name, leaves
+    def __init__(
+        self, turns: Turns, order: list[str], name: str, *, leaves: bool = False, since: float | None = None
+    ) -> None:
+        self.order, self.name, self.leaves, self.since = order, name, leaves, since
         self.seen: list[int] = []
         self.waits, self.has, self.may_go = Event(), Event(), Event()
         self.thread = Thread(target=self._visit, args=(turns,))
         self.thread.start()
 
     def _visit(self, turns: Turns) -> None:
-        with suppress(Gone), turns.taken(self._looks):
+        with suppress(Gone), turns.taken(self._looks, self.since):
             self.order.append(self.name)
             self.has.set()
             assert self.may_go.wait(PATIENCE)
@@ -72,6 +75,36 @@ def test_who_leaves_the_queue_frees_the_place():
     assert third.has.wait(PATIENCE)
     third.goes()
     assert order == ["first", "third"]
+
+
+def test_who_asks_again_has_the_same_place():
+    turns, order = Turns(), []
+    first = Visitor(turns, order, "first")
+    assert first.has.wait(PATIENCE)
+    asked_at = monotonic()
+    waiting(turns, order, "second", leaves=True, since=asked_at).thread.join(PATIENCE)
+    third = waiting(turns, order, "third")
+    second = waiting(turns, order, "second", since=asked_at)
+    assert second.seen[0] == 1
+    first.goes()
+    assert second.has.wait(PATIENCE)
+    second.goes()
+    assert third.has.wait(PATIENCE)
+    third.goes()
+    assert order == ["first", "second", "third"]
+
+
+def test_who_has_the_turn_keeps_it_before_one_who_asked_earlier():
+    turns, order = Turns(), []
+    asked_at = monotonic()
+    first = Visitor(turns, order, "first")
+    assert first.has.wait(PATIENCE)
+    earlier = waiting(turns, order, "earlier", since=asked_at)
+    assert earlier.seen[0] == 1
+    assert not earlier.has.is_set()
+    first.goes()
+    assert earlier.has.wait(PATIENCE)
+    earlier.goes()
 
 
 def test_what_fails_within_a_turn_ends_it():

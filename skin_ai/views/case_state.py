@@ -62,7 +62,8 @@ class CaseState:
     clinician, last wrote into the text area with words_key; formers: what those held, by key, that it
     replaced while the clinician may have gone on typing in them.
     loaded: names of the bundles whose models are in memory; bundle: the one that was asked, "" before.
-    stage_shown, since: which stage is on screen and from when on, by time.monotonic().
+    asked_at: when the models were first asked, 0 before; stage_shown, since: which stage is on screen and
+    from when on; both by time.monotonic().
     """
 
     id: str = field(default_factory=new_id)
@@ -79,6 +80,7 @@ class CaseState:
     bundle: str = ""
     particulars: dict[str, Any] = field(default_factory=dict)
     is_restored: bool = False
+    asked_at: float = 0.0
     stage_shown: str = ""
     since: float = 0.0
 
