@@ -26,6 +26,7 @@ from websockets.typing import Subprotocol
 
 from benchmarks.machine import machine
 from benchmarks.server import started
+from skin_ai.memory import EVERY
 from skin_ai.samples import SAMPLES
 
 VISITORS, CASES = 20, 500
@@ -231,7 +232,10 @@ def main(visitors: int = VISITORS, cases: int = CASES) -> None:
         print(_said("after five who closed the tab while they waited", took))
         last.leave()
         time.sleep(150)  # Streamlit keeps a closed session for two minutes, in case the browser comes back
+        Visitor(address).leave()  # only then it lets go of them
+        time.sleep(EVERY + 5)
         Visitor(address).leave()
+        time.sleep(1)
         after = process.memory_info().rss
         told = ", ".join(
             f"{size / 1e6:.0f} MB {when}"
