@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from benchmarks.machine import machine
 from skin_ai.bundle import load_bundle
-from skin_ai.heatmap import class_activation_maps
+from skin_ai.heatmap import _Tail, class_activation_maps
 from skin_ai.image_model import ImageModel
 from skin_ai.photo import crop_square
 from skin_ai.samples import SAMPLES
@@ -74,17 +74,6 @@ def _ours(model: ImageModel, inputs: Tensor) -> np.ndarray:
 def _maps(features: Tensor, head: nn.Linear) -> np.ndarray:
     with torch.inference_mode():
         return class_activation_maps(features[0], head.weight).clamp_min(0).numpy()
-
-
-class _Tail(nn.Module):
-    """The network from its last feature map on."""
-
-    def __init__(self, head: nn.Linear) -> None:
-        super().__init__()
-        self.seen, self.head = nn.Identity(), head
-
-    def forward(self, features: Tensor) -> Tensor:
-        return self.head(self.seen(features).mean(dim=(2, 3)))
 
 
 def _theirs(model: nn.Module, layer: nn.Module, inputs: Tensor, n_types: int) -> np.ndarray:

@@ -72,13 +72,13 @@ def take_file(case_id: str, key: str) -> None:
     """Keeps the clean pixels of an uploaded file, or the sentence why not, and lets go of its bytes."""
     file = st.session_state[key]
     # A click that interrupts the run after the upload makes streamlit call again, now for a deleted file.
-    case = still_current(case_id)
-    if case is None or not isinstance(file, UploadedFile):
+    if not isinstance(file, UploadedFile):
         return
-    try:
-        case.take(Photo(read_photo(file.getvalue())))
-    except PhotoError as error:
-        case.refuse(str(error))
+    if (case := still_current(case_id)) is not None:
+        try:
+            case.take(Photo(read_photo(file.getvalue())))
+        except PhotoError as error:
+            case.refuse(str(error))
     let_go(file)
 
 
