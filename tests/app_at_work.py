@@ -53,6 +53,11 @@ def upload(app: AppTest, filename: str, content: bytes, kind: str = "image/jpeg"
     return app.file_uploader[0].set_value((filename, content, kind)).run()
 
 
+def open_symptom_form(app: AppTest, is_open: bool = True) -> AppTest:
+    app.session_state[case(app).form_key] = is_open
+    return app.run()
+
+
 def use_sample(app: AppTest) -> AppTest:
     app.segmented_control(key="way").set_value("Sample").run()
     return button(app, "Use this drawing").click().run()

@@ -26,6 +26,7 @@ from app_at_work import (
     finish,
     full_disk,
     give,
+    open_symptom_form,
     problems,
     ranks,
     rows_of,
@@ -197,6 +198,7 @@ def test_frame_decides_what_the_model_sees(app, store):
 
 def test_symptom_form_appends_sentences_and_empties_itself(app):
     type_words(app, "Typed before.")
+    open_symptom_form(app)
     app.number_input[0].set_value(70)
     app.segmented_control(key=f"bleed_{case(app).id}_0").set_value("yes")
     button(app, "Add as sentences to the words").click().run()
@@ -209,9 +211,17 @@ def test_symptom_form_appends_sentences_and_empties_itself(app):
     assert words_area(app).value == words
 
 
+def test_what_the_symptom_form_holds_stays_while_it_is_closed(app):
+    """The browser keeps it with the field, and would forget it without."""
+    assert not app.number_input
+    age = open_symptom_form(app).number_input[0].id
+    assert open_symptom_form(app, is_open=False).number_input[0].id == age
+
+
 def add_age(app: AppTest) -> tuple[str, WidgetStates]:
     """Adds a sentence to the words: the words then, and what the browser sent with the click."""
     type_words(app)
+    open_symptom_form(app)
     app.number_input[0].set_value(70)
     button(app, "Add as sentences to the words").click()
     sent = app._tree.get_widget_states()
@@ -268,6 +278,7 @@ def test_what_is_typed_late_is_kept_beside_what_was_changed_in_the_words_since(a
 
 def test_form_empties_only_what_it_has_said(app):
     """The rest may hold, in the browser, what was chosen after the click."""
+    open_symptom_form(app)
     before = {control.label: control.id for control in app.segmented_control}
     app.segmented_control(key=f"bleed_{case(app).id}_0").set_value("yes")
     button(app, "Add as sentences to the words").click().run()

@@ -18,6 +18,7 @@ from app_at_work import (
     deck_zip,
     finish,
     give,
+    open_symptom_form,
     problems,
     rows_of,
     table_of,
@@ -110,7 +111,7 @@ def test_one_bundle_leaves_nothing_to_choose(tmp_path, app, monkeypatch):
     assert not app.radio
     assert not in_the_sidebar(app)
     assert "The AI asked" not in texts(app)
-    assert further_fields(app) == []
+    assert further_fields(open_symptom_form(app)) == []
     assert case(answer(app)).diagnosis.bundle == PAD
     app.switch_page("pages/about.py").run()
     assert "The bundles" not in texts(app)
@@ -353,7 +354,7 @@ def test_form_offers_every_fact_that_can_be_read(labels_of, known):
 
 
 def test_form_asks_for_what_the_bundle_reads(app_of_two):
-    assert len(further_fields(app_of_two)) == 4
+    assert len(further_fields(open_symptom_form(app_of_two))) == 4
     choose(app_of_two, PAD)
     assert further_fields(app_of_two) == []
 
@@ -362,6 +363,7 @@ def test_further_facts_become_sentences(app_of_two):
     def field(kind: str, name: str):
         return getattr(app_of_two, kind)(key=f"{name}_{case(app_of_two).id}_{case(app_of_two).forms}")
 
+    open_symptom_form(app_of_two)
     field("selectbox", "kind").set_value("rash")
     field("selectbox", "duration").set_value("month")
     field("multiselect", "more_sites").set_value(["LEG", "TORSO_BACK"])

@@ -58,7 +58,8 @@ class CaseState:
     """problem: why the last file was not taken.
 
     files and forms count what was offered and filled in: their numbers in the keys of widgets give each
-    a fresh one. emptied: the number of the form that last said a fact. written: what the page, not the
+    a fresh one. emptied: the number of the form that last said a fact; has_opened_form: whether its fields
+    were asked for. written: what the page, not the
     clinician, last wrote into the text area with words_key; formers: what those held, by key, that it
     replaced while the clinician may have gone on typing in them.
     loaded: names of the bundles whose models are in memory; bundle: the one that was asked, "" before.
@@ -72,6 +73,7 @@ class CaseState:
     files: int = 0
     forms: int = 0
     emptied: dict[str, int] = field(default_factory=dict)
+    has_opened_form: bool = False
     written: str = ""
     words_key: str = field(default_factory=new_id)
     formers: dict[str, str] = field(default_factory=dict)
@@ -95,6 +97,10 @@ class CaseState:
     def key(self, widget: str) -> str:
         """The key of a widget that starts empty with each case and each file."""
         return f"{widget}_{self.id}_{self.files}"
+
+    @property
+    def form_key(self) -> str:
+        return f"symptom_form_{self.id}"
 
     def words(self) -> str:
         """What the text area holds: as typed, or as written where it has not been drawn yet."""

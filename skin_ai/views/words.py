@@ -125,7 +125,11 @@ def fill_symptom_form(case: CaseState, *, is_wide: bool = False) -> None:
     """is_wide: with the further facts that a bundle may have learnt to read."""
     asked = ("age", "site", *SYMPTOMS, *(("kind", "duration", "more_sites", ALSO) if is_wide else ()))
     keys = {fact: f"{fact}_{case.id}_{case.emptied.get(fact, 0)}" for fact in asked}
-    with st.expander("Symptom form"), st.form("symptoms", border=False):
+    form = st.expander("Symptom form", key=case.form_key, on_change="rerun")
+    case.has_opened_form |= bool(form.open)
+    if not case.has_opened_form:  # the page comes sooner without its fields
+        return
+    with form, st.form("symptoms", border=False):
         st.caption("Writes sentences that the language model reads more surely than free words.")
         age, site = st.columns(2)
         age.number_input("Age in years", 0, AGE_LIMIT, None, key=keys["age"], placeholder="not said")
