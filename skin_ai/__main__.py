@@ -13,6 +13,8 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+
 from skin_ai.bundle import DEFAULT_BUNDLE, BundleError
 from skin_ai.diseases import LABEL_SETS
 
@@ -217,14 +219,17 @@ def _check(options: argparse.Namespace) -> int:
     for line in requirements.read_text(encoding="utf-8").splitlines():
         if not line or line.startswith("#"):
             continue
-        package, _, pinned = line.partition("==")
+        requirement = Requirement(line)
+        if requirement.marker is not None and not requirement.marker.evaluate():  # of another system
+            continue
         try:
-            found = importlib.metadata.version(package)
+            found = importlib.metadata.version(requirement.name)
+            is_right = requirement.specifier.contains(found)
         except importlib.metadata.PackageNotFoundError:
-            found = "not installed"
-        # Builds of torch for one machine say so after a "+".
-        if found.partition("+")[0] != pinned:
-            print(f"{package}: {found}, but {pinned} is pinned; run pip install -r requirements.txt")
+            found, is_right = "not installed", False
+        if not is_right:
+            pinned = str(requirement.specifier).removeprefix("==")
+            print(f"{requirement.name}: {found}, but {pinned} is pinned; run pip install -r requirements.txt")
             wrong += 1
     names = bundle_names()
     if not names:
