@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,17 +18,20 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @contextmanager
-def started(script: Path = ROOT / "app.py", data: str = "") -> Iterator[tuple[str, psutil.Process]]:
+def started(
+    script: Path = ROOT / "app.py", data: str = "", streamlit: Sequence[str] = ("-m", "streamlit")
+) -> Iterator[tuple[str, psutil.Process]]:
     """Address and process of a server that takes connections.
 
     data: the folder that it keeps everything in, "" for one of its own that is gone afterwards.
+    streamlit: what Python is told in order to be Streamlit's command.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)],
+            [sys.executable, *streamlit, "run", str(script), "--server.port", str(port)],
             cwd=ROOT,
             env=os.environ | {"SKIN_AI_DATA": data or folder},
             stdout=subprocess.DEVNULL,

@@ -189,6 +189,8 @@ def give(page: Page, diagnoses: Sequence[str], sure: int | None = 60) -> None:
     for diagnosis in diagnoses:
         box.click()  # on a phone the first click opens the list only
         page.keyboard.type(diagnosis)
+        # Enter takes what the list shows, which follows what is typed.
+        expect(page.get_by_role("option", name=diagnosis).first).to_be_visible()
         page.keyboard.press("Enter")
     page.keyboard.press("Tab")  # closes the list; Escape would empty one that is closed already
     if sure is not None:
