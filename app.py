@@ -7,6 +7,7 @@ from skin_ai.views import kiosk, notices, sign_in, study
 
 server_log.begin()
 uploads.keep_off_the_disk()
+memory.share_arenas()
 st.set_page_config(
     page_title="skin_ai",
     layout="wide",
