@@ -11,13 +11,12 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from benchmarks.machine import machine
-from benchmarks.server import ROOT, started
+from benchmarks.server import ROOT, STREAMLIT, started
 
 RUNS = 7
 BROWSER = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 EMPTY = "import streamlit as st\nst.write('empty')\n"
 NOTICE, LAST = "Research software", "Keep for later"
-STREAMLIT = ("-m", "streamlit")
 # As it is where nobody installs uvloop beside it.
 PLAIN = ("-c", "import sys; sys.modules['uvloop'] = None; from streamlit.web.cli import main; main()")
 

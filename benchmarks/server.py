@@ -15,11 +15,12 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
+STREAMLIT = ("-m", "streamlit")
 
 
 @contextmanager
 def started(
-    script: Path = ROOT / "app.py", data: str = "", streamlit: Sequence[str] = ("-m", "streamlit")
+    script: Path = ROOT / "app.py", data: str = "", streamlit: Sequence[str] = STREAMLIT
 ) -> Iterator[tuple[str, psutil.Process]]:
     """Address and process of a server that takes connections.
 

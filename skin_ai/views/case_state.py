@@ -59,9 +59,8 @@ class CaseState:
 
     files and forms count what was offered and filled in: their numbers in the keys of widgets give each
     a fresh one. emptied: the number of the form that last said a fact; has_opened_form: whether its fields
-    were asked for. written: what the page, not the
-    clinician, last wrote into the text area with words_key; formers: what those held, by key, that it
-    replaced while the clinician may have gone on typing in them.
+    were asked for. written: what the page, not the clinician, last wrote into the text area with words_key;
+    formers: what those held, by key, that it replaced while the clinician may have gone on typing in them.
     loaded: names of the bundles whose models are in memory; bundle: the one that was asked, "" before.
     asked_at: when the models were first asked, 0 before; stage_shown, since: which stage is on screen and
     from when on; both by time.monotonic().
