@@ -37,8 +37,8 @@ def show(store: Store, answers: pd.DataFrame) -> None:
     said = final[(final["comment"] != "") | final[[*SCALES]].notna().any(axis=1)]
     readings = chosen.drop_duplicates(["reader", "case"])
     st.markdown(
-        f"{len(readings)} readings by {chosen['reader'].nunique()} readers; "
-        f"feedback on {len(said)}, {(said['comment'] != '').sum()} with a comment."
+        f"Readers: {chosen['reader'].nunique()}. Readings: {len(readings)}, {len(said)} with feedback, "
+        f"{(said['comment'] != '').sum()} with a comment."
     )
     show_scales(said)
     show_downloads(chosen)

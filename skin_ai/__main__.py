@@ -28,7 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     from skin_ai.training.datasets import DatasetError
 
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.getLogger("skin_ai").setLevel(logging.INFO)  # not what libraries tell of themselves
     try:
         status: int = options.run(options)
     except (BundleError, DatasetError, StoreError, OSError, ValueError) as error:

@@ -211,7 +211,7 @@ def test_feedback_shows_comments_beside_their_cases_as_the_filters_say(two_readi
     monkeypatch.setenv("SKIN_AI_STUDY_PASSPHRASE", PASSPHRASE)
     open_feedback(app, PASSPHRASE)
     assert not app.exception
-    assert "2 readings by 2 readers; feedback on 2, 2 with a comment." in texts(app)
+    assert "Readers: 2. Readings: 2, 2 with feedback, 2 with a comment." in texts(app)
     assert {"Too *sure*.", "Clear.", "Words to the nurse."} <= {text.value for text in app.text}
     assert "after: 1st Melanoma, 2nd =own; 80% confident" in texts(app)
     assert list(app.table[0].value["2"]) == ["2", "0", "0", "0"]

@@ -19,7 +19,10 @@ LET_IN = "study_is_open"
 COOKIE = "skin_ai_reader"
 COOKIE_AGE = timedelta(days=365)
 # Streamlit reads cookies and sets none. The code, of letters that we chose, is no user's text.
-SET_COOKIE = "<script>document.cookie = '{name}={value}; Max-Age={age}; Path=/; SameSite=Strict'</script>"
+SET_COOKIE = (
+    "<script>document.cookie = '{name}={value}; Max-Age={age}; Path=/; SameSite=Strict'"
+    " + (location.protocol === 'https:' ? '; Secure' : '')</script>"
+)
 
 
 @st.cache_resource(show_spinner=False)

@@ -227,6 +227,8 @@ def test_page_works_under_the_proxys_headers(
     upload(page, photo_file)
     expect(page.get_by_text("What the model sees")).to_be_visible()
     answer(page)
+    [reader] = [cookie for cookie in context.cookies() if cookie["name"] == "skin_ai_reader"]
+    assert reader["secure"]
     page.get_by_text("Show where the photo model found evidence").click()
     settle(page)
     finish(page)

@@ -1,9 +1,12 @@
 """The command line of a study: from a data set to a deck, answers, an export and back."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from drawn_cases import ROOT
 
 from skin_ai.__main__ import main
 from skin_ai.study import flow
@@ -42,6 +45,19 @@ def test_export_comes_back_into_an_empty_database(deck_folder, tmp_path, monkeyp
     monkeypatch.setenv("SKIN_AI_DATA", str(tmp_path / "elsewhere"))
     assert main(["study", "import", str(tmp_path / "out")]) == 0
     pd.testing.assert_frame_equal(open_store().answers(), before.assign(narrative=""))
+
+
+def test_first_command_says_its_own_lines_only(tmp_path):
+    """The database is made on the way, of which a library would tell."""
+    run = subprocess.run(
+        [sys.executable, "-m", "skin_ai", "study", "backup", str(tmp_path / "copy.db")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.count("\n") == 1
 
 
 def test_backup_is_a_database_to_work_with(deck_folder, tmp_path, monkeypatch):
