@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 
 from skin_ai.model_card.blocks import Counts, Curves, Line
 from skin_ai.views import compare_charts
-from skin_ai.views.compare_charts import ORANGE, Style, lay_out
-from skin_ai.views.elimination import ACCENT, HAIRLINE, MUTED
+from skin_ai.views.compare_charts import AXIS, LEGEND, ORANGE, Style, lay_out
+from skin_ai.views.elimination import ACCENT, MUTED
 
 STYLES = {
     "chain": Style("", ACCENT, "square", "solid"),
@@ -46,26 +46,17 @@ def curves(chart: Curves, lines: Sequence[Line]) -> go.Figure:
     for line in lines:
         _add_line(figure, STYLES.get(line.key) or next(others), line)
     lay_out(figure, height=CURVES_HEIGHT)
-    axis = {"tickfont": {"size": 13}, "gridcolor": HAIRLINE, "zeroline": False, "title_font": {"size": 13}}
-    figure.update_xaxes(title_text=chart.x_title, range=[-0.02, 1.02], tickvals=FULL_RANGE, **axis)
+    figure.update_xaxes(title_text=chart.x_title, range=[-0.02, 1.02], tickvals=FULL_RANGE, **AXIS)
     lowest = 0.0 if chart.diagonal else min((min(line.y) for line in lines), default=0.0)
     figure.update_yaxes(
         title_text=chart.y_title,
         range=[lowest - 0.02, 1.02],
         **({"tickvals": FULL_RANGE} if chart.diagonal else {"nticks": 6}),
-        **axis,
+        **AXIS,
     )
     figure.update_layout(
         showlegend=len(lines) > 1,
-        legend={
-            "orientation": "h",
-            "x": 0,
-            "y": 1.02,
-            "yanchor": "bottom",
-            "font": {"size": 14},
-            "itemclick": False,
-            "itemdoubleclick": False,
-        },
+        legend=LEGEND,
         margin={"l": 56, "b": 48, "t": 36 if len(lines) > 1 else 8, "r": 8},
     )
     return figure

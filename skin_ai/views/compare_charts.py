@@ -27,6 +27,21 @@ FOLLOW_THEME = "<style>{} {{fill: currentColor !important}}</style>".format(
 CONFIG = {"displayModeBar": False}
 ORANGE = "#bf661c"  # at least 4 : 1 on the light and on the dark page, and told from the accent without red
 CLEAR = "rgba(0,0,0,0)"
+AXIS: dict[str, Any] = {
+    "tickfont": {"size": 13},
+    "gridcolor": HAIRLINE,
+    "zeroline": False,
+    "title_font": {"size": 13},
+}
+LEGEND = {  # above the chart; a touch does not hide a line
+    "orientation": "h",
+    "x": 0,
+    "y": 1.02,
+    "yanchor": "bottom",
+    "font": {"size": 14},
+    "itemclick": False,
+    "itemdoubleclick": False,
+}
 
 
 @dataclass(frozen=True)
@@ -281,24 +296,11 @@ def _add_line(chart: go.Figure, style: Style, x: pd.Series, y: pd.Series, n: pd.
 
 
 def _axes(chart: go.Figure, x: str, y: str) -> None:
-    common: dict[str, Any] = {
-        "tickfont": {"size": 13},
-        "gridcolor": HAIRLINE,
-        "zeroline": False,
-        "title_font": {"size": 13},
-    }
-    chart.update_xaxes(title_text=x, **common)
-    chart.update_yaxes(title_text=y, **common)
+    chart.update_xaxes(title_text=x, **AXIS)
+    chart.update_yaxes(title_text=y, **AXIS)
     chart.update_layout(
         showlegend=True,
-        legend={
-            "orientation": "h",
-            "x": 0,
-            "y": 1.02,
-            "yanchor": "bottom",
-            "font": {"size": 14},
-            "itemclick": False,
-        },
+        legend=LEGEND,
         margin={"l": 56, "b": 48, "t": 36, "r": 8},
     )
 
