@@ -1,4 +1,4 @@
-"""Teaches the language model to read, then to eliminate (Chain of Options), fold after fold."""
+"""Teaches the language model to eliminate (Chain of Options), once it reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from accelerate import PartialState
 from accelerate.utils import set_seed
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
@@ -30,22 +29,9 @@ from skin_ai.chain import (
     save_language_model,
     set_padding,
 )
-from skin_ai.narrative import (
-    DURATIONS,
-    KINDS,
-    MORE_SYMPTOMS,
-    REGIONS,
-    SITES,
-    SYMPTOMS,
-    Answer,
-    Facts,
-    sentences,
-    tell,
-)
 from skin_ai.training.datasets import Case
 from skin_ai.training.loop import fit
 from skin_ai.training.sources import training_words
-from skin_ai.training.stories import random_facts, random_more_facts, retold
 
 Item = TypeVar("Item")
 
@@ -107,178 +93,6 @@ class Example:
     group: int
 
 
-# ---- reading ----------------------------------------------------------------------------------
-
-SYMPTOM_CLASSES = 3  # yes, no, unsaid or unknown
-AGE_CLASSES = 11  # decades, the last one: unsaid
-FACT_CLASSES = (*(SYMPTOM_CLASSES for _ in SYMPTOMS), len(SITES) + 1, AGE_CLASSES)
-MORE_FACT_CLASSES = (
-    *(SYMPTOM_CLASSES for _ in MORE_SYMPTOMS),
-    len(KINDS) + 1,
-    len(DURATIONS) + 1,
-    *(2 for _ in REGIONS),
-)
-NOT_ASKED = -100
-STORY_WEIGHT = 3.0  # of the loss: one type is all that is read in a story, in other narratives many facts
-
-
-def reading_targets(facts: Facts, *, more: bool = False) -> list[int]:
-    """(8,) classes of the six symptoms, the site and the decade of age.
-
-    more: (30,) with SCIN's further symptoms, kind, duration and regions.
-    """
-
-    def place(value: str | None, of: tuple[str, ...]) -> int:
-        return len(of) if value is None else of.index(value)
-
-    answers = {
-        symptom: {Answer.YES: 0, Answer.NO: 1}.get(answer, 2) for symptom, answer in facts.symptoms.items()
-    }
-    years = facts.age if facts.age_range is None else int(facts.age_range.split()[0])
-    age = AGE_CLASSES - 1 if years is None else min(years // 10, AGE_CLASSES - 2)
-    targets = [*(answers[symptom] for symptom in SYMPTOMS), place(facts.site, SITES), age]
-    if more:
-        targets += [answers[symptom] for symptom in MORE_SYMPTOMS]
-        targets += [place(facts.kind, KINDS), place(facts.duration, DURATIONS)]
-        targets += [int(region in facts.more_sites) for region in REGIONS]
-    return targets
-
-
-def fact_classes(settings: LanguageSettings) -> tuple[int, ...]:
-    """Number of classes of each fact that is read."""
-    return FACT_CLASSES + (MORE_FACT_CLASSES if settings.reads_more else ())
-
-
-def _reading_pairs(
-    stories: Sequence[Case], types: tuple[str, ...], settings: LanguageSettings, n: int, rng: Random
-) -> list[tuple[Question, list[int]]]:
-    """`n` prompts with what is to be read in them: facts of nobody in turn with whole stories."""
-    kinds = ["story"] * bool(stories) + ["facts"] + ["more facts"] * settings.reads_more
-    pairs = []
-    for place in range(n):
-        kind = kinds[place % len(kinds)]
-        if kind == "story":
-            story = rng.choice(stories)
-            words = retold(story.story, rng)
-            targets = [NOT_ASKED] * len(fact_classes(settings)) + [types.index(story.type)]
-        else:
-            facts = random_facts(rng) if kind == "facts" else random_more_facts(rng)
-            words = sentences(facts) if kind == "more facts" and rng.random() < 0.5 else tell(facts, rng)
-            targets = reading_targets(facts, more=settings.reads_more) + [NOT_ASKED] * bool(stories)
-        pairs.append((_random_question(words, len(types), rng), targets))
-    return pairs
-
-
-FEW_OPTIONS = 6  # what is read is the narrative; more names only take time
-
-
-def _random_question(narrative: str, n_types: int, rng: Random) -> Question:
-    """Reading is learnt in the prompt in which it is used, around any photo and any options."""
-    photo = None
-    if rng.random() < 0.7:
-        draws = torch.tensor([rng.gammavariate(0.4, 1) + 1e-6 for _ in range(n_types)])
-        photo = draws / draws.sum()
-    options = rng.sample(range(n_types), rng.randint(2, min(n_types, FEW_OPTIONS)))
-    return Question(narrative, photo, tuple(sorted(options)))
-
-
-def teach_reading(
-    settings: LanguageSettings, types: tuple[str, ...], stories: Sequence[Case], done: Path
-) -> dict[str, float]:
-    """Random facts -> narrative -> facts; leaves the model in `done`, returns its accuracies.
-
-    stories: whole stories that every later model is trained on too; their type is read beside the facts.
-    """
-    set_seed(settings.seed)
-    classes = fact_classes(settings)
-    groups = (*classes, len(types)) if stories else classes
-    weights = [*(1.0 for _ in classes), STORY_WEIGHT]
-    model = pretrained(settings, types, n_outputs=sum(groups))
-    if not done.exists():
-        _freeze(model, settings.frozen_layers if settings.lower_layers_from else 0)
-        epochs = 5
-        updates = settings.reading_updates // epochs
-
-        def batches(epoch: int) -> DataLoader[Any]:
-            rng = Random(settings.seed * 1000 + epoch)
-            pairs = _reading_pairs(stories, types, settings, settings.reading_batch_size * updates, rng)
-            if stories:  # which are much longer than what is told of facts
-                part_batches = by_length(pairs, settings.reading_batch_size, rng, _pair_length)
-                return DataLoader(part_batches, None)  # type: ignore[arg-type]
-            return DataLoader(pairs, settings.reading_batch_size, collate_fn=list)  # type: ignore[arg-type]
-
-        def loss(network: nn.Module, batch: list[tuple[Question, list[int]]]) -> Tensor:
-            questions, targets = zip(*batch, strict=True)
-            logits = network(questions)
-            right = torch.tensor(targets, device=logits.device)
-            parts = [
-                weights[i] * cross_entropy(group, right[:, i], ignore_index=NOT_ASKED)
-                for i, group in enumerate(logits.split(groups, dim=1))
-                if (right[:, i] != NOT_ASKED).any()
-            ]
-            return torch.stack(parts).sum()
-
-        reader = _Reader(model)
-        parameters = [
-            {
-                "params": [p for p in model.parameters() if p.requires_grad],
-                "lr": settings.reading_learning_rate,
-            }
-        ]
-        fit(
-            reader,
-            parameters,
-            batches,
-            loss,
-            epochs=epochs,
-            weight_decay=settings.weight_decay,
-            averaging=0,
-            seed=settings.seed,
-            checkpoint=done.with_suffix(".checkpoint"),
-        )
-        if PartialState().is_main_process:
-            save_language_model(model, done)
-            done.with_suffix(".checkpoint").unlink(missing_ok=True)
-        PartialState().wait_for_everyone()
-    load_language_weights(model, done)
-    return reading_accuracy(model.to(PartialState().device).float().eval(), settings)
-
-
-class _Reader(nn.Module):
-    """The classifier's bare logits: no options to mask while reading."""
-
-    def __init__(self, model: LanguageModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, questions: Sequence[Question]) -> Tensor:
-        return self.model.scores(questions)
-
-
-def reading_accuracy(model: LanguageModel, settings: LanguageSettings, n: int = 400) -> dict[str, float]:
-    """Share of facts read right from `n` narratives: in the training's wordings, and in held-out ones."""
-    result: dict[str, float] = {}
-    more = settings.reads_more
-    classes = fact_classes(settings)
-    for name, held_out in (("training_wordings", False), ("held_out_wordings", True)):
-        rng = Random(settings.seed + 1)
-        facts = [random_more_facts(rng) if more and i % 2 else random_facts(rng) for i in range(n)]
-        questions = [
-            _random_question(tell(fact, rng, held_out=held_out), len(model.types), rng) for fact in facts
-        ]
-        with torch.inference_mode():
-            logits = torch.cat([_Reader(model)(questions[i : i + 50]) for i in range(0, n, 50)]).cpu()
-        read = torch.stack([group.argmax(1) for group in logits[:, : sum(classes)].split(classes, dim=1)], 1)
-        right = (read == torch.tensor([reading_targets(fact, more=more) for fact in facts])).float().mean(0)
-        parts = right.split([len(SYMPTOMS), 1, 1] + [len(MORE_SYMPTOMS), 1, 1, len(REGIONS)] * more)
-        names = ("symptoms", "site", "age_decade", "more_symptoms", "kind", "duration", "regions")
-        result |= {f"{what}_in_{name}": part.mean().item() for what, part in zip(names, parts, strict=False)}
-    return result
-
-
-# ---- Chain of Options ---------------------------------------------------------------------------
-
-
 def pretrained(
     settings: LanguageSettings, types: tuple[str, ...], n_outputs: int | None = None
 ) -> LanguageModel:
@@ -321,7 +135,7 @@ def pretrained(
     return model
 
 
-def _freeze(model: LanguageModel, layers: int) -> None:
+def freeze(model: LanguageModel, layers: int) -> None:
     """Freezes the embeddings and the first `layers` of the encoder; adapters choose for themselves."""
     if hasattr(model.classifier, "peft_config"):
         return
@@ -462,7 +276,7 @@ def train_chain(
     """The language model trained with Chain of Options (or its control), saved as `done`.
 
     photos: (K,) out-of-fold probabilities of the image model a case, None without a photo;
-    reading: what `teach_reading` left. The log prior is added to the training logits (`log_priors`).
+    reading: what `reading.teach_reading` left. The log prior is added to the training logits (`log_priors`).
     """
     set_seed(settings.seed)
     if done.exists():
@@ -476,7 +290,7 @@ def train_chain(
         own = model.state_dict()
         keep = {name: value for name, value in state.items() if value.shape == own[name].shape}
         model.load_state_dict(keep, strict=False)
-    _freeze(model, settings.frozen_layers)
+    freeze(model, settings.frozen_layers)
     model.to(PartialState().device)
     priors = log_priors(cases, photos, types, settings.uniform_prior).to(PartialState().device)
 
@@ -586,10 +400,6 @@ def by_length(
         batches += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
     rng.shuffle(batches)
     return batches
-
-
-def _pair_length(pair: tuple[Question, list[int]]) -> int:
-    return len(pair[0].narrative)
 
 
 def _length(example: Example) -> int:

@@ -22,7 +22,7 @@ from skin_ai.training.datasets import NEVER_TRAINED, Case, split_folds
 from skin_ai.training.evaluation import Evaluated
 from skin_ai.training.gguf_base import as_folder
 from skin_ai.training.image import load_out_of_fold, read_squares, train_image_model, train_model
-from skin_ai.training.language import predict_steps, teach_reading, train_chain
+from skin_ai.training.language import predict_steps, train_chain
 from skin_ai.training.predictions import (
     bundle_temperatures,
     cross_fitted_temperatures,
@@ -31,6 +31,7 @@ from skin_ai.training.predictions import (
     fold_temperatures,
     sources_without_photos,
 )
+from skin_ai.training.reading import teach_reading
 from skin_ai.training.run import ALONE, READING_FILE, Photos, Run, begin, what_is_read
 from skin_ai.training.sources import PAD_UFES_20, evaluation_words, load_sources
 from skin_ai.training.summary import summary_of_photos, summary_of_words

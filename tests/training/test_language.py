@@ -14,20 +14,22 @@ from skin_ai.narrative import DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, SITES, A
 from skin_ai.training import language, loop
 from skin_ai.training.datasets import Case
 from skin_ai.training.language import (
-    AGE_CLASSES,
-    FACT_CLASSES,
-    NOT_ASKED,
     LanguageSettings,
-    _reading_pairs,
-    fact_classes,
     fit_head,
     head_parameters,
     make_examples,
     predict_steps,
     pretrained,
+    train_chain,
+)
+from skin_ai.training.reading import (
+    AGE_CLASSES,
+    FACT_CLASSES,
+    NOT_ASKED,
+    _reading_pairs,
+    fact_classes,
     reading_targets,
     teach_reading,
-    train_chain,
 )
 from skin_ai.training.sources import story_cases
 
