@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from skin_ai.model_card.blocks import Counts, Curves, Line
 from skin_ai.views import compare_charts
-from skin_ai.views.compare_charts import AXIS, LEGEND, ORANGE, Style, lay_out
+from skin_ai.views.compare_charts import ORANGE, Style, lay_out, lay_out_axes
 from skin_ai.views.elimination import ACCENT, MUTED
 
 STYLES = {
@@ -46,19 +46,14 @@ def curves(chart: Curves, lines: Sequence[Line]) -> go.Figure:
     for line in lines:
         _add_line(figure, STYLES.get(line.key) or next(others), line)
     lay_out(figure, height=CURVES_HEIGHT)
-    figure.update_xaxes(title_text=chart.x_title, range=[-0.02, 1.02], tickvals=FULL_RANGE, **AXIS)
+    lay_out_axes(figure, chart.x_title, chart.y_title)
+    figure.update_xaxes(range=[-0.02, 1.02], tickvals=FULL_RANGE)
     lowest = 0.0 if chart.diagonal else min((min(line.y) for line in lines), default=0.0)
     figure.update_yaxes(
-        title_text=chart.y_title,
-        range=[lowest - 0.02, 1.02],
-        **({"tickvals": FULL_RANGE} if chart.diagonal else {"nticks": 6}),
-        **AXIS,
+        range=[lowest - 0.02, 1.02], **({"tickvals": FULL_RANGE} if chart.diagonal else {"nticks": 6})
     )
-    figure.update_layout(
-        showlegend=len(lines) > 1,
-        legend=LEGEND,
-        margin={"l": 56, "b": 48, "t": 36 if len(lines) > 1 else 8, "r": 8},
-    )
+    if len(lines) < 2:
+        figure.update_layout(showlegend=False, margin_t=8)
     return figure
 
 

@@ -27,21 +27,6 @@ FOLLOW_THEME = "<style>{} {{fill: currentColor !important}}</style>".format(
 CONFIG = {"displayModeBar": False}
 ORANGE = "#bf661c"  # at least 4 : 1 on the light and on the dark page, and told from the accent without red
 CLEAR = "rgba(0,0,0,0)"
-AXIS: dict[str, Any] = {
-    "tickfont": {"size": 13},
-    "gridcolor": HAIRLINE,
-    "zeroline": False,
-    "title_font": {"size": 13},
-}
-LEGEND = {  # above the chart; a touch does not hide a line
-    "orientation": "h",
-    "x": 0,
-    "y": 1.02,
-    "yanchor": "bottom",
-    "font": {"size": 14},
-    "itemclick": False,
-    "itemdoubleclick": False,
-}
 
 
 @dataclass(frozen=True)
@@ -258,7 +243,7 @@ def calibration(bins: Mapping[Any, pd.DataFrame]) -> go.Figure:
         shown = table[table["n"] >= MIN_N]
         _add_line(chart, STYLES[key], shown["confidence"], shown["accuracy"], shown["n"])
     lay_out(chart, height=380)
-    _axes(chart, "how sure (mean of the bin)", "how often right")
+    lay_out_axes(chart, "how sure (mean of the bin)", "how often right")
     axis = {
         "range": [-0.02, 1.02],
         "tickvals": [0, 0.25, 0.5, 0.75, 1],
@@ -275,7 +260,7 @@ def over_time(blocks: pd.DataFrame) -> go.Figure:
     for stage in ("before", "after"):
         _add_line(chart, STYLES[stage], blocks["block"], blocks[stage], blocks["n"])
     lay_out(chart, height=300)
-    _axes(chart, "block of readings, in the order of time", "kappa")
+    lay_out_axes(chart, "block of readings, in the order of time", "kappa")
     lowest = float(np.nanmin(blocks[["before", "after"]].to_numpy(float), initial=0.0))
     chart.update_yaxes(range=[lowest - 0.05, 1.05])
     chart.update_xaxes(tickvals=list(blocks["block"]))
@@ -295,12 +280,27 @@ def _add_line(chart: go.Figure, style: Style, x: pd.Series, y: pd.Series, n: pd.
     )
 
 
-def _axes(chart: go.Figure, x: str, y: str) -> None:
-    chart.update_xaxes(title_text=x, **AXIS)
-    chart.update_yaxes(title_text=y, **AXIS)
+def lay_out_axes(chart: go.Figure, x: str, y: str) -> None:
+    """Titles of both axes, and the legend above the chart; a touch there does not hide a line."""
+    common: dict[str, Any] = {
+        "tickfont": {"size": 13},
+        "gridcolor": HAIRLINE,
+        "zeroline": False,
+        "title_font": {"size": 13},
+    }
+    chart.update_xaxes(title_text=x, **common)
+    chart.update_yaxes(title_text=y, **common)
     chart.update_layout(
         showlegend=True,
-        legend=LEGEND,
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1.02,
+            "yanchor": "bottom",
+            "font": {"size": 14},
+            "itemclick": False,
+            "itemdoubleclick": False,
+        },
         margin={"l": 56, "b": 48, "t": 36, "r": 8},
     )
 
