@@ -174,7 +174,7 @@ def results(diagnosis: Diagnosis) -> list[str]:
         "How the options were eliminated",
         "Your diagnosis and the AI's",
         "Taken together:",
-        "%{customdata[1]}",  # of the picture of the elimination
+        r"%{customdata[1]}\u003cextra",  # of the picture of the elimination; Compare has the first half
         f"{name(first.type)}, {percent(first.probability)}",
         *(f"{name(item.type)} · **{percent(item.probability)}**" for item in diagnosis.recommendations),
         *(
