@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from skin_ai import memory, server_log, uploads
-from skin_ai.views import kiosk, notices, sign_in, study
+from skin_ai.server import log as server_log
+from skin_ai.server import memory, uploads
+from skin_ai.views import notices
+from skin_ai.views.session import kiosk, readers, sign_in
 
 server_log.begin()
 uploads.keep_off_the_disk()
@@ -32,7 +34,7 @@ with st.container(horizontal_alignment="center"), st.container(width=notices.PAG
         st.stop()
     sign_in.bar()
     if kiosk.is_on():
-        kiosk.bar(study.store())
-    study.remember_reader()
+        kiosk.bar(readers.store())
+    readers.remember_reader()
     page.run()
 memory.collect_now_and_then()

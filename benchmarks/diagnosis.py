@@ -12,11 +12,12 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks.machine import machine
-from skin_ai.bundle import Bundle, bundle_names, load_bundle
-from skin_ai.diagnose import Diagnosis, diagnose
-from skin_ai.photo import crop_square, read_photo
-from skin_ai.samples import SAMPLES
-from skin_ai.views import elimination, heatmap_overlay, pictures
+from skin_ai.predict import heatmap_overlay
+from skin_ai.predict.bundle import Bundle, bundle_names, load_bundle
+from skin_ai.predict.diagnose import Diagnosis, diagnose
+from skin_ai.predict.photo import crop_square, read_photo
+from skin_ai.views.case import elimination, pictures
+from skin_ai.views.case.samples import SAMPLES
 
 RUNS = 15
 

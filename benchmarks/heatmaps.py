@@ -16,11 +16,11 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
 from benchmarks.machine import machine
-from skin_ai.bundle import load_bundle
-from skin_ai.heatmap import _Tail, class_activation_maps
-from skin_ai.image_model import ImageModel
-from skin_ai.photo import crop_square
-from skin_ai.samples import SAMPLES
+from skin_ai.predict.bundle import load_bundle
+from skin_ai.predict.heatmap import _Tail, class_activation_maps
+from skin_ai.predict.image_model import ImageModel
+from skin_ai.predict.photo import crop_square
+from skin_ai.views.case.samples import SAMPLES
 
 RUNS = 7
 TYPES = (6, 26)

@@ -16,10 +16,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.machine import machine
-from skin_ai.bundle import DEFAULT_BUNDLE, load_bundle
-from skin_ai.diagnose import diagnose
 from skin_ai.diseases import DISEASES
-from skin_ai.narrative import NARRATIVE_LIMIT
+from skin_ai.predict.bundle import DEFAULT_BUNDLE, load_bundle
+from skin_ai.predict.diagnose import diagnose
+from skin_ai.predict.narrative import NARRATIVE_LIMIT
 
 POSTS, FIRST = 200, 5
 LONGEST_ABBREVIATION = 4  # "PR" and the like mean too much else: only longer synonyms are matched

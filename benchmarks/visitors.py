@@ -26,8 +26,8 @@ from websockets.typing import Subprotocol
 
 from benchmarks.machine import machine
 from benchmarks.server import started
-from skin_ai.memory import EVERY
-from skin_ai.samples import SAMPLES
+from skin_ai.server.memory import EVERY
+from skin_ai.views.case.samples import SAMPLES
 
 VISITORS, CASES = 20, 500
 PATIENCE = 300  # seconds

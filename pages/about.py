@@ -7,9 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from skin_ai.bundle import BundleError, bundle_names
 from skin_ai.model_card import background
-from skin_ai.views import bundle_choice, card, door
+from skin_ai.predict.bundle import BundleError, bundle_names
+from skin_ai.views import page_entry
+from skin_ai.views.card import sections as card
+from skin_ai.views.case import bundle_choice
 
 PACKAGES = ("streamlit", "torch", "timm", "transformers", "pillow", "plotly")
 
@@ -109,4 +111,4 @@ def show_versions(manifest: dict[str, Any]) -> None:
     )
 
 
-door.enter(main)
+page_entry.enter(main)

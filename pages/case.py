@@ -9,29 +9,18 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from skin_ai import turns
-from skin_ai.bundle import BundleError
-from skin_ai.narrative import NarrativeError, clean_narrative
-from skin_ai.photo import Crop, PhotoError, crop_square
-from skin_ai.samples import SAMPLES
+from skin_ai.predict.bundle import BundleError
+from skin_ai.predict.narrative import NarrativeError, clean_narrative
+from skin_ai.predict.photo import Crop, PhotoError, crop_square
+from skin_ai.server import turns
 from skin_ai.study import flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.flow import Awaits, FlowError, Progress
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Stage
-from skin_ai.views import (
-    answer_form,
-    bundle_choice,
-    door,
-    feedback_form,
-    inputs,
-    kiosk,
-    photo_notes,
-    pictures,
-    start_screen,
-    study,
-)
-from skin_ai.views.case_state import (
+from skin_ai.views import page_entry
+from skin_ai.views.case import answer_form, bundle_choice, feedback_form, inputs, photo_notes, pictures
+from skin_ai.views.case.case_state import (
     CaseState,
     Inputs,
     Photo,
@@ -40,11 +29,13 @@ from skin_ai.views.case_state import (
     current_case,
     has_case,
 )
+from skin_ai.views.case.samples import SAMPLES
+from skin_ai.views.case.symptom_form import ask_for_words, fill_symptom_form
 from skin_ai.views.free_text import plain
-from skin_ai.views.words import ask_for_words, fill_symptom_form
+from skin_ai.views.session import kiosk, readers, start_screen
 
 if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for torch
-    from skin_ai.bundle import Bundle
+    from skin_ai.predict.bundle import Bundle
 
 log = logging.getLogger("skin_ai.case")
 
@@ -54,7 +45,7 @@ ASKING = "Looking at the photo and eliminating options step by step…"
 
 
 def main() -> None:
-    store = study.store()
+    store = readers.store()
     if store is None:
         return
     if kiosk.is_on() and not kiosk.has_visitor():
@@ -75,7 +66,7 @@ def main() -> None:
 
 def opened_case(store: Store) -> tuple[CaseState, Progress | None]:
     """The case on screen, and how far its reader is: after a reload, the one that the address names."""
-    reader = study.current_reader()
+    reader = readers.current_reader()
     # Only a session that has no case yet: "New case" must not lead back to the former one.
     named = "" if has_case() else st.query_params.get(CASE, "")
     if reader and named and flow.progress(store, reader, named) is not None:
@@ -110,7 +101,7 @@ def show_head(store: Store, case: CaseState, progress: Progress | None) -> None:
         st.title("Case")
     with who, st.container(horizontal_alignment="right"):
         if not kiosk.is_on():
-            study.show_reader(store)
+            readers.show_reader(store)
     if progress is not None and progress.deck is not None:
         show_deck_progress(store, progress)
     elif progress is None:
@@ -139,7 +130,7 @@ def show_deck_progress(store: Store, progress: Progress) -> None:
 
 
 def offer_unfinished(store: Store) -> None:
-    reader = study.current_reader()
+    reader = readers.current_reader()
     waiting = flow.unfinished(store, reader) if reader else []
     if not waiting:
         return
@@ -170,9 +161,9 @@ def ask_before(store: Store, case: CaseState, progress: Progress | None) -> None
     st.subheader("Your diagnosis")
     diagnoses, confidence, reason = answer_form.ask(case, Stage.BEFORE)
     role, years = "", ""
-    if study.current_reader() is None and not kiosk.is_on():
+    if readers.current_reader() is None and not kiosk.is_on():
         with st.expander("About you, asked once (optional)"):
-            role, years = study.ask_who()
+            role, years = readers.ask_who()
     with st.container(horizontal=True):
         commits = st.button("Save my diagnosis and show the AI's", type="primary")
         at_once = not is_deck and st.button(
@@ -188,7 +179,7 @@ def ask_before(store: Store, case: CaseState, progress: Progress | None) -> None
             if given is not None and kept is None:
                 place.warning("Give a photo, the patient's words, or both.")
                 return
-            reader = study.joined_reader(store, role, years)
+            reader = readers.joined_reader(store, role, years)
             if given is not None and kept is not None:
                 photo = given.photo.pixels if given.photo and keep_photo and not given.photo.sample else None
                 flow.keep_case(store, reader, kept, photo)
@@ -342,7 +333,7 @@ def run_models(store: Store, case: CaseState, progress: Progress, place: DeltaGe
         st.button("Try again")
         return False
     case.bundle = name
-    from skin_ai.diagnose import Diagnosis, NothingToDiagnose, diagnose
+    from skin_ai.predict.diagnose import Diagnosis, NothingToDiagnose, diagnose
 
     kept = progress.case
     pixels = None if case.photo is None else case.photo.pixels
@@ -375,7 +366,7 @@ def run_models(store: Store, case: CaseState, progress: Progress, place: DeltaGe
 def load_models(case: CaseState, name: str, place: DeltaGenerator) -> Bundle | None:
     """The models, with a visible status while they load; None, with the reason on the page, if they fail."""
     with place.status("Loading the models, once after the start. You can go on meanwhile."):
-        from skin_ai.bundle import BundleError
+        from skin_ai.predict.bundle import BundleError
 
         try:
             bundle = bundle_choice.models(name)
@@ -389,7 +380,7 @@ def load_models(case: CaseState, name: str, place: DeltaGenerator) -> Bundle | N
 
 
 def show_result(case: CaseState, progress: Progress) -> None:
-    from skin_ai.views import result
+    from skin_ai.views.case import result
 
     assert case.diagnosis is not None
     square = None if case.photo is None else crop_square(case.photo.pixels, Crop(*progress.case.crop))
@@ -471,4 +462,4 @@ def offer_next_of_deck(store: Store, progress: Progress) -> None:
         st.rerun()
 
 
-door.enter(main)
+page_entry.enter(main)

@@ -9,8 +9,10 @@ import streamlit as st
 
 from skin_ai.study import export, flow, take_home
 from skin_ai.study.store import Store, StoreError
-from skin_ai.views import compare, door, notices, study
+from skin_ai.views import notices, page_entry
+from skin_ai.views.compare import results as compare
 from skin_ai.views.free_text import plain
+from skin_ai.views.session import readers
 
 MINE, ALL = "My answers", "All answers"
 
@@ -21,10 +23,10 @@ def main() -> None:
         "What readers answered before they saw the AI and after, what the AI answered alone, and what became "
         "of the difference."
     )
-    store = study.store()
+    store = readers.store()
     if store is None:
         return
-    reader = study.current_reader()
+    reader = readers.current_reader()
     try:
         answers, is_mine = choose_answers(store, reader)
     except StoreError as error:
@@ -48,9 +50,9 @@ def choose_answers(store: Store, reader: str | None) -> tuple[pd.DataFrame, bool
     kept = [deck for deck, _ in store.decks() if deck.name not in unfinished]
     decks = {f"Deck: {deck.name}": deck.name for deck in kept}
     notes = {deck.name: deck.note for deck in kept}
-    codes = store.readers() if study.sees_each_reader() else []
-    readers = {f"Reader: {code}": code for code in codes}
-    choices = [*([MINE] if mine is not None and not mine.empty else []), *decks, *readers, ALL]
+    codes = store.readers() if readers.sees_each_reader() else []
+    by_reader = {f"Reader: {code}": code for code in codes}
+    choices = [*([MINE] if mine is not None and not mine.empty else []), *decks, *by_reader, ALL]
     chosen = st.selectbox("Whose answers", choices, key="compare_choice")
     if unfinished:
         names = ", ".join(plain(deck) for deck in sorted(unfinished))
@@ -64,7 +66,7 @@ def choose_answers(store: Store, reader: str | None) -> tuple[pd.DataFrame, bool
         if note := notes.get(decks[chosen]):
             st.text(note)
         return store.answers(deck=decks[chosen]), False
-    return without(store.answers(reader=readers.get(chosen)), unfinished), False
+    return without(store.answers(reader=by_reader.get(chosen)), unfinished), False
 
 
 def without(answers: pd.DataFrame, decks: set[str]) -> pd.DataFrame:
@@ -113,4 +115,4 @@ def offer_export(answers: pd.DataFrame) -> None:
         )
 
 
-door.enter(main)
+page_entry.enter(main)

@@ -14,9 +14,11 @@ from skin_ai.study.deck import DeckError
 from skin_ai.study.flow import Awaits
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Deck
-from skin_ai.views import door, inputs, study
-from skin_ai.views.case_state import begin_case
+from skin_ai.views import page_entry
+from skin_ai.views.case import inputs
+from skin_ai.views.case.case_state import begin_case
 from skin_ai.views.free_text import plain
+from skin_ai.views.session import readers
 
 ZIP, FOLDER = "Zip", "Folder"
 MAX_DECK_MB = 500
@@ -25,11 +27,11 @@ MAX_DECK_MB = 500
 def main() -> None:
     title, who = st.columns([3, 1], vertical_alignment="bottom")
     title.title("Deck")
-    store = study.store()
+    store = readers.store()
     if store is None:
         return
     with who, st.container(horizontal_alignment="right"):
-        study.show_reader(store)
+        readers.show_reader(store)
     st.markdown(
         "A deck is a set of cases for several readers. You see them in a random order of your own, answer "
         "each before and after the AI, and can pause whenever you like."
@@ -51,7 +53,7 @@ def show_decks(store: Store) -> None:
 
 
 def show_deck(store: Store, deck: Deck, size: int) -> None:
-    reader = study.current_reader()
+    reader = readers.current_reader()
     order = flow.deck_order(store, reader or "", deck.id)
     waiting = flow.waiting_cases(order)
     done = size - len(waiting)
@@ -71,7 +73,7 @@ def show_deck(store: Store, deck: Deck, size: int) -> None:
         else:
             st.markdown("You have answered every case.")
             st.page_link("pages/compare.py", label="See how I compare")
-        if not study.may_run_study():
+        if not readers.may_run_study():
             return
         with st.popover("Delete the deck", type="tertiary"):
             st.markdown("Removes its cases and photos and **all readers' answers** to them, for good.")
@@ -82,7 +84,7 @@ def show_deck(store: Store, deck: Deck, size: int) -> None:
 
 def begin(store: Store, deck: Deck) -> None:
     """Opens the first case that waits, in the order of a reader who may have joined only now."""
-    reader = study.joined_reader(store)
+    reader = readers.joined_reader(store)
     case_id = flow.waiting_cases(flow.deck_order(store, reader, deck.id))[0]
     flow.open_deck_case(store, reader, case_id)
     begin_case(case_id)
@@ -90,7 +92,7 @@ def begin(store: Store, deck: Deck) -> None:
 
 
 def load_deck(store: Store) -> None:
-    if not study.may_run_study():
+    if not readers.may_run_study():
         st.caption("Decks are loaded and deleted by who runs the study: open the Feedback page first.")
         return
     with st.expander("Load a deck"):
@@ -155,4 +157,4 @@ def taken(store: Store, way: str, files: list[UploadedFile]) -> tuple[str, list[
     return f"Loaded the deck “{deck.name}” with {len(deck.cases)} cases.", []
 
 
-door.enter(main)
+page_entry.enter(main)

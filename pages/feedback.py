@@ -8,8 +8,10 @@ import streamlit as st
 from skin_ai.study import export, flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.store import RANKS, SCALES, Store
-from skin_ai.views import answer_form, door, feedback_form, pictures, study
+from skin_ai.views import page_entry
+from skin_ai.views.case import answer_form, feedback_form, pictures
 from skin_ai.views.free_text import plain
+from skin_ai.views.session import readers
 
 ALL = "all"
 ON_A_PAGE = 10
@@ -17,9 +19,9 @@ ON_A_PAGE = 10
 
 def main() -> None:
     st.title("Feedback")
-    if not study.asks_to_see_each_reader():
+    if not readers.asks_to_see_each_reader():
         return
-    store = study.store()
+    store = readers.store()
     if store is None:
         return
     try:
@@ -133,4 +135,4 @@ def show_reading(store: Store, row: dict[str, object], answers: pd.DataFrame) ->
                 st.text(str(row["narrative"]) or "none")
 
 
-door.enter(main)
+page_entry.enter(main)

@@ -6,10 +6,12 @@ from functools import partial
 
 import streamlit as st
 
-from skin_ai import bundle as bundles
 from skin_ai import model_card
-from skin_ai.bundle import MANIFEST, BundleError
-from skin_ai.views import bundle_choice, card, door
+from skin_ai.predict import bundle as bundles
+from skin_ai.predict.bundle import MANIFEST, BundleError
+from skin_ai.views import page_entry
+from skin_ai.views.card import sections as card
+from skin_ai.views.case import bundle_choice
 
 HOW_IT_IS_MADE = """
 In the order of Mitchell et al. 2019, *Model Cards for Model Reporting*. Every figure is read from the
@@ -38,4 +40,4 @@ def main() -> None:
     card.show(model_card.sections(manifest))
 
 
-door.enter(main)
+page_entry.enter(main)

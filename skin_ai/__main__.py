@@ -15,8 +15,8 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from skin_ai.bundle import DEFAULT_BUNDLE, BundleError
 from skin_ai.diseases import LABEL_SETS
+from skin_ai.predict.bundle import DEFAULT_BUNDLE, BundleError
 
 ERROR_STATUS = 2
 HEATMAP_OPACITY = 0.6
@@ -145,12 +145,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _diagnose(options: argparse.Namespace) -> int:
-    from skin_ai.bundle import load_bundle
-    from skin_ai.diagnose import FLAGS, diagnose
     from skin_ai.diseases import DISEASES
-    from skin_ai.narrative import clean_narrative
-    from skin_ai.photo import LARGEST_SQUARE, Crop, crop_square, read_photo
-    from skin_ai.stability import in_words
+    from skin_ai.predict.bundle import load_bundle
+    from skin_ai.predict.diagnose import FLAGS, diagnose
+    from skin_ai.predict.narrative import clean_narrative
+    from skin_ai.predict.photo import LARGEST_SQUARE, Crop, crop_square, read_photo
+    from skin_ai.predict.stability import in_words
 
     crop = Crop(*options.crop) if options.crop else LARGEST_SQUARE
     if options.photo and not options.photo.is_file():
@@ -163,7 +163,7 @@ def _diagnose(options: argparse.Namespace) -> int:
             raise ValueError("--heatmap needs a photo.")
         from PIL import Image
 
-        from skin_ai.views.heatmap_overlay import common_scale, no_map_for, on_photo, overlay
+        from skin_ai.predict.heatmap_overlay import common_scale, no_map_for, on_photo, overlay
 
         first = result.answer[0].type
         if first not in result.heatmaps:
@@ -194,7 +194,7 @@ def _diagnose(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from skin_ai.training.evaluation import MODES, evaluate
+    from skin_ai.evaluation.figures import MODES, evaluate
 
     result = evaluate(options.folder, options.bundle, limit=options.limit)
     if options.json:
@@ -213,7 +213,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from skin_ai.bundle import WEIGHTS, bundle_names, load_bundle
+    from skin_ai.predict.bundle import WEIGHTS, bundle_names, load_bundle
 
     wrong = 0
     requirements = WEIGHTS.parent / "requirements.txt"
@@ -281,7 +281,7 @@ def _check_what_is_kept() -> int:
 
 
 def _make_deck(options: argparse.Namespace) -> int:
-    from skin_ai.study.make_deck import NOTE, make_deck
+    from skin_ai.commands.make_deck import NOTE, make_deck
 
     out = options.out or Path(f"deck-{options.n}")
     make_deck(options.folder, out, options.n, balanced=options.balanced, seed=options.seed)
@@ -347,11 +347,11 @@ def _fetch_scin(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from skin_ai.bundle import LANGUAGE_BASE_FILE, file_of
+    from skin_ai.commands.train import train
+    from skin_ai.predict.bundle import LANGUAGE_BASE_FILE, file_of
     from skin_ai.training.image import ImageSettings
     from skin_ai.training.language import LanguageSettings
     from skin_ai.training.run import LANGUAGE_DEFAULTS, Run
-    from skin_ai.training.train import train
 
     folders = {}
     for dataset in options.datasets:

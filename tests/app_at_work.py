@@ -13,10 +13,10 @@ from sqlalchemy import func, select, text
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.testing.v1 import AppTest
 
-from skin_ai.samples import SAMPLES
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Base
-from skin_ai.views.case_state import CaseState
+from skin_ai.views.case.case_state import CaseState
+from skin_ai.views.case.samples import SAMPLES
 
 APP = Path(__file__).parent.parent / "app.py"
 TIMEOUT = 180  # seconds: the first run of the app loads the models, perhaps beside other work

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from skin_ai.image_model import ImageModel
+from skin_ai.predict.image_model import ImageModel
 
 SIDE = 64  # pixels of what it looks at
 BLOCK = 8  # pixels of one place of its feature map

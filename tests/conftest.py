@@ -15,7 +15,8 @@ from transformers import BertConfig, BertModel
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from skin_ai.bundle import (
+from skin_ai.diseases import LABEL_SETS
+from skin_ai.predict.bundle import (
     DEFAULT_BUNDLE,
     GATE_FILE,
     IMAGE_FILE,
@@ -29,15 +30,16 @@ from skin_ai.bundle import (
     read_manifest,
     write_manifest,
 )
-from skin_ai.diseases import LABEL_SETS
-from skin_ai.samples import SAMPLES
 from skin_ai.study.store import Store, open_store
-from skin_ai.views import study
+from skin_ai.views.case.samples import SAMPLES
+from skin_ai.views.session import readers
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--rewrite-golden", action="store_true", help="write tests/golden.json anew from the shipped bundle"
+        "--rewrite-golden",
+        action="store_true",
+        help="write tests/predict/golden.json anew from the shipped bundle",
     )
 
 
@@ -132,11 +134,11 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     for name in ("SKIN_AI_DATABASE_URL", "SKIN_AI_KIOSK", "SKIN_AI_STUDY_PASSPHRASE", "SKIN_AI_STUDY_ROLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SKIN_AI_DATA", str(tmp_path / "data"))
-    study._opened.clear()  # and not the models, which take a while
+    readers._opened.clear()  # and not the models, which take a while
     store = open_store()
     yield store
     store.engine.dispose()
-    study._opened.clear()
+    readers._opened.clear()
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from skin_ai.narrative import NARRATIVE_LIMIT, SPECIAL_TOKEN, NarrativeError, clean_narrative
-from skin_ai.photo import MAX_SIDE, MIN_SIDE, PhotoError, read_photo
+from skin_ai.predict.narrative import NARRATIVE_LIMIT, SPECIAL_TOKEN, NarrativeError, clean_narrative
+from skin_ai.predict.photo import MAX_SIDE, MIN_SIDE, PhotoError, read_photo
 from skin_ai.study import deck, export
 from skin_ai.study.deck import DeckError
 from tests import hostile

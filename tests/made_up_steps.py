@@ -1,6 +1,6 @@
 """A made-up elimination that is told and drawn."""
 
-from skin_ai.chain import Option, Step
+from skin_ai.predict.chain import Option, Step
 
 
 def step(*options: tuple[str, float, float, float], keep: int) -> Step:

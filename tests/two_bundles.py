@@ -4,8 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
-from skin_ai.bundle import DEFAULT_BUNDLE, MANIFEST, SHARED, WEIGHTS
 from skin_ai.diseases import LABEL_SETS
+from skin_ai.predict.bundle import DEFAULT_BUNDLE, MANIFEST, SHARED, WEIGHTS
 
 TYPES = LABEL_SETS["skin-26"]
 

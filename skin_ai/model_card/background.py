@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from skin_ai.bundle import image_types_of
 from skin_ai.diseases import DISEASES
 from skin_ai.model_card.blocks import (
     NOT_MEASURED,
@@ -21,6 +20,7 @@ from skin_ai.model_card.blocks import (
 )
 from skin_ai.model_card.labels import SOURCES, label, type_name
 from skin_ai.model_card.rows import group_name, groups_of
+from skin_ai.predict.bundle import image_types_of
 
 PURPOSE = """
 - Research and teaching: how clinicians use ranked, explained advice about a skin lesion, and when it helps or

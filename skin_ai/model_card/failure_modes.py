@@ -14,9 +14,9 @@ from skin_ai.model_card.blocks import (
     section,
     with_n,
 )
+from skin_ai.model_card.certainty import AT, WAYS, one_way
 from skin_ai.model_card.labels import SOURCES, label, type_name
 from skin_ai.model_card.rows import FEW, by_mode, cases_of, group_name, groups_of, most_frequent_wrong
-from skin_ai.model_card.trust import AT, WAYS, one_way
 
 Figures = Mapping[str, Any]
 

@@ -16,11 +16,11 @@ from skin_ai.model_card.blocks import (
     section,
     table,
 )
+from skin_ai.model_card.certainty import calibration, groups, malignancy, not_sure
 from skin_ai.model_card.charts import confusion, deletion_and_insertion
 from skin_ai.model_card.comparisons import chain_of_options, on_words, protocols, reading
 from skin_ai.model_card.labels import MEASURES, OTHER_MODES, SOURCES, label, type_name
 from skin_ai.model_card.rows import by_mode, cases_of, rows_of
-from skin_ai.model_card.trust import calibration, groups, malignancy, not_sure
 
 Figures = Mapping[str, Any]
 

@@ -24,8 +24,8 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from PIL import Image
 
-from skin_ai.photo import MAX_BYTES, PhotoError, read_photo
-from skin_ai.study.cells import READ, CellError, one_line
+from skin_ai.predict.photo import MAX_BYTES, PhotoError, read_photo
+from skin_ai.study.deck_rows import READ, CellError, one_line
 from skin_ai.study.safe_zip import (
     MAX_FILES,
     READ_LIMIT,

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 import pandas as pd
 
 from skin_ai.diseases import DISEASES, Nature, find
-from skin_ai.narrative import SITES
+from skin_ai.predict.narrative import SITES
 from skin_ai.study.store import AGE_BANDS, ANSWER_COLUMNS, ROLES, SCALES, YEARS_OF_PRACTICE
 
 FileFormat = Literal["csv", "jsonl"]

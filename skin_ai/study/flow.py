@@ -20,13 +20,13 @@ from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from skin_ai.diseases import find
-from skin_ai.narrative import clean_text
+from skin_ai.predict.narrative import clean_text
 from skin_ai.study.store import MAX_RANKS, Store, as_png
 from skin_ai.study.tables import Answer, Case, Clinician, Deck, Feedback, Photo, Reading, Run, Stage
 
 if TYPE_CHECKING:  # torch comes with them
-    from skin_ai.bundle import Bundle
-    from skin_ai.diagnose import Diagnosis
+    from skin_ai.predict.bundle import Bundle
+    from skin_ai.predict.diagnose import Diagnosis
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO, Final
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from skin_ai.photo import MAX_BYTES
+from skin_ai.predict.photo import MAX_BYTES
 
 MAX_FILES: Final = 5000
 MAX_UNPACKED: Final = 4 * 1024**3  # bytes of all files together

@@ -16,9 +16,9 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from skin_ai.diseases import DISEASES, find
-from skin_ai.study.bootstrap import MIN_N as MIN_N  # with `as`: for others to import from here
-from skin_ai.study.bootstrap import Estimate as Estimate
-from skin_ai.study.bootstrap import (
+from skin_ai.intervals import MIN_N as MIN_N  # with `as`: for others to import from here
+from skin_ai.intervals import Estimate as Estimate
+from skin_ai.intervals import (
     bounds_where_all_are_alike,
     estimate_of,
     means,

@@ -13,7 +13,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import skin_ai
-from skin_ai.bundle import (
+from skin_ai.evaluation import figures as evaluation
+from skin_ai.evaluation.figures import Evaluated
+from skin_ai.predict.bundle import (
     GATE_FILE,
     IMAGE_FILE,
     LANGUAGE_BASE_FILE,
@@ -24,10 +26,8 @@ from skin_ai.bundle import (
     read_manifest,
     write_manifest,
 )
-from skin_ai.chain import PROMPTS, load_language_weights, save_in_parts
-from skin_ai.training import evaluation
+from skin_ai.predict.chain import PROMPTS, load_language_weights, save_in_parts
 from skin_ai.training.datasets import Case
-from skin_ai.training.evaluation import Evaluated
 from skin_ai.training.language import pretrained
 from skin_ai.training.run import Photos, Run
 from skin_ai.training.stories import STORIES_SOURCE

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from skin_ai.narrative import SITES, SYMPTOMS, Answer, Facts
+from skin_ai.predict.narrative import SITES, SYMPTOMS, Answer, Facts
 from skin_ai.training.stories import HELD_OUT_VOICES, STORIES_SOURCE
 
 FOLDS = 5

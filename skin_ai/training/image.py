@@ -18,8 +18,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 from tqdm import tqdm
 
-from skin_ai.image_model import ImageModel, Preprocessing
-from skin_ai.photo import crop_square, read_photo
+from skin_ai.predict.image_model import ImageModel, Preprocessing
+from skin_ai.predict.photo import crop_square, read_photo
 from skin_ai.training.augmentation import Augmentation, augment
 from skin_ai.training.loop import fastest_precision, fit
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
-from skin_ai.chain import (
+from skin_ai.predict.chain import (
     ALL_NAMED,
     OWN_POOLING,
     LanguageModel,

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
-from skin_ai.chain import LanguageModel, Question, load_language_weights, save_language_model
-from skin_ai.narrative import (
+from skin_ai.predict.chain import LanguageModel, Question, load_language_weights, save_language_model
+from skin_ai.predict.narrative import (
     DURATIONS,
     KINDS,
     MORE_SYMPTOMS,

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from skin_ai.chain import WORDS_POOLING
 from skin_ai.diseases import LABEL_SETS
+from skin_ai.predict.chain import WORDS_POOLING
 from skin_ai.training.datasets import Case
 from skin_ai.training.image import ImageSettings
 from skin_ai.training.language import LanguageSettings

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from skin_ai.narrative import Answer, Facts
+from skin_ai.predict.narrative import Answer, Facts
 from skin_ai.training.datasets import Case, DatasetError
 
 CONDITIONS: Final = Path(__file__).with_name("scin_conditions.csv")

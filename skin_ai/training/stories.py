@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from skin_ai.narrative import (
+from skin_ai.predict.narrative import (
     AGE_RANGES,
     DURATIONS,
     KINDS,
@@ -22,7 +22,7 @@ from skin_ai.narrative import (
     silence,
     tell,
 )
-from skin_ai.slips import with_slips
+from skin_ai.training.typos import with_slips
 
 MOST_SILENT = 0.35  # of a training case's facts are left unsaid at most, on average
 STORIES: Final = Path(__file__).with_name("stories_26.csv")

@@ -16,7 +16,7 @@ ASK, TELL = "TELLING_SERVER_ASK", "TELLING_SERVER_TELL"
 
 
 def tell(*_: object) -> None:
-    from skin_ai.views.case_state import Photo
+    from skin_ai.views.case.case_state import Photo
 
     asked = json.loads(Path(os.environ[ASK]).read_text())
     gc.collect()

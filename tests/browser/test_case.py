@@ -31,13 +31,14 @@ from at_the_screen import (
 )
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from skin_ai.bundle import Bundle
-from skin_ai.diagnose import Diagnosis, diagnose
 from skin_ai.diseases import DISEASES
-from skin_ai.samples import SAMPLES
-from skin_ai.views import elimination_text, heatmap_overlay
-from skin_ai.views.elimination import name, percent
-from skin_ai.views.own import Own
+from skin_ai.predict import heatmap_overlay
+from skin_ai.predict.bundle import Bundle
+from skin_ai.predict.diagnose import Diagnosis, diagnose
+from skin_ai.views.case import elimination_text
+from skin_ai.views.case.elimination import name, percent
+from skin_ai.views.case.own_answer import Own
+from skin_ai.views.case.samples import SAMPLES
 
 OWN = "granuloma faciale"  # outside the label set, so that no sentence of the AI's names it
 

@@ -40,7 +40,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 from sqlalchemy import create_engine, text
 
-from skin_ai.bundle import DEFAULT_BUNDLE, IMAGE_FILE, LANGUAGE_FILE, file_of
+from skin_ai.predict.bundle import DEFAULT_BUNDLE, IMAGE_FILE, LANGUAGE_FILE, file_of
 
 AWAY_SECONDS = 30.0
 NOT_SAVED = "Not saved:"

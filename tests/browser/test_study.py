@@ -24,7 +24,7 @@ from at_the_screen import (
 )
 from playwright.sync_api import Browser, Page, expect
 
-from skin_ai.samples import SAMPLES
+from skin_ai.views.case.samples import SAMPLES
 
 NAME = "Three drawn cases"
 REFERENCES = ("basal cell carcinoma", "nevus", "melanoma")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from skin_ai.diseases import DISEASES, LABEL_SETS
-from skin_ai.narrative import SITES
+from skin_ai.predict.narrative import SITES
 from skin_ai.study.store import AGE_BANDS, ANSWER_COLUMNS, MAX_RANKS, ROLES, YEARS_OF_PRACTICE
 
 DECK = "Made-up deck"

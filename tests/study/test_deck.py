@@ -13,6 +13,7 @@ import pytest
 from drawn_cases import as_jpeg, draw_dataset, mini_rows
 from PIL import Image
 
+from skin_ai.commands.make_deck import make_deck
 from skin_ai.diseases import LABEL_SETS
 from skin_ai.study import deck as decks
 from skin_ai.study import safe_zip
@@ -26,7 +27,6 @@ from skin_ai.study.deck import (
     read_folder,
     read_zip,
 )
-from skin_ai.study.make_deck import make_deck
 from skin_ai.study.safe_zip import MAX_FILES, ZipRefused, files_of_zip
 
 TABLE = (

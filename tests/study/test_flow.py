@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from skin_ai.bundle import Bundle
-from skin_ai.diagnose import Diagnosis, diagnose
-from skin_ai.narrative import NarrativeError
+from skin_ai.predict.bundle import Bundle
+from skin_ai.predict.diagnose import Diagnosis, diagnose
+from skin_ai.predict.narrative import NarrativeError
 from skin_ai.study import flow
 from skin_ai.study.deck import Deck, DeckCase
 from skin_ai.study.flow import Awaits, FlowError, Given

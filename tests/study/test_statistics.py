@@ -9,8 +9,9 @@ from sklearn.metrics import cohen_kappa_score, confusion_matrix
 from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.proportion import proportion_confint
 
+from skin_ai import intervals
 from skin_ai.diseases import DISEASES, LABEL_SETS
-from skin_ai.study import bootstrap, statistics
+from skin_ai.study import statistics
 from skin_ai.study.statistics import NOT_STATED, OUTSIDE_SCOPE, Estimate
 
 PAD, SKIN_26 = LABEL_SETS["pad-ufes-20"], LABEL_SETS["skin-26"]
@@ -414,11 +415,11 @@ def test_medians_of_resamples_are_those_of_the_values_drawn():
         values = np.sort(rng.integers(0, 40, n).astype(float))
         weights = rng.integers(0, 3, (n, 50)).astype(np.float32)
         expected = [np.median(np.repeat(values, column.astype(int))) for column in weights.T]
-        assert bootstrap._weighted_medians(values, weights).tolist() == expected
+        assert intervals._weighted_medians(values, weights).tolist() == expected
 
 
 def test_reader_and_case_are_drawn_whole(crossed):
-    weights = bootstrap.resample(crossed)
+    weights = intervals.resample(crossed)
     assert (weights[:, 0] == 1).all()
     table = pd.DataFrame(weights[:, 1:], index=[crossed["reader"], crossed["case"]])
     grid = table.to_numpy().reshape(crossed["reader"].nunique(), -1, weights.shape[1] - 1)
@@ -435,7 +436,7 @@ def test_reader_and_case_are_drawn_whole(crossed):
 def test_single_reader_or_case_is_not_resampled(readers, cases):
     n = max(readers, cases, 8)
     table = pd.DataFrame({"reader": np.arange(n) % readers, "case": np.arange(n) % cases})
-    assert (bootstrap.resample(table).sum(0) == n).all()
+    assert (intervals.resample(table).sum(0) == n).all()
 
 
 def test_interval_is_wider_where_readers_differ():
@@ -467,7 +468,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say(n_readers, n_cases):
     for _ in range(150):
         skill = rng.uniform(-0.15, 0.15, n_readers) * (n_readers > 1)
         chance = 0.6 + skill[reader] + rng.uniform(-0.25, 0.25, n_cases)[case]
-        (found,) = bootstrap.means(design, [(rng.random(len(design)) < chance, everyone)])
+        (found,) = intervals.means(design, [(rng.random(len(design)) < chance, everyone)])
         covered += found.low <= 0.6 <= found.high
     assert 0.90 <= covered / 150 <= 0.995
 

@@ -5,8 +5,8 @@ import pytest
 from drawn_cases import draw_lesion
 
 from skin_ai.diseases import LABEL_SETS
-from skin_ai.narrative import NARRATIVE_LIMIT, Facts
-from skin_ai.photo import MAX_BYTES, read_photo
+from skin_ai.predict.narrative import NARRATIVE_LIMIT, Facts
+from skin_ai.predict.photo import MAX_BYTES, read_photo
 from skin_ai.training.collection import COLUMNS, load_collection
 from skin_ai.training.datasets import DatasetError
 

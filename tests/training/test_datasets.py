@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from drawn_cases import MINI_CASES, draw_dataset, mini_rows
 
-from skin_ai.narrative import Answer
+from skin_ai.predict.narrative import Answer
 from skin_ai.training.datasets import COLUMNS, FOLDS, Case, DatasetError, load_cases, split_folds
 
 pytestmark = pytest.mark.filterwarnings("ignore:The least populated class")

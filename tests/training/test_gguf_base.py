@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skin_ai.chain import Question, build_language_model
+from skin_ai.predict.chain import Question, build_language_model
 from skin_ai.training import gguf_base
 from skin_ai.training.gguf_base import WEIGHTS_FILE, as_folder
 from skin_ai.training.language import LanguageSettings, pretrained

@@ -8,7 +8,7 @@ import torch
 from drawn_cases import MINI_CASES
 from safetensors.torch import load_file, save_file
 
-from skin_ai.image_model import Preprocessing
+from skin_ai.predict.image_model import Preprocessing
 from skin_ai.training import loop
 from skin_ai.training.augmentation import Augmentation
 from skin_ai.training.image import (

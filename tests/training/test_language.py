@@ -8,9 +8,9 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import MistralConfig, MistralModel, PreTrainedTokenizerFast
 
-from skin_ai.chain import WORDS_POOLING, Question, build_language_model, load_language_weights
 from skin_ai.diseases import LABEL_SETS
-from skin_ai.narrative import DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, SITES, Answer, Facts
+from skin_ai.predict.chain import WORDS_POOLING, Question, build_language_model, load_language_weights
+from skin_ai.predict.narrative import DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, SITES, Answer, Facts
 from skin_ai.training import language, loop
 from skin_ai.training.datasets import Case
 from skin_ai.training.language import (

@@ -4,7 +4,7 @@ from itertools import combinations
 import pytest
 
 from skin_ai.diseases import DISEASES, LABEL_SETS, _spelt_plainly
-from skin_ai.narrative import clean_narrative
+from skin_ai.predict.narrative import clean_narrative
 from skin_ai.training.stories import HELD_OUT_VOICES, load_stories
 
 TYPES = LABEL_SETS["skin-26"]

@@ -1,0 +1,1 @@
+"""Commands that stand above all other rooms: they may import any of them but views."""

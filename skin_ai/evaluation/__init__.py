@@ -1,0 +1,1 @@
+"""Measures a bundle: figures, checks and comparisons."""

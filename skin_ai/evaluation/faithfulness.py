@@ -1,0 +1,243 @@
+"""Do the heatmaps show what the image model uses? Measured against maps that know nothing of it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from pytorch_grad_cam.metrics.road import NoisyLinearImputer
+from scipy.ndimage import gaussian_filter
+from scipy.stats import spearmanr
+from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
+
+from skin_ai.evaluation.figures import mean_figure, patient_weights
+from skin_ai.predict.heatmap import GRAD_CAM, class_activation_maps, computed_by
+from skin_ai.predict.heatmap_overlay import enlarged, middle_share
+from skin_ai.predict.image_model import ImageModel
+from skin_ai.training.image import OutOfFold
+
+MEASURES = ("deletion", "insertion", "road")
+BLOB, RANDOM = "centred_blob", "random"
+AGAINST_OTHERS = "grad_cam_against_others"
+OF_LIBRARY = ("grad_cam_plus_plus", "eigen_cam")  # of those offered; Layer-CAM is nearly the first of these
+BETTER, NO_BETTER = "better than a centred blob", "no better than a centred blob"
+REPLACED = (0.1, 0.2, 0.4, 0.6, 0.8)  # of all pixels, between none and all
+PARTS = (0.0, *REPLACED, 1.0)
+IMPUTED = (0.2, 0.5, 0.8)  # of all blocks
+BLOCK = 8  # pixels: ROAD's equations are solved for blocks, far smaller than the places of a map
+Ask = Callable[[Tensor], np.ndarray]  # (n, 3, size, size) photos -> (n,) probabilities of one type
+NOISE = 0.01  # of ROAD, as in the library
+BLUR = 0.1  # of the side: the standard deviation of what "strongly blurred" means
+PROTOCOL = (
+    "{n} photos drawn by seed, each asked of the fold model that never saw the patient, about the type "
+    "that it predicts; the map is that of all views, as shown, the probability that of one view. Deletion: "
+    "pixels, strongest evidence first, give way to the strongly blurred photo; insertion: the other way "
+    "round; each is the area under the curve of the probability (Petsiuk 2018; low and high are good). "
+    "ROAD: half of the probability with the weakest places imputed minus that with the strongest imputed, "
+    "mean of {imputed} (Rong 2022; blocks of {block} pixels, high is good). Differences are turned so that "
+    "above zero the map is better; the verdict is better where all three intervals lie above zero. "
+    "Randomised: Spearman correlation with the map of the same type of a model with a head, a trunk, or "
+    "both drawn anew for each photo (Adebayo 2018); absolute: of its size, whatever its sign. Intervals: "
+    "95%, bootstrap over patients."
+)
+
+
+class Seen(NamedTuple):
+    """What one photo showed."""
+
+    measured: dict[str, tuple[float, float, float]]  # by kind of map, in the order of MEASURES
+    curves: dict[str, np.ndarray]  # by kind of map, (2, len(PARTS)) probabilities: deletion, insertion
+    head: float
+    trunk: float
+    both: float
+    middle: float
+
+
+def measure(
+    squares: Sequence[np.ndarray] | np.ndarray,
+    out_of_fold: OutOfFold,
+    patients: np.ndarray,
+    seed: int,
+    n: int = 200,
+) -> dict[str, Any]:
+    """The figures of the heatmaps on `n` photos, ready for the manifest; PROTOCOL says what they are.
+
+    squares: (s, s, 3) uint8 each; patients: who they are, as long. Two hundred photos take about 13 minutes
+    on one thread.
+    """
+    places = np.sort(np.random.default_rng(seed).permutation(len(squares))[:n])
+    return summary(
+        [
+            see(out_of_fold, int(place), squares[place], seed)
+            for place in tqdm(places, desc="heatmaps", unit="photo", leave=False)
+        ],
+        patients[places],
+    )
+
+
+def summary(seen: Sequence[Seen], patients: np.ndarray) -> dict[str, Any]:
+    """What `measure` returns, of photos of these patients."""
+    weights = patient_weights(patients)
+    kinds = {kind: np.array([photo.measured[kind] for photo in seen]) for kind in seen[0].measured}
+    result: dict[str, Any] = {
+        "protocol": PROTOCOL.format(
+            n=len(seen), imputed=" and ".join(f"{part:.0%}" for part in IMPUTED), block=BLOCK
+        ),
+        "n": len(seen),
+        "methods": {kind: _figures(values, weights) for kind, values in kinds.items()},
+        "curves": {
+            name: {
+                kind: [
+                    {"part": part, **mean_figure(np.array([p.curves[kind][row, at] for p in seen]), weights)}
+                    for at, part in enumerate(PARTS)
+                ]
+                for kind in (GRAD_CAM, BLOB, RANDOM)
+            }
+            for row, name in enumerate(("deletion", "insertion"))
+        },
+    }
+    better_if = np.array([-1, 1, 1])  # a low area under the deletion curve is good
+    for name, rival in (("against_blob", BLOB), ("against_random", RANDOM)):
+        result[name] = {
+            kind: _figures(better_if * (values - kinds[rival]), weights)
+            for kind, values in kinds.items()
+            if kind not in (BLOB, RANDOM)
+        }
+    for name, correlations in (
+        ("randomised_head", np.array([photo.head for photo in seen])),
+        ("randomised_trunk", np.array([photo.trunk for photo in seen])),
+        ("randomised_both", np.array([photo.both for photo in seen])),
+    ):
+        result[name] = mean_figure(correlations, weights)
+        result[f"{name}_absolute"] = mean_figure(np.abs(correlations), weights)
+    result["middle_share"] = mean_figure(np.array([photo.middle for photo in seen]), weights)
+    result["verdict"] = verdict(result["against_blob"][GRAD_CAM])
+    return result
+
+
+def verdict(against_blob: Mapping[str, Mapping[str, Any]]) -> str:
+    """Better only where every measure says so beyond doubt."""
+    lows = [against_blob[name]["low"] for name in MEASURES]
+    return BETTER if all(low is not None and low > 0 for low in lows) else NO_BETTER
+
+
+def _figures(values: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
+    return {name: mean_figure(values[:, column], weights) for column, name in enumerate(MEASURES)}
+
+
+def see(out_of_fold: OutOfFold, place: int, square: np.ndarray, seed: int) -> Seen:
+    """One photo; `seed` and `place` alone decide what is drawn."""
+    random = np.random.default_rng([seed, place])
+    model = out_of_fold.model(place)
+    temperature = float(out_of_fold.temperatures[out_of_fold.folds[place]])
+    inputs, views = out_of_fold.settings.preprocessing(square), out_of_fold.settings.views
+    features = out_of_fold.features(place, square)
+    evidence = class_activation_maps(features, model.head.weight)
+    logits = evidence.sum((1, 2)) + model.head.bias
+    type_ = int(logits.argmax())
+    maps = {
+        GRAD_CAM: evidence[type_].numpy(),
+        # What raises the probability: the gradient of its logarithm, instead of that of the logit.
+        AGAINST_OTHERS: (
+            evidence[type_] - torch.einsum("k,khw->hw", (logits / temperature).softmax(0), evidence)
+        ).numpy(),
+        RANDOM: random.standard_normal(tuple(evidence.shape[1:])).astype(np.float32),
+    }
+    maps |= {method: computed_by(method, model, features, inputs, type_) for method in OF_LIBRARY}
+    side = inputs.shape[-1]
+    shown = {kind: torch.from_numpy(enlarged(map_, side)) for kind, map_ in maps.items()} | {BLOB: blob(side)}
+
+    def ask(photos: Tensor) -> np.ndarray:
+        with torch.inference_mode():
+            found = model(photos.contiguous(memory_format=torch.channels_last))  # a third faster
+        return (found / temperature).softmax(1)[:, type_].numpy()
+
+    blurred = torch.from_numpy(gaussian_filter(inputs.numpy(), BLUR * side, axes=(2, 3)))
+    whole, none = ask(torch.cat([inputs, blurred]))
+    curves = {kind: _curves(ask, inputs, blurred, map_, whole, none) for kind, map_ in shown.items()}
+    own_seed = int(random.integers(2**31))
+    with torch.inference_mode():
+        of_trunk = redrawn(model, own_seed, "trunk").feature_map_of_views(inputs, views)[0]
+    of_head = redrawn(model, own_seed, "head")
+    return Seen(
+        measured={
+            kind: (
+                float(np.trapezoid(curves[kind][0], PARTS)),
+                float(np.trapezoid(curves[kind][1], PARTS)),
+                _road(ask, inputs, map_, own_seed),
+            )
+            for kind, map_ in shown.items()
+        },
+        curves=curves,
+        head=_correlation(evidence, features, of_head, type_),
+        trunk=_correlation(evidence, of_trunk, model, type_),
+        both=_correlation(evidence, of_trunk, of_head, type_),
+        middle=middle_share(np.maximum(maps[GRAD_CAM], 0)) if maps[GRAD_CAM].max() > 0 else 0.0,
+    )
+
+
+def blob(side: int) -> Tensor:
+    """(side, side), falling off from the centre: only the order of the places counts, so any blob does."""
+    from_centre = torch.linspace(-1, 1, side) ** 2
+    return -(from_centre[:, None] + from_centre)
+
+
+def _curves(ask: Ask, inputs: Tensor, blurred: Tensor, map_: Tensor, whole: float, none: float) -> np.ndarray:
+    """(2, len(PARTS)) of deletion and insertion; whole, none: what the photo and the blurred one get."""
+    strongest = [_first(map_, part) for part in REPLACED]
+    deleted = [torch.where(mask, blurred, inputs) for mask in strongest]
+    inserted = [torch.where(mask, inputs, blurred) for mask in strongest]
+    between = ask(torch.cat(deleted + inserted)).reshape(2, -1)
+    return np.stack([[whole, *between[0], none], [none, *between[1], whole]])
+
+
+def _road(ask: Ask, inputs: Tensor, map_: Tensor, seed: int) -> float:
+    coarse = functional.avg_pool2d(map_[None, None], BLOCK)[0, 0]
+    noise = NOISE * torch.randn(inputs.shape, generator=torch.Generator().manual_seed(seed))
+    imputed = [_imputed(inputs, _first(sign * coarse, part), noise) for sign in (1, -1) for part in IMPUTED]
+    without_strongest, without_weakest = ask(torch.cat(imputed)).reshape(2, -1)
+    return float((without_weakest - without_strongest).mean() / 2)
+
+
+def _first(map_: Tensor, part: float) -> Tensor:
+    """(h, w) whether a place is in this part of all, strongest first; a tie goes by rows."""
+    order = map_.flatten().argsort(descending=True, stable=True)
+    mask = torch.zeros(map_.numel(), dtype=torch.bool)
+    mask[order[: round(part * map_.numel())]] = True
+    return mask.view(map_.shape)
+
+
+def _imputed(inputs: Tensor, mask: Tensor, noise: Tensor) -> Tensor:
+    """The photo with the blocks of the mask filled in from their neighbours (Rong et al. 2022, eq. 4)."""
+    coarse = functional.avg_pool2d(inputs, BLOCK)[0]
+    filled = NoisyLinearImputer(noise=0)(coarse, (~mask).float())
+    smooth = functional.interpolate(filled[None], inputs.shape[-2:], mode="bilinear")
+    wanted = functional.interpolate(mask[None, None].float(), inputs.shape[-2:])[0, 0] > 0
+    return torch.where(wanted, smooth + noise, inputs)
+
+
+def redrawn(model: ImageModel, seed: int, part: str) -> ImageModel:
+    """A copy with every layer of its "head", or of its "trunk", as before any training."""
+    other = copy.deepcopy(model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for module in other.modules():
+            reset = getattr(module, "reset_parameters", None)
+            if callable(reset) and (module is other.head) == (part == "head"):
+                reset()
+    return other
+
+
+def _correlation(evidence: Tensor, features: Tensor, model: ImageModel, type_: int) -> float:
+    """Spearman's, over the places, of this type's maps; 0 where one is flat."""
+    with torch.inference_mode():
+        other = class_activation_maps(features, model.head.weight)[type_].numpy()
+    own = evidence[type_].numpy()
+    if np.ptp(own) == 0 or np.ptp(other) == 0:
+        return 0.0
+    return float(spearmanr(own.ravel(), other.ravel()).statistic)

@@ -1,0 +1,126 @@
+"""Figures by group of patients: skin type, age, body site, gender, proof. For reports, never an input."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skin_ai.evaluation import figures as evaluation
+from skin_ai.evaluation.figures import Evaluated, figure, is_asked, mean_figure, patient_weights
+from skin_ai.evaluation.malignancy import area_under, receiver_operating
+from skin_ai.study.deck_rows import age_band_of
+from skin_ai.study.store import AGE_BANDS
+from skin_ai.training.datasets import Case, DatasetError
+
+LEAST_CASES = 10  # fewer would tell of single patients, and nothing of the model
+NOT_RECORDED = "not recorded"
+SKIN_TYPES = ("I", "II", "III", "IV", "V", "VI")
+BY_BIOPSY, WITHOUT_BIOPSY = "by biopsy", "without biopsy"
+PROTOCOL = (
+    "Out of fold, types equally frequent as the app shows them; balanced accuracy: mean recall of the types "
+    "that the group has (n_types). Groups under 10 cases: only n. Intervals: 95%, bootstrap over patients. "
+    "Skin type and gender are recorded for every lesion with biopsy and for few without: groups differ in "
+    "their types and in how hard their cases are, so compare with care."
+)
+
+
+@dataclass(frozen=True)
+class Particulars:
+    """Who a case is, for reports; NOT_RECORDED where the table does not say."""
+
+    skin_type: str = NOT_RECORDED
+    age_band: str = NOT_RECORDED
+    body_site: str = NOT_RECORDED
+    gender: str = NOT_RECORDED
+    proof: str = NOT_RECORDED
+
+
+_ORDER: Mapping[str, int] = {
+    group: place for place, group in enumerate((*SKIN_TYPES, *AGE_BANDS, BY_BIOPSY, WITHOUT_BIOPSY))
+}
+
+
+def particulars_of(folder: Path, cases: Sequence[Case]) -> list[Particulars]:
+    """The particulars of each case from `folder/metadata.csv`, by img_id; columns it lacks are not recorded.
+
+    Read here and not with the cases, so that no model can be given them: their emptiness tells the type.
+    Raises DatasetError where the table is not there or a value cannot be read.
+    """
+    table = folder / "metadata.csv"
+    if not table.is_file():
+        raise DatasetError(f"{table} does not exist.")
+    found = {}
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        for number, row in enumerate(csv.DictReader(file), start=2):
+            value = {column: (text or "").strip() for column, text in row.items() if column}
+            try:
+                found[Path(value.get("img_id", "")).stem] = _particulars(value)
+            except (ValueError, LookupError):
+                raise DatasetError(
+                    f"{table}, row {number}: age is {value.get('age')!r} and fitspatrick "
+                    f"{value.get('fitspatrick')!r}; they must be years and 1 to 6, or empty."
+                ) from None
+    return [found.get(case.key, Particulars()) for case in cases]
+
+
+def _particulars(value: Mapping[str, str]) -> Particulars:
+    age, skin_type = value.get("age"), value.get("fitspatrick")
+    proof = {"True": BY_BIOPSY, "False": WITHOUT_BIOPSY}
+    return Particulars(
+        skin_type=dict(enumerate(SKIN_TYPES, start=1))[int(float(skin_type))] if skin_type else NOT_RECORDED,
+        age_band=age_band_of(float(age)) if age else NOT_RECORDED,
+        body_site=value.get("region", "").lower() or NOT_RECORDED,
+        gender=value.get("gender", "").lower() or NOT_RECORDED,
+        proof=proof.get(value.get("biopsed", ""), NOT_RECORDED),
+    )
+
+
+def by_group(
+    evaluated: Evaluated, particulars: Sequence[Particulars], mode: str, malignant: Collection[str]
+) -> dict[str, Any]:
+    """Grouping -> group -> n, balanced accuracy, accuracy and malignancy AUC of the first types shown.
+
+    particulars: (n,) in the order of the evaluated cases; malignant: the types that count as such.
+    """
+    asked = is_asked(evaluated.modes[mode])
+    weights = patient_weights(evaluated.patients)
+    result: dict[str, Any] = {"protocol": PROTOCOL}
+    for grouping in (field.name for field in fields(Particulars)):
+        names = np.array([getattr(person, grouping) for person in particulars])
+        there, counts = np.unique(names[asked], return_counts=True)
+        most_first = {name: -count for name, count in zip(there.tolist(), counts.tolist(), strict=True)}
+        order = sorted(
+            most_first, key=lambda name: (name == NOT_RECORDED, _ORDER.get(name, 0), most_first[name])
+        )
+        result[grouping] = {
+            name: _figures(evaluated, mode, asked & (names == name), weights, malignant) for name in order
+        }
+    return result
+
+
+def _figures(
+    evaluated: Evaluated, mode: str, chosen: np.ndarray, weights: np.ndarray, malignant: Collection[str]
+) -> dict[str, Any]:
+    n = int(chosen.sum())
+    if n < LEAST_CASES:
+        return {"n": n}
+    scores, truth, own = evaluated.modes[mode][chosen], evaluated.truth[chosen], weights[:, chosen]
+    own = own[own.sum(1) > 0]  # a resample may have nobody of a small group
+    recall = evaluation.recall_samples(truth, scores.argmax(1), len(evaluated.types), own)
+    known = np.isfinite(recall)
+    columns = [place for place, type_ in enumerate(evaluated.types) if type_ in malignant]
+    _, false_positives, sensitivity = receiver_operating(
+        scores[:, columns].sum(1), np.isin(truth, columns), own
+    )
+    return {
+        "n": n,
+        "n_types": len(np.unique(truth)),
+        "balanced_accuracy": figure(np.where(known, recall, 0).sum(1) / known.sum(1), n),
+        "accuracy": mean_figure(scores.argmax(1) == truth, own),
+        "malignancy_auc": figure(area_under(false_positives, sensitivity), n),
+    }

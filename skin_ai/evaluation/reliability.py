@@ -1,0 +1,296 @@
+"""How far an answer can be believed: calibration, and what is gained where it says "not sure"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from skin_ai.evaluation import figures as evaluation
+from skin_ai.evaluation.figures import (
+    CALIBRATION_BINS,
+    INTERVAL,
+    RESAMPLES,
+    SEED,
+    Evaluated,
+    figure,
+    is_asked,
+    mean_figure,
+    patient_weights,
+    weighted_mean,
+    with_interval,
+)
+from skin_ai.predict.chain import Step, undecided
+
+COVERAGE = 0.8  # of the cases that shall get an answer
+CURVE_POINTS = 20
+CALIBRATION_PROTOCOL = (
+    "Expected calibration error of the first type, 15 bins of equally many cases, out of fold. ece: "
+    "probabilities with the frequency of the types in the bundle's data multiplied in. ece_shown: those "
+    "for equally frequent types, as the app shows them; each case counts by the inverse frequency of its "
+    "type. Steps: the first option's probability among the options, of the cases whose type was still an "
+    "option. Intervals: 95%, bootstrap over patients, less what resampling adds to the bins on average. "
+    "if_calibrated: what perfectly calibrated probabilities would show on as many cases, types drawn from "
+    "the probabilities 1,000 times: mean and 97.5th percentile."
+)
+RISK_PROTOCOL = (
+    "Accuracy of the first type that the app shows (equally frequent types) among the share of cases whose "
+    "first type is most probable; out of fold; cases counted as they are in the data. Intervals: 95%, "
+    "bootstrap over patients, cases ranked anew in each resample. Area: mean share of wrong first types over "
+    "all coverages (Geifman and El-Yaniv 2017)."
+)
+NOT_SURE_PROTOCOL = (
+    "Not sure where the first type that the app shows is less probable than a threshold. Cross-fitted: each "
+    "fold's threshold is the quantile of the other folds' probabilities that leaves the wanted coverage; "
+    "coverage and accuracy are of the held-out folds together. least_probability, which is shipped, is of "
+    "all cases. Intervals: 95%, bootstrap over patients, thresholds fixed. Coverage holds for cases like "
+    "these; it is no promise for others."
+)
+
+
+# ---- calibration ----
+
+
+def calibration(evaluated: Evaluated, mode: str) -> dict[str, Any]:
+    """ "ece" and "bins" of the reliability plot with the data's frequencies, "ece_shown" and "bins_shown".
+
+    The app shows probabilities p(type | case) of a world where all types are equally frequent. They can be
+    right only in that world, so there each case stands for as many as its type is rare: it counts by the
+    inverse frequency of its type, and both confidence and accuracy of a bin are means with these weights.
+    With the frequencies of the data multiplied in, the data are the world, and each case counts once.
+    """
+    scores = evaluated.modes[mode]
+    asked = is_asked(scores)
+    if not asked.any():
+        return {"protocol": CALIBRATION_PROTOCOL, "n": 0}
+    weights = patient_weights(evaluated.patients)[:, asked]
+    truth = evaluated.truth[asked]
+    both = _both_ways(scores[asked], truth, evaluated.prior, weights, equally_frequent(truth, weights))
+    return {"protocol": CALIBRATION_PROTOCOL, "n": int(asked.sum()), **both}
+
+
+def step_calibration(
+    steps: Sequence[tuple[Step, ...]],
+    truth: np.ndarray,
+    prior: np.ndarray,
+    types: tuple[str, ...],
+    patients: np.ndarray,
+) -> list[dict[str, Any]]:
+    """One entry a step, as `calibration` measures it, of the first option (CALIBRATION_PROTOCOL).
+
+    steps: one elimination a case, with the temperatures that other folds gave; truth: (n,); prior: (K,).
+    A step can be right only about types that are still options: the other cases are left out.
+    As shown, the types are equally frequent among all cases, not among those that are left.
+    """
+    weights = patient_weights(patients)
+    balanced = equally_frequent(truth, weights)
+    found: list[dict[str, Any]] = []
+    for place in range(len(steps[0])):
+        scores = evaluation.softmax(evaluation.step_logits(steps, place, types))
+        there = scores[np.arange(len(truth)), truth] > 0
+        entry: dict[str, Any] = {
+            "step": place + 1,
+            "options": len(steps[0][place].options),
+            "n": int(there.sum()),
+        }
+        if there.any():
+            entry |= _both_ways(scores[there], truth[there], prior, weights[:, there], balanced[:, there])
+        found.append(entry)
+    return found
+
+
+def equally_frequent(truth: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(resamples, n) what each case counts where every type that is there has the same weight, 1."""
+    of_type = np.eye(int(truth.max(initial=0)) + 1)[truth]
+    totals = np.maximum(weights @ of_type, 1e-12)
+    return np.asarray(weights / totals[:, truth])
+
+
+def _both_ways(
+    scores: np.ndarray, truth: np.ndarray, prior: np.ndarray, weights: np.ndarray, balanced: np.ndarray
+) -> dict[str, Any]:
+    """scores: (n, K) for equally frequent types; weights, balanced: (resamples, n) what each case counts."""
+    prior = np.maximum(prior, 1e-6)  # a type that no case has may still be one of a step's options
+    in_the_data = scores * prior
+    in_the_data /= in_the_data.sum(1, keepdims=True)
+    rng = np.random.default_rng(SEED)
+    cumulative = in_the_data.cumsum(1)
+    cumulative[:, -1] = 1.0
+    drawn = np.array([(rng.random((len(scores), 1)) > cumulative).sum(1) for _ in range(RESAMPLES)])
+    plain = _reliability(in_the_data, truth, weights, drawn, np.ones(drawn.shape))
+    shown = _reliability(scores, truth, balanced, drawn, 1 / prior[drawn])
+    return plain | {f"{name}_shown": value for name, value in shown.items()}
+
+
+def _reliability(
+    probabilities: np.ndarray,
+    truth: np.ndarray,
+    weights: np.ndarray,
+    drawn: np.ndarray,
+    drawn_weights: np.ndarray,
+) -> dict[str, Any]:
+    """drawn: (draws, n) types as they would fall if the probabilities were true, and what they count."""
+    first, confidence = probabilities.argmax(1), probabilities.max(1)
+    right = first == truth
+    parts = np.array_split(np.argsort(confidence, kind="stable"), min(CALIBRATION_BINS, len(truth)))
+    samples = _calibration_errors(confidence, right, weights, parts)
+    # Noise widens every bin's gap, in resamples twice: uncorrected, the interval may lie above the value.
+    samples[1:] = np.maximum(samples[1:] - np.nanmean(samples[1:]) + samples[0], 0)
+    if_calibrated = _calibration_errors(confidence, drawn == first, drawn_weights, parts)
+    bins = []
+    for part in parts:
+        with np.errstate(invalid="ignore"):  # a resample may have none of a bin's cases
+            accuracy = (weights[:, part] @ right[part]) / weights[:, part].sum(1)
+        mean = np.average(confidence[part], weights=weights[0, part])
+        interval = with_interval(accuracy)
+        bins.append(
+            {
+                "confidence": round(float(mean), 4),
+                "accuracy": interval["value"],
+                "low": interval["low"],
+                "high": interval["high"],
+                "n": len(part),
+            }
+        )
+    return {
+        "ece": figure(samples, len(truth)),
+        "if_calibrated": {
+            "mean": round(float(if_calibrated.mean()), 4),
+            "high": round(float(np.percentile(if_calibrated, INTERVAL[1])), 4),
+        },
+        "bins": bins,
+    }
+
+
+def _calibration_errors(
+    confidence: np.ndarray, right: np.ndarray, weights: np.ndarray, parts: Sequence[np.ndarray]
+) -> np.ndarray:
+    """(samples,) expected calibration error (Naeini et al. 2015); right: (n,) or (samples, n)."""
+    gaps = weights * (right - confidence)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.sum([np.abs(gaps[:, part].sum(1)) for part in parts], axis=0) / weights.sum(1))
+
+
+# ---- not sure ----
+
+
+def risk_coverage(evaluated: Evaluated, mode: str) -> dict[str, Any]:
+    """Accuracy of the app's first type if only the cases are answered where it is most probable."""
+    asked = is_asked(evaluated.modes[mode])
+    if not asked.any():
+        return {"protocol": RISK_PROTOCOL, "n": 0}
+    scores, truth = evaluated.modes[mode][asked], evaluated.truth[asked]
+    weights = patient_weights(evaluated.patients)[:, asked]
+    confidence, right, n = scores.max(1), scores.argmax(1) == truth, len(truth)
+    order = np.argsort(-confidence, kind="stable")
+    mass = weights[:, order].cumsum(1)
+    accuracy = (weights * right)[:, order].cumsum(1) / np.maximum(mass, 1e-12)
+    mass /= mass[:, -1:]
+    points = np.arange(1, CURVE_POINTS + 1) / CURVE_POINTS
+
+    def at(coverage: float) -> np.ndarray:
+        places = (mass >= coverage - 1e-9).argmax(1)
+        return np.asarray(accuracy[np.arange(len(mass)), places])
+
+    curve = []
+    for coverage in points.tolist():
+        least = confidence[order][(mass[0] >= coverage - 1e-9).argmax()]
+        interval = with_interval(at(coverage))
+        curve.append(
+            {
+                "coverage": round(coverage, 4),
+                "accuracy": interval["value"],
+                "low": interval["low"],
+                "high": interval["high"],
+                "least_probability": round(float(least), 4),
+            }
+        )
+    area = (np.diff(mass, axis=1, prepend=0) * (1 - accuracy)).sum(1)
+    return {
+        "protocol": RISK_PROTOCOL,
+        "n": n,
+        "curve": curve,
+        "area": figure(area, n),
+        "full": figure(at(1.0), n),
+        "at_80": figure(at(COVERAGE), n),
+        "gain": figure(at(COVERAGE) - at(1.0), n),
+    }
+
+
+def not_sure(
+    evaluated: Evaluated,
+    folds: np.ndarray,
+    mode: str = "chain",
+    coverage: float = COVERAGE,
+    steps: Sequence[tuple[Step, ...]] | None = None,
+    also: Sequence[str] = ("words_only", "photo_only"),
+) -> dict[str, Any]:
+    """The threshold that leaves `coverage` of the cases decided, measured on cases that it was not fitted on.
+
+    folds: (n,) 0, 1, ...; steps: the eliminations behind `mode`, for what is left of undecided cases; also:
+    modes to which the same thresholds are applied.
+    """
+    confidence = evaluated.modes[mode].max(1)
+    least = np.zeros(len(folds))
+    for fold in np.unique(folds).tolist():
+        least[folds == fold] = _least_probability(confidence[folds != fold], coverage)
+    result: dict[str, Any] = {
+        "protocol": NOT_SURE_PROTOCOL,
+        "mode": mode,
+        "wanted_coverage": coverage,
+        "least_probability": round(_least_probability(confidence, coverage), 4),
+        "least_probability_folds": [round(float(least[folds == k][0]), 4) for k in np.unique(folds)],
+    }
+    for name in (mode, *also):
+        if name in evaluated.modes:
+            result[name] = at_threshold(evaluated, name, least)
+    if steps is not None:
+        result["undecided"] = _what_is_left(steps, evaluated, least)
+    return result
+
+
+def _least_probability(confidence: np.ndarray, coverage: float) -> float:
+    """0, so that every case is decided, where there is none to fit it on."""
+    known = confidence[np.isfinite(confidence)]
+    return float(np.quantile(known, 1 - coverage)) if len(known) else 0.0
+
+
+def at_threshold(evaluated: Evaluated, mode: str, least: float | np.ndarray) -> dict[str, Any]:
+    """Coverage and accuracy where a first type less probable than `least`, one or (n,), is held back."""
+    asked = is_asked(evaluated.modes[mode])
+    scores, truth = evaluated.modes[mode][asked], evaluated.truth[asked]
+    weights = patient_weights(evaluated.patients)[:, asked]
+    decided = scores.max(1) >= np.broadcast_to(least, asked.shape)[asked]
+    right = scores.argmax(1) == truth
+    accuracy = weighted_mean(right, weights)
+    of_decided = weighted_mean(right[decided], weights[:, decided])
+    of_undecided = weighted_mean(right[~decided], weights[:, ~decided])
+    n = len(truth)
+    return {
+        "coverage": mean_figure(decided, weights),
+        "accuracy": figure(accuracy, n),
+        "accuracy_of_decided": figure(of_decided, int(decided.sum())),
+        "accuracy_of_undecided": figure(of_undecided, int((~decided).sum())),
+        "gain": figure(of_decided - accuracy, n),
+        "coverage_by_type": {
+            evaluated.types[k]: mean_figure(decided[truth == k], weights[:, truth == k])
+            for k in np.unique(truth)
+        },
+    }
+
+
+def _what_is_left(
+    steps: Sequence[tuple[Step, ...]], evaluated: Evaluated, least: np.ndarray
+) -> dict[str, Any]:
+    left = [undecided(chain, float(value)) for chain, value in zip(steps, least, strict=True)]
+    rows = np.flatnonzero([bool(options) for options in left])
+    weights = patient_weights(evaluated.patients)[:, rows]
+    true_types = [evaluated.types[k] for k in evaluated.truth[rows]]
+    there = np.array([type_ in left[row] for row, type_ in zip(rows.tolist(), true_types, strict=True)], bool)
+    sizes = np.array([len(left[row]) for row in rows.tolist()], dtype=float)
+    return {
+        "options_left": mean_figure(sizes, weights),
+        "true_type_among_them": mean_figure(there, weights),
+        "cases_by_options_left": {str(int(size)): int((sizes == size).sum()) for size in np.unique(sizes)},
+    }

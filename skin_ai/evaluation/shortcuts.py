@@ -1,0 +1,242 @@
+"""How far the image model follows a surgeon's pen and the sharpness of a photo instead of the lesion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+from tqdm import tqdm
+
+from skin_ai.evaluation.degradations import DEGRADATIONS
+from skin_ai.evaluation.figures import SEED, figure, patient_weights, recall_samples
+from skin_ai.evaluation.pen import PEN_KINDS, draw_pen, paint_over
+from skin_ai.predict.ink import ink_mask
+from skin_ai.predict.quality import measures
+
+HALF = 0.5
+DRAWN_ON, DRAWINGS = 300, 2
+DEGRADED_OF_EACH_TYPE = 35
+THIRDS = ("least_sharp", "middle", "sharpest")
+STRENGTHS: Final[Mapping[str, tuple[float, ...]]] = {"blurred": (0.5, 1.0, 2.0), "small": (2.0, 4.0, 8.0)}
+
+PROTOCOL = (
+    "Each photo by the image model of its fold, which saw neither it nor its patient, with as many views as "
+    "the app; calibrated probabilities of equally frequent types; malignancy is the sum of {malignant}. "
+    "Drawn ink: {drawn} photos without detected ink, {drawings} drawings each (circle, arrow, cross, tick, "
+    "writing in turn; another pen than the one that training draws). Real ink: all {n} photos, split by a "
+    "detector that misses some ink and sees some where there is none; painted over: detected ink replaced by "
+    "the skin around it, and, as a control, the same shapes on photos without ink. Blur and down-scaling: at "
+    "most {of_each} photos of each type, means over these; the strength of blur is a Gaussian's deviation in "
+    "percent of the side, that of down-scaling how many times fewer pixels a side has. Sharpness: all photos "
+    "in three equal parts. Intervals: 95%, bootstrap over patients."
+)
+
+
+class Predictor(Protocol):
+    """What `OutOfFold` gives; a place is a photo's number."""
+
+    def probabilities(self, place: int, square: np.ndarray) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class _Photos:
+    """squares: n of (s, s, 3) uint8; malignant: (K,) bool; probabilities: (n, K) of the photos
+    as they are."""
+
+    squares: Sequence[np.ndarray]
+    labels: np.ndarray
+    types: tuple[str, ...]
+    malignant: np.ndarray
+    probabilities: np.ndarray
+    weights: np.ndarray
+    predictor: Predictor
+
+    def answers(self, chosen: np.ndarray) -> dict[str, Any]:
+        """Of the chosen, (n,) bool: how often the first type is right, and how malignant they seem."""
+        first, malignancy = self.probabilities.argmax(1), self.probabilities[:, self.malignant].sum(1)
+        weights = self.weights[:, chosen]
+        recall = recall_samples(self.labels[chosen], first[chosen], len(self.types), weights)
+        known = np.isfinite(recall)
+        balanced = np.where(known, recall, 0).sum(1) / np.maximum(known.sum(1), 1)
+        is_malignant = self.malignant[self.labels]
+        return {
+            "balanced_accuracy": figure(np.where(known.any(1), balanced, np.nan), int(chosen.sum())),
+            "accuracy": _mean(first == self.labels, chosen, self.weights),
+            "malignancy_of_malignant": _mean(malignancy, chosen & is_malignant, self.weights),
+            "malignancy_of_others": _mean(malignancy, chosen & ~is_malignant, self.weights),
+        }
+
+    def changes(
+        self, places: np.ndarray, count: int, versions: Callable[[int], Sequence[np.ndarray]]
+    ) -> _Changes:
+        """What each of `count` versions of these photos changes; `versions` gets a photo's number."""
+        after = np.zeros((len(places), count, len(self.types)))
+        for row, place in zip(after, tqdm(places, desc="shortcuts", leave=False), strict=True):
+            row[:] = [self.predictor.probabilities(int(place), version) for version in versions(int(place))]
+        before = self.probabilities[places][:, None]
+        malignancy_after, malignancy = (part[..., self.malignant].sum(-1) for part in (after, before))
+        return _Changes(
+            signed=malignancy_after - malignancy,
+            other_type=after.argmax(-1) != before.argmax(-1),
+            crosses=(malignancy_after >= HALF) != (malignancy >= HALF),
+            is_malignant=self.malignant[self.labels[places]],
+            weights=self.weights[:, places],
+        )
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """(m, versions) each: of the probability of malignancy, of the first type, and across 0.5."""
+
+    signed: np.ndarray
+    other_type: np.ndarray
+    crosses: np.ndarray
+    is_malignant: np.ndarray  # (m,)
+    weights: np.ndarray  # (1 + resamples, m)
+
+    def figures(self, chosen: np.ndarray | None = None) -> dict[str, Any]:
+        """chosen: (m, versions) bool, the versions to count; all if None."""
+        everything = np.ones(self.signed.shape, bool) if chosen is None else chosen
+        malignant = self.is_malignant[:, None]
+        return {
+            "malignancy_changes_by": _mean(np.abs(self.signed), everything, self.weights),
+            "malignant_photos_rise_by": _mean(self.signed, everything & malignant, self.weights),
+            "other_photos_rise_by": _mean(self.signed, everything & ~malignant, self.weights),
+            "first_type_changes": _mean(self.other_type, everything, self.weights),
+            "malignancy_crosses_half": _mean(self.crosses, everything, self.weights),
+        }
+
+
+def _mean(values: np.ndarray, chosen: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
+    """Mean of the chosen of (m, versions) or (m,) values over resampled patients; n counts photos."""
+    if values.ndim == 1:
+        values, chosen = values[:, None], chosen[:, None]
+    with np.errstate(invalid="ignore"):  # a resample may have none of them
+        samples = (weights @ (values * chosen).sum(1)) / (weights @ chosen.sum(1))
+    return figure(samples, int(chosen.any(1).sum()))
+
+
+def measure(
+    squares: Sequence[np.ndarray],
+    labels: np.ndarray,
+    types: tuple[str, ...],
+    out_of_fold: Predictor,
+    patients: np.ndarray,
+    malignant: Collection[str],
+) -> dict[str, Any]:
+    """Drawn and real ink, blur and down-scaling: what they do to malignancy and to the first type.
+
+    squares: n of (s, s, 3) uint8; labels: (n,) indices into types; patients: (n,); malignant: of the types.
+    """
+    weights = patient_weights(patients)
+    asked = tqdm(enumerate(squares), desc="shortcuts", total=len(squares), leave=False)
+    photos = _Photos(
+        squares,
+        labels,
+        types,
+        np.array([type_ in malignant for type_ in types]),
+        np.stack([out_of_fold.probabilities(place, square) for place, square in asked]),
+        weights,
+        out_of_fold,
+    )
+    masks = [ink_mask(square) for square in squares]
+    inked = np.array([bool(mask.any()) for mask in masks])
+    free = np.random.default_rng(SEED).permutation(np.flatnonzero(~inked))[:DRAWN_ON]
+    protocol = PROTOCOL.format(
+        malignant=", ".join(type_ for type_ in types if type_ in malignant),
+        drawn=len(free),
+        drawings=DRAWINGS,
+        n=len(squares),
+        of_each=DEGRADED_OF_EACH_TYPE,
+    )
+    return {
+        "protocol": protocol,
+        "drawn_ink": _drawn_ink(photos, np.sort(free)),
+        "real_ink": _real_ink(photos, masks, inked),
+        "blurred": _degraded(photos, "blurred") | {"by_own_sharpness": _by_sharpness(photos)},
+        "small": _degraded(photos, "small"),
+    }
+
+
+def _drawn_ink(photos: _Photos, places: np.ndarray) -> dict[str, Any]:
+    kinds = np.arange(len(places) * DRAWINGS).reshape(-1, DRAWINGS) % len(PEN_KINDS)
+    kinds_of = dict(zip(places.tolist(), kinds, strict=True))
+
+    def drawn(place: int) -> list[np.ndarray]:
+        rng = np.random.default_rng((SEED, place))
+        return [draw_pen(photos.squares[place], rng, PEN_KINDS[kind]) for kind in kinds_of[place]]
+
+    changes = photos.changes(places, DRAWINGS, drawn)
+    by_kind = {
+        kind: changes.figures(kinds == number)["malignancy_changes_by"]
+        for number, kind in enumerate(PEN_KINDS)
+    }
+    return changes.figures() | {"malignancy_changes_by_kind": by_kind}
+
+
+def _real_ink(photos: _Photos, masks: Sequence[np.ndarray], inked: np.ndarray) -> dict[str, Any]:
+    found, free = np.flatnonzero(inked), np.flatnonzero(~inked)
+    others = np.random.default_rng(SEED).permutation(free)[: len(found)]
+    shapes = dict(zip(others.tolist(), found, strict=False))
+    return {
+        "share_by_type": {
+            type_: _mean(inked, photos.labels == number, photos.weights)
+            for number, type_ in enumerate(photos.types)
+        },
+        "with_ink": photos.answers(inked),
+        "without_ink": photos.answers(~inked),
+        "painted_over": photos.changes(
+            found, 1, lambda place: [paint_over(photos.squares[place], masks[place])]
+        ).figures(),
+        "painted_over_without_ink": photos.changes(
+            others, 1, lambda place: [paint_over(photos.squares[place], masks[shapes[place]])]
+        ).figures(),
+    }
+
+
+def _degraded(photos: _Photos, name: str) -> dict[str, Any]:
+    strengths = STRENGTHS[name]
+    order = np.random.default_rng(SEED).permutation(len(photos.labels))
+    places = np.sort(
+        np.concatenate(
+            [order[photos.labels[order] == k][:DEGRADED_OF_EACH_TYPE] for k in range(len(photos.types))]
+        )
+    )
+    changes = photos.changes(
+        places,
+        len(strengths),
+        lambda place: [DEGRADATIONS[name](photos.squares[place], strength) for strength in strengths],
+    )
+    result = {}
+    for number, strength in enumerate(strengths):
+        at_strength = np.arange(len(strengths)) == number
+        everything = np.broadcast_to(at_strength, changes.signed.shape)
+        result[f"{strength:g}"] = changes.figures(everything) | {
+            "rise_by_type": {
+                type_: _mean(
+                    changes.signed,
+                    everything & (photos.labels[places] == k)[:, None],
+                    changes.weights,
+                )
+                for k, type_ in enumerate(photos.types)
+            }
+        }
+    return {"by_strength": result}
+
+
+def _by_sharpness(photos: _Photos) -> dict[str, Any]:
+    sharpness = np.array([measures(square)["blurred"] for square in photos.squares])
+    parts = np.array_split(np.argsort(sharpness, kind="stable"), len(THIRDS))
+    result = {}
+    for name, part in zip(THIRDS, parts, strict=True):
+        chosen = np.zeros(len(sharpness), bool)
+        chosen[part] = True
+        result[name] = photos.answers(chosen) | {
+            "share_by_type": {
+                type_: _mean(chosen, photos.labels == k, photos.weights)
+                for k, type_ in enumerate(photos.types)
+            }
+        }
+    return result

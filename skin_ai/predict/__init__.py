@@ -1,0 +1,1 @@
+"""From a photo and a narrative to a diagnosis: all that the app uses to predict."""

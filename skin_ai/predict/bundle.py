@@ -1,0 +1,233 @@
+"""A folder in `weights/`: image model, language model and manifest, checked before use.
+
+Files that several bundles share stand once, in the folder `shared` beside them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError
+
+if TYPE_CHECKING:  # torch comes with them, and a page that reads a manifest must not wait for torch
+    from skin_ai.predict.chain import LanguageModel
+    from skin_ai.predict.gate import Gate
+    from skin_ai.predict.image_model import ImageModel, Preprocessing
+
+WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
+DEFAULT_BUNDLE = "pad-ufes-20"
+FORMAT = 2
+MANIFEST = "manifest.json"
+SHARED = "shared"
+IMAGE_FILE = "image.safetensors"
+GATE_FILE = "gate.safetensors"
+LANGUAGE_BASE_FILE = "language_base.safetensors"  # word embeddings and the layers that training left alone
+LANGUAGE_FILE = "language.safetensors"  # what the bundle itself learnt
+TOKENIZER_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
+PREDICTIONS_FILE = "out_of_fold.safetensors"
+FILES = (IMAGE_FILE, GATE_FILE, LANGUAGE_BASE_FILE, LANGUAGE_FILE, PREDICTIONS_FILE, *TOKENIZER_FILES)
+ROW_OF_NUMBERS = re.compile(r"\[[\s\d.,-]*\]")  # goes on one line of the manifest
+
+
+class BundleError(RuntimeError):
+    """A bundle that cannot be trusted; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Both models, ready to be asked and never changed; one object serves all sessions.
+
+    image_types: those of `types` that the image model knows, in their order; gate: which photos it may be
+    asked about; quality_limits: by kind of fault (`quality.py`); temperatures: what logits are divided by
+    before the softmax, fitted out of fold; schedule: options in play at each step, from all types to 1;
+    least_probability: below it the first type of an answer is "not sure"; sha256: of the manifest, which
+    holds that of every file.
+    """
+
+    name: str
+    types: tuple[str, ...]
+    manifest: dict[str, Any]
+    image_model: ImageModel
+    image_types: tuple[str, ...]
+    gate: Gate
+    quality_limits: dict[str, float]
+    preprocessing: Preprocessing
+    views: int
+    photo_temperature: float
+    language_model: LanguageModel
+    schedule: tuple[int, ...]
+    chain_temperatures: tuple[float, ...]
+    least_probability: float
+    sha256: str
+
+
+def bundle_names() -> tuple[str, ...]:
+    """The bundles that are there, the default first."""
+    names = {path.parent.name for path in WEIGHTS.glob(f"*/{MANIFEST}")} - {SHARED}
+    return tuple(sorted(names, key=lambda name: (name != DEFAULT_BUNDLE, name)))
+
+
+def file_of(folder: Path, name: str) -> Path:
+    """Where the bundle's file is: in its own folder, else in `shared` beside it.
+
+    A file that is in neither would belong in its own. The tokenizer's are read together, from one folder:
+    the own one if any of them is there.
+    """
+    together = TOKENIZER_FILES if name in TOKENIZER_FILES else (name,)
+    shared = folder.parent / SHARED / name
+    is_own = any((folder / other).exists() for other in together)
+    return shared if shared.exists() and not is_own else folder / name
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest alone; raises BundleError if it is missing or not ours."""
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(f"{path} is missing; there is no bundle in {folder}.") from None
+    except ValueError as error:
+        raise BundleError(f"{path} is damaged: {error}. Restore it from the repository.") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise BundleError(f"{path} is not of format {FORMAT}, which this version of skin_ai reads.")
+    return manifest
+
+
+def image_types_of(manifest: dict[str, Any]) -> tuple[str, ...]:
+    """The types that the bundle's image model knows: all of the bundle's where its entry names none."""
+    return tuple(manifest["image_model"].get("types", manifest["types"]))
+
+
+def verify_files(folder: Path, manifest: dict[str, Any]) -> None:
+    """Compares every file with the sha256 in the manifest; BundleError names the first that differs."""
+    checksums = manifest.get("files", {})
+    for name in FILES:
+        path = file_of(folder, name)
+        if name not in checksums:
+            raise BundleError(f"{folder / MANIFEST} has no checksum for {name}.")
+        if not path.is_file():
+            raise BundleError(f"{path} is missing. Restore it from the repository.")
+        if sha256(path) != checksums[name]:
+            raise BundleError(f"{path} is damaged: its sha256 differs from the manifest. Restore it.")
+
+
+def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
+    """The bundle `weights/name` with every file verified; raises BundleError, never guesses."""
+    import torch
+    from safetensors.torch import load_file
+
+    from skin_ai.predict.chain import OWN_POOLING, PROMPTS, build_language_model, load_language_weights
+    from skin_ai.predict.gate import load_gate
+    from skin_ai.predict.image_model import ImageModel, Preprocessing
+
+    folder = weights / name
+    manifest = read_manifest(folder)
+    verify_files(folder, manifest)
+    try:
+        types = tuple(manifest["types"])
+        image, language = manifest["image_model"], manifest["language_model"]
+        image_types = image_types_of(manifest)
+        if not image_types or image_types != tuple(type_ for type_ in types if type_ in image_types):
+            raise BundleError(
+                f"{folder / MANIFEST}: the image model's types must be some of the bundle's, in their order."
+            )
+        if tuple(language["prompts"]) != PROMPTS:
+            raise BundleError(
+                f"{folder / MANIFEST} was trained with another prompt than this version of skin_ai asks."
+            )
+        schedule, temperatures = tuple(language["schedule"]), tuple(language["temperatures"])
+        _check_schedule(folder / MANIFEST, schedule, temperatures, len(types))
+        preprocessing: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in image["preprocessing"].items()
+        }
+        with _fitting(file_of(folder, IMAGE_FILE), folder):
+            image_model = ImageModel(image["backbone"], len(image_types))
+            image_model.load_state_dict(
+                {
+                    key: value.float() if value.is_floating_point() else value
+                    for key, value in load_file(file_of(folder, IMAGE_FILE)).items()
+                }
+            )
+        with _fitting(file_of(folder, GATE_FILE), folder):
+            gate = load_gate(file_of(folder, GATE_FILE), float(image["gate_threshold"]))
+        with _fitting(file_of(folder, LANGUAGE_FILE), folder):
+            language_model = build_language_model(
+                file_of(folder, TOKENIZER_FILES[0]).parent, types, language.get("pooling", OWN_POOLING)
+            )
+            load_language_weights(
+                language_model, file_of(folder, LANGUAGE_BASE_FILE), file_of(folder, LANGUAGE_FILE)
+            )
+        return Bundle(
+            name=name,
+            types=types,
+            manifest=manifest,
+            # With the channels last in memory a view takes a processor three quarters of the time.
+            image_model=image_model.eval().requires_grad_(False).to(memory_format=torch.channels_last),
+            image_types=image_types,
+            gate=gate,
+            quality_limits={kind: float(limit) for kind, limit in manifest["quality_limits"].items()},
+            preprocessing=Preprocessing(**preprocessing),
+            views=image["views"],
+            photo_temperature=image["temperature"],
+            language_model=language_model.eval().requires_grad_(False),
+            schedule=schedule,
+            chain_temperatures=temperatures,
+            least_probability=float(manifest["least_probability"]),
+            sha256=sha256(folder / MANIFEST),
+        )
+    except KeyError as error:
+        raise BundleError(f"{folder / MANIFEST} lacks the entry {error}.") from error
+    except (TypeError, AttributeError, ValueError) as error:
+        raise BundleError(f"{folder / MANIFEST} has an entry of the wrong kind: {error}.") from error
+
+
+def _check_schedule(
+    path: Path, schedule: tuple[int, ...], temperatures: tuple[float, ...], n_types: int
+) -> None:
+    falls = all(before > after for before, after in pairwise(schedule))
+    if not falls or (schedule[:1], schedule[-1:]) != ((n_types,), (1,)) or n_types < 2:
+        raise BundleError(f"{path}: the schedule {list(schedule)} does not lead from {n_types} types to 1.")
+    if len(temperatures) != len(schedule) - 1:
+        raise BundleError(f"{path}: {len(schedule) - 1} temperatures are needed, one a step of the schedule.")
+
+
+@contextmanager
+def _fitting(path: Path, folder: Path) -> Iterator[None]:
+    """Weights that are not those of the model that the manifest describes are one clear error."""
+    try:
+        yield
+    except (SafetensorError, RuntimeError, ValueError, OSError) as error:
+        # PyTorch lists every layer; the first lines say enough.
+        found = " ".join(str(error).split())[:200]
+        raise BundleError(f"{path} does not fit {folder / MANIFEST}: {found}") from error
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Adds the checksum of every file and writes the manifest; deletes what stands in `shared` as well."""
+    if folder.name == SHARED:
+        raise BundleError(f"{folder} is for what bundles share; give the bundle another name.")
+    checksums = {name: sha256(file_of(folder, name)) for name in FILES}
+    text = json.dumps({"format": FORMAT, **manifest, "files": checksums}, indent=2, ensure_ascii=False)
+    text = ROW_OF_NUMBERS.sub(lambda row: " ".join(row[0].split()), text)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    others = [(name,) for name in FILES if name not in TOKENIZER_FILES]
+    for together in (TOKENIZER_FILES, *others):
+        shared = [folder.parent / SHARED / name for name in together]
+        if all(path.is_file() and sha256(path) == checksums[path.name] for path in shared):
+            for name in together:
+                (folder / name).unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """The file's sha256 as hexadecimal text."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""What keeps one server healthy: the queue to the models, memory, log, uploads."""

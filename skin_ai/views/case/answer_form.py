@@ -1,0 +1,100 @@
+"""The clinician's own answer: up to four ranked diagnoses, how sure they are, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import streamlit as st
+
+from skin_ai.diseases import DISEASES, find
+from skin_ai.study.flow import DIAGNOSIS_LIMIT, TEXT_LIMIT, Given
+from skin_ai.study.store import MAX_RANKS
+from skin_ai.study.tables import Answer
+from skin_ai.views.case.case_state import CaseState, as_it_stands
+from skin_ai.views.case.elimination import name
+from skin_ai.views.case.own_answer import ORDINALS
+
+CONFIDENCES = tuple(range(0, 101, 10))
+
+
+@cache
+def choices() -> dict[str, str]:
+    """What can be found by typing -> how the list shows it: every name, then every synonym and code."""
+    names = {disease.name: name(code) for code, disease in DISEASES.items()}
+    terms = {
+        term: f"{term[0].upper()}{term[1:]} ({disease.name})"
+        for code, disease in DISEASES.items()
+        for term in (code, *disease.synonyms)
+        if term not in names and not is_plural(term)
+    }
+    return names | dict(sorted(terms.items(), key=lambda term: term[0].casefold()))
+
+
+def is_plural(term: str) -> bool:
+    """Whether the list is complete without it: its singular is there, and finds the same type."""
+    singular = find(term.removesuffix("s"))
+    return term.endswith("s") and singular is not None and singular == find(term)
+
+
+def written(rank: str) -> str:
+    """A rank for reading: the type's name, or the text as it was written."""
+    return name(rank) if rank in DISEASES else rank
+
+
+def ask(case: CaseState, stage: str, former: Answer | None = None) -> tuple[list[str], int | None, str]:
+    """Diagnoses as typed or chosen, most likely first; confidence; reason. former: what is filled in."""
+    terms = choices()
+    keys = {field: f"{field}_{stage}_{case.id}" for field in ("ranks", "confidence", "reason")}
+    own = [DISEASES[rank].name if rank in DISEASES else rank for rank in former.ranks] if former else []
+    own = as_it_stands(keys["ranks"], own)
+    sure = former.confidence if former and former.confidence in CONFIDENCES else None
+    diagnoses = st.multiselect(
+        f"Your diagnosis, most likely first, up to {MAX_RANKS}",
+        [*terms, *(text for text in own if text not in terms)],
+        default=own,
+        format_func=lambda term: terms.get(term, term),
+        key=keys["ranks"],
+        max_selections=MAX_RANKS,
+        accept_new_options=True,
+        filter_mode="contains",
+        select_all=False,
+        placeholder="Type a name, a synonym or anything else",
+        persist_state="session",
+    )
+    if len(diagnoses) > 1:
+        listed = zip(ORDINALS, diagnoses, strict=False)
+        st.text(", ".join(f"{ordinal} {terms.get(text, text)[:DIAGNOSIS_LIMIT]}" for ordinal, text in listed))
+    confidence = st.segmented_control(
+        "How confident are you in the first?",
+        CONFIDENCES,
+        default=as_it_stands(keys["confidence"], sure),
+        format_func="{}%".format,
+        key=keys["confidence"],
+        persist_state="session",
+    )
+    reason = st.text_input(
+        "Reason (optional)",
+        as_it_stands(keys["reason"], ""),
+        key=keys["reason"],
+        max_chars=TEXT_LIMIT,
+        persist_state="session",
+        autocomplete="off",
+    )
+    return diagnoses, confidence, reason
+
+
+def in_words(ranks: Sequence[str], confidence: int) -> str:
+    """An answer as one line of plain text."""
+    if len(ranks) == 1:
+        return f"{written(ranks[0])}, {confidence}% confident"
+    listed = ", ".join(f"{ordinal} {written(rank)}" for ordinal, rank in zip(ORDINALS, ranks, strict=False))
+    return f"{listed}; {confidence}% confident"
+
+
+def is_unchanged(former: Answer | None, answer: Given) -> bool:
+    """Whether the same diagnoses in the same order and the same confidence are given again."""
+    return former is not None and (tuple(former.ranks), former.confidence) == (
+        answer.ranks,
+        answer.confidence,
+    )

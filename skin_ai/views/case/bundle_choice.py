@@ -1,0 +1,148 @@
+"""Which bundle answers a case: the reader's choice, the rule where there is none, and its models."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import streamlit as st
+
+from skin_ai.predict import bundle as bundles
+from skin_ai.predict.bundle import DEFAULT_BUNDLE, BundleError, bundle_names
+from skin_ai.study.flow import Awaits, Progress
+from skin_ai.views.case import bundle_figures
+from skin_ai.views.case.case_state import CaseState, place_as_it_stands
+
+if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for torch
+    from skin_ai.predict.bundle import Bundle
+
+log = logging.getLogger(__name__)
+
+AUTOMATIC: Final = "Automatic"
+WITHOUT_PHOTO: Final = "skin-26"  # trained mainly on words
+CHOICE: Final = "bundle_choice"
+PAGE_FIRST: Final = 1.5  # seconds that the browser has to fetch the first page's parts
+
+
+def models(name: str) -> Bundle:
+    """Both models of a bundle, once a server; raises BundleError."""
+    return _models(str(bundles.WEIGHTS / name))
+
+
+@st.cache_resource(show_spinner=False)
+def _models(folder: str) -> Bundle:
+    if "torch" not in sys.modules:
+        time.sleep(PAGE_FIRST)  # importing it keeps this process, which serves them, from all else
+    import torch
+
+    from skin_ai.predict.diagnose import diagnose
+
+    if "OMP_NUM_THREADS" not in os.environ:  # which PyTorch obeys: several servers share a machine's cores
+        torch.set_num_threads(cores())  # all of them for the one case whose turn it is (`turns.py`)
+    start = time.monotonic()
+    bundle = bundles.load_bundle(Path(folder).name, weights=Path(folder).parent)
+    # The first run of the networks takes seconds more than all others; nobody waits for it here.
+    diagnose(np.full((300, 300, 3), 128, np.uint8), "Nothing yet.", bundle)
+    took = round(1000 * (time.monotonic() - start), 1)
+    log.info("models loaded", extra={"bundle": bundle.name, "ms": {"total": took}})
+    return bundle
+
+
+def cores() -> int:
+    """Processor cores that this server may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
+
+
+def manifest_of(name: str) -> dict[str, Any]:
+    """What a bundle says of itself, without its models; raises BundleError."""
+    return _manifest(str(bundles.WEIGHTS / name))
+
+
+@st.cache_resource(show_spinner=False)
+def _manifest(folder: str) -> dict[str, Any]:
+    return bundles.read_manifest(Path(folder))
+
+
+def chosen(has_photo: bool) -> str:
+    """The bundle that the choice leads to, for a case with or without a photo."""
+    names = bundle_names()
+    choice = st.session_state.get(CHOICE, AUTOMATIC)
+    if choice in names:
+        return str(choice)
+    name = DEFAULT_BUNDLE if has_photo or WITHOUT_PHOTO not in names else WITHOUT_PHOTO
+    return name if name in names or not names else names[0]
+
+
+def of_case(case: CaseState, progress: Progress | None) -> str:
+    """The bundle that answers a case: once one was asked it stays, whatever is chosen later."""
+    return (progress.bundle if progress else "") or case.bundle or chosen(case.photo is not None)
+
+
+def reads_more_facts(name: str) -> bool:
+    """Whether the language model learnt from SCIN, whose volunteers tell more than PAD-UFES-20's fields."""
+    try:
+        return any(source["name"] == "SCIN" for source in manifest_of(name).get("data", []))
+    except BundleError:  # said where the models are loaded
+        return False
+
+
+def say_who_is_asked(case: CaseState) -> None:
+    """One line for beside the button that asks; nothing where there is no choice."""
+    if len(bundle_names()) < 2:
+        return
+    has_photo = case.photo is not None
+    is_automatic = st.session_state.get(CHOICE, AUTOMATIC) == AUTOMATIC
+    why = f", as there is {'a' if has_photo else 'no'} photo" if is_automatic else ", as you chose"
+    st.caption(
+        f"The AI asked will be **{chosen(has_photo)}**{why}; the sidebar (») has others.", width="content"
+    )
+
+
+def sidebar(case: CaseState, progress: Progress | None) -> None:
+    """The choice, what it means for this case, and what each bundle can do; nothing where there is one."""
+    names = bundle_names()
+    if len(names) < 2:
+        return
+    with st.sidebar:
+        choices = [AUTOMATIC, *names]
+        place = place_as_it_stands(CHOICE, choices, AUTOMATIC)
+        st.radio("Which AI is asked", choices, place, key=CHOICE, persist_state="session")
+        if progress is not None and progress.awaits is not Awaits.BEFORE:
+            st.markdown(_what_answers(case, progress))
+        elif WITHOUT_PHOTO in names:
+            st.caption(f"Automatic: {WITHOUT_PHOTO} for a case without a photo, {DEFAULT_BUNDLE} with one.")
+        st.divider()
+        for name in names:
+            _describe(name)
+        st.caption(bundle_figures.HOW_TO_READ)
+
+
+def _what_answers(case: CaseState, progress: Progress) -> str:
+    if progress.after is not None and not progress.bundle:
+        return "This case was answered without an AI result."
+    name = of_case(case, progress)
+    said = f"This case is answered with **{name}**"
+    stays = progress.bundle or case.bundle
+    return f"{said}; another choice counts from the next case on." if stays else f"{said}."
+
+
+def _describe(name: str) -> None:
+    try:
+        manifest = manifest_of(name)
+        types = len(manifest["types"])
+        seen = len(bundles.image_types_of(manifest))
+    except BundleError as error:
+        st.caption(str(error))
+        return
+    knows = "all of them" if seen == types else f"{seen} of them"
+    st.markdown(f"**{name}**: {types} types; its photo model knows {knows}.")
+    if measured := bundle_figures.in_short(manifest):
+        st.caption("\n".join(f"- {line}" for line in measured))

@@ -1,0 +1,66 @@
+"""What the clinician thinks of the result: four short scales and a comment."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from skin_ai.predict.narrative import NarrativeError
+from skin_ai.study import flow
+from skin_ai.study.database import StoreError
+from skin_ai.study.flow import TEXT_LIMIT, FlowError, Progress
+from skin_ai.study.store import SCALES, Store
+from skin_ai.views.case.case_state import CaseState, as_it_stands
+
+QUESTIONS = {
+    "agrees": "I agree with the AI's answer",
+    "heatmap_on_lesion": "The heatmap lay on the lesion",
+    "steps_helped": "The steps helped me",
+    "would_use": "I would use this",
+}
+ANSWERS = {1: "1 · not at all", 2: "2", 3: "3", 4: "4", 5: "5 · fully"}
+assert tuple(QUESTIONS) == SCALES
+
+
+def ask(store: Store, case: CaseState, progress: Progress) -> None:
+    """Each scale may stay empty; what is sent again takes the place of what was sent before.
+
+    Scales are of a result: where there is none, only the comment is asked for.
+    """
+    st.subheader("Your feedback")
+    former = progress.feedback
+    result = case.diagnosis
+    asked = [scale for scale in QUESTIONS if result and (scale != "heatmap_on_lesion" or result.heatmaps)]
+    scales: dict[str, int | None] = dict.fromkeys(SCALES)
+    # A row of columns for each pair: on a phone they come one after the other as they are read.
+    columns = [column for _ in asked[::2] for column in st.columns(2, gap="large")]
+    for column, scale in zip(columns, asked, strict=False):
+        with column:
+            key = f"{scale}_{case.id}"
+            scales[scale] = st.segmented_control(
+                QUESTIONS[scale],
+                list(ANSWERS),
+                default=as_it_stands(key, getattr(former, scale) if former else None),
+                format_func=ANSWERS.__getitem__,
+                key=key,
+                persist_state="session",
+            )
+    key = f"comment_{case.id}"
+    comment = st.text_area(
+        "Comment",
+        as_it_stands(key, former.comment if former else ""),
+        key=key,
+        max_chars=TEXT_LIMIT,
+        height=90,
+        placeholder="What was good, what was wrong, what was missing?",
+        persist_state="session",
+    )
+    place = st.empty()
+    if st.button("Send feedback" if former is None else "Send changed feedback", key="send_feedback"):
+        try:
+            flow.keep_feedback(store, progress.reading.clinician, case.id, scales, comment)
+        except (FlowError, NarrativeError, StoreError) as error:
+            place.error(str(error))
+        else:
+            st.rerun()
+    if former is not None:
+        place.success("Your feedback is saved. Thank you.")

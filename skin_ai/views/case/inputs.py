@@ -1,0 +1,201 @@
+"""The photo of a case with its frame, and the particulars, as the clinician gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from skin_ai.predict.narrative import SITES
+from skin_ai.predict.photo import MAX_BYTES, Crop, PhotoError, crop_square, read_photo
+from skin_ai.study.store import AGE_BANDS
+from skin_ai.study.tables import Case
+from skin_ai.views.case import pictures
+from skin_ai.views.case.case_state import CaseState, Photo, as_it_stands, place_as_it_stands, still_current
+from skin_ai.views.case.samples import SAMPLES
+
+T = TypeVar("T")
+UPLOAD, CAMERA, SAMPLE = "Upload", "Camera", "Sample"
+FILE_TYPES = ["jpg", "jpeg", "png", "webp", "heic", "heif"]
+# Fitzpatrick 1988, Arch. Dermatol. 124:869.
+SKIN_TYPES = {
+    1: "I: always burns, never tans",
+    2: "II: usually burns, tans little",
+    3: "III: sometimes burns, tans evenly",
+    4: "IV: rarely burns, tans well",
+    5: "V: brown, very rarely burns",
+    6: "VI: dark brown or black, never burns",
+}
+
+
+def choose_photo(case: CaseState) -> Crop:
+    """Upload, camera or drawing; the frame that nothing has been framed by yet."""
+    way = st.segmented_control(
+        "Where the photo comes from",
+        [UPLOAD, CAMERA, SAMPLE],
+        default=UPLOAD,
+        required=True,
+        key="way",
+        label_visibility="collapsed",
+    )
+    if way == UPLOAD:
+        upload_photo(case)
+    elif way == CAMERA:
+        key = case.key("camera")
+        st.camera_input("Fill the picture with the lesion", key=key, on_change=take_file, args=(case.id, key))
+    else:
+        titles = {sample.title: sample for sample in SAMPLES}
+        title = st.selectbox("Drawn by code, to try the app without a patient", list(titles), key="sample")
+        pictures.show(pictures.as_uri(titles[title].draw()), title, title)
+        st.button("Use this drawing", on_click=take_sample, args=(case.id, titles[title].name))
+    if case.problem:
+        st.error(case.problem)
+    return Crop()
+
+
+def upload_photo(case: CaseState) -> None:
+    key = case.key("upload")
+    st.file_uploader(
+        f"JPEG, PNG, WebP or HEIC, at most {MAX_BYTES // 1024**2} MB",
+        type=FILE_TYPES,
+        key=key,
+        on_change=take_file,
+        args=(case.id, key),
+    )
+
+
+def take_file(case_id: str, key: str) -> None:
+    """Keeps the clean pixels of an uploaded file, or the sentence why not, and lets go of its bytes."""
+    file = st.session_state[key]
+    # A click that interrupts the run after the upload makes streamlit call again, now for a deleted file.
+    if not isinstance(file, UploadedFile):
+        return
+    if (case := still_current(case_id)) is not None:
+        try:
+            case.take(Photo(read_photo(file.getvalue())))
+        except PhotoError as error:
+            case.refuse(str(error))
+    let_go(file)
+
+
+def let_go(file: UploadedFile) -> None:
+    """Streamlit itself would keep the bytes, metadata included, until the session ends."""
+    context = get_script_run_ctx()
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+
+def take_sample(case_id: str, name: str) -> None:
+    """Takes a drawing, and its words where none were typed."""
+    case = still_current(case_id)
+    if case is None:
+        return
+    sample = next(sample for sample in SAMPLES if sample.name == name)
+    words = case.words().strip()
+    case.take(Photo(sample.draw(), sample.name))
+    if words in ("", *(other.narrative for other in SAMPLES)):
+        case.write_words(sample.narrative)
+
+
+def remove_photo(case_id: str) -> None:
+    if (case := still_current(case_id)) is not None:
+        case.photo = None
+
+
+def photo_title(photo: Photo) -> str:
+    """What the photo is: the drawing's title, or the clinician's own."""
+    return next((sample.title for sample in SAMPLES if sample.name == photo.sample), "Your photo")
+
+
+def pictures_of(photo: Photo, crop: Crop) -> tuple[str, str]:
+    """The photo with its frame, and the square inside it; made once a frame, for every run shows them."""
+    if crop not in photo.pictures:
+        photo.pictures.clear()
+        framed, square = pictures.framed(photo.pixels, crop), crop_square(photo.pixels, crop)
+        photo.pictures[crop] = pictures.as_uri(framed), pictures.as_uri(square)
+    return photo.pictures[crop]
+
+
+def frame_photo(case: CaseState, kept: Case | None) -> Crop:
+    """The photo with its frame, which the clinician can move; the frame."""
+    photo = case.photo
+    assert photo is not None
+    # The kept frame is of the photo that came with the case, not of one that was taken in since.
+    at_first = Crop(*kept.crop) if kept and not case.files else Crop()
+    previews = st.columns(2, wrap=False)
+    with st.expander("Frame the lesion"):
+        st.caption("The lesion should lie in the middle and fill a good part of the frame.")
+        x = _percent_slider("Left to right", 0, at_first.x, case.key("frame_x"))
+        y = _percent_slider("Top to bottom", 0, at_first.y, case.key("frame_y"))
+        size = _percent_slider("Size", 10, at_first.size, case.key("frame_size"))
+    crop = Crop(x / 100, y / 100, size / 100)
+    framed, square = pictures_of(photo, crop)
+    with previews[0]:
+        title = photo_title(photo)
+        pictures.show(framed, title, f"{title}, with the frame drawn on it")
+    with previews[1]:
+        pictures.show(square, "What the model sees", "The part of the photo inside the frame")
+    st.button("Remove the photo", on_click=remove_photo, args=(case.id,))
+    return crop
+
+
+def _percent_slider(label: str, least: int, at_first: float, key: str) -> int:
+    percent = as_it_stands(key, round(100 * at_first))
+    chosen: int = st.slider(label, least, 100, percent, format="%d%%", key=key, persist_state="session")
+    return chosen
+
+
+def ask_for_particulars(case: CaseState, kept: Case | None) -> dict[str, str | int | None]:
+    """Age band, body site and skin type as `tables.Case` names them; none is required."""
+    age, site, skin = st.columns(3)
+    with age:
+        age_band = _ask_for(
+            "Age", ("", *AGE_BANDS), kept.age_band if kept else "", f"age_band_{case.id}", "{} years".format
+        )
+    with site:
+        body_site = _ask_for(
+            "Body site", ("", *SITES), kept.body_site if kept else "", f"body_site_{case.id}", str.lower
+        )
+    with skin:
+        fitzpatrick = _ask_for(
+            "Skin type",
+            (None, *SKIN_TYPES),
+            kept.fitzpatrick if kept else None,
+            f"fitzpatrick_{case.id}",
+            SKIN_TYPES.__getitem__,
+            "After Fitzpatrick, I to VI",
+        )
+    return {"age_band": age_band, "body_site": body_site, "fitzpatrick": fitzpatrick}
+
+
+def _ask_for(
+    label: str, options: Sequence[T], at_first: T, key: str, in_words: Callable[[Any], str], help: str = ""
+) -> T:
+    """One of the options, of which the first is to state none.
+
+    An option and no placeholder: a box with a default, as it has once something is chosen, cannot be emptied.
+    """
+    chosen: T = st.selectbox(
+        label,
+        options,
+        place_as_it_stands(key, options, at_first),
+        format_func=lambda option: in_words(option) if option else "not stated",
+        key=key,
+        help=help or None,
+        persist_state="session",
+    )
+    return chosen
+
+
+def particulars_in_words(case: Case) -> str:
+    """Age, site and skin type where they are stated, for reading; "" where none is."""
+    said = [
+        case.age_band and f"{case.age_band} years",
+        case.body_site.lower(),
+        case.fitzpatrick and not case.deck_id and f"skin type {SKIN_TYPES[case.fitzpatrick]}",
+    ]
+    return " · ".join(str(part) for part in said if part)

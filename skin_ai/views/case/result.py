@@ -1,0 +1,245 @@
+"""A diagnosis on a page: what became of the clinician's own, then top to bottom like the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from skin_ai.diseases import DISEASES, Nature
+from skin_ai.predict import heatmap_overlay, stability
+from skin_ai.predict.chain import Probability
+from skin_ai.predict.diagnose import FLAGS, Diagnosis
+from skin_ai.views.case import elimination, elimination_text, photo_evidence, what_if
+from skin_ai.views.case.elimination import name, percent
+from skin_ai.views.case.own_answer import MARK, ORDINALS, Own
+
+if TYPE_CHECKING:
+    from skin_ai.predict.bundle import Bundle
+
+SHOW_ANYWAY = "Show anyway"
+LISTED = 6  # types that are listed; the others of a larger label set are summed up in a line
+NOTABLE_DIFFERENCE = 0.05  # of a probability, between chain and single pass
+
+WHAT_PROBABILITIES_MEAN = {
+    "balanced": "The probabilities assume that all types are equally common. A type that is rarer among your "
+    "patients is less probable than shown, one that is more common is more probable.",
+    "prior": "The probabilities assume types as common as in the clinic that the training data came from.",
+}  # by the manifest's "probabilities"
+
+
+def show(
+    diagnosis: Diagnosis,
+    square: np.ndarray | None,
+    narrative: str,
+    manifest: Mapping[str, Any],
+    models: Callable[[], Bundle],
+    own_ranks: tuple[str, ...] = (),
+) -> None:
+    """The whole result.
+
+    square: the photo as the model saw it; narrative: what the diagnosis was asked about; manifest and
+    models: of the bundle that made it, the models only where they are asked again; own_ranks: the
+    clinician's diagnoses, codes or free text, empty where the AI was asked for at once.
+    """
+    own = Own(own_ranks)
+    for flag in diagnosis.flags:
+        st.markdown(f"**Note:** {FLAGS[flag]}")
+    if diagnosis.is_foreign and not narrative and not st.toggle(SHOW_ANYWAY, key="show_anyway"):
+        return
+    for variant, type_ in diagnosis.unstable.items():
+        st.markdown(f"**Unstable:** {stability.in_words(variant, type_, narrative)}")
+    if own.ranks:
+        st.subheader("Your diagnosis and the AI's")
+        _own_beside_answer(diagnosis, own)
+    if square is not None:
+        st.subheader("1 · What the photo model recommends")
+        _photo_beside_recommendations(diagnosis, square, own, manifest, models, hides=bool(narrative))
+    st.subheader(f"{2 if square is not None else 1} · How the options were eliminated")
+    _elimination(diagnosis, own)
+    what_if.show(diagnosis, narrative)
+    st.subheader(f"{3 if square is not None else 2} · Answer")
+    _answer(diagnosis, own, manifest)
+    if manifest["probabilities"] in WHAT_PROBABILITIES_MEAN:
+        st.caption(WHAT_PROBABILITIES_MEAN[manifest["probabilities"]])
+
+
+def _own_beside_answer(diagnosis: Diagnosis, own: Own) -> None:
+    """A sentence on each diagnosis of the clinician's: agreed, dropped where and why, or out of scope."""
+    first = diagnosis.answer[0]
+    if not own.ordinal(first.type) and not diagnosis.undecided:
+        st.markdown(
+            f"The AI's first, **{DISEASES[first.type].name}, {percent(first.probability)}**, "
+            "is not among yours."
+        )
+    for ordinal, rank in zip(ORDINALS, own.ranks, strict=False):
+        label = f"{MARK} Your {ordinal}, {elimination_text.own_name(rank)},"
+        if rank in diagnosis.undecided:
+            fate = "is one of those between which the AI is not sure."
+        else:
+            fate = elimination_text.own_fate(rank, diagnosis.steps, diagnosis.answer, own)
+        if rank in DISEASES:
+            st.markdown(f"**{label}** {fate}")
+        else:
+            # As plain text: what a clinician wrote must not act as Markdown.
+            st.text(f"{label} {fate}")
+    if any(own.ordinal(item.type) for item in diagnosis.answer):
+        st.caption(elimination_text.WHAT_ODDS_MEAN)
+
+
+def _photo_beside_recommendations(
+    diagnosis: Diagnosis,
+    square: np.ndarray,
+    own: Own,
+    manifest: Mapping[str, Any],
+    models: Callable[[], Bundle],
+    *,
+    hides: bool,
+) -> None:
+    """hides: what is recommended for a foreign photo, until it is asked for."""
+    left, right = st.columns(2, gap="large")
+    if diagnosis.is_foreign and hides:
+        with right:
+            st.markdown("What the photo model makes of a photo unlike those of its training is hidden.")
+            shows = st.toggle(SHOW_ANYWAY, key="show_anyway")
+        if not shows:
+            with left:
+                photo_evidence.photo(square)
+            return
+    with left:
+        photo_evidence.show(diagnosis, square, own, models, manifest.get("figures", {}).get("heatmaps"))
+    with right:
+        st.markdown("From the photo alone, before any words:")
+        _bars(diagnosis.recommendations, own)
+        first = diagnosis.answer[0].type
+        if first not in diagnosis.heatmaps:
+            st.caption(heatmap_overlay.no_map_for(DISEASES[first].name, diagnosis.heatmaps))
+
+
+def _bars(ranked: Sequence[Probability], own: Own) -> None:
+    """A bar and its number for the most probable types and the clinician's, a line for the others."""
+    for item in _listed(ranked, own):
+        text = f"{name(item.type)} · **{percent(item.probability)}**"
+        st.progress(min(1.0, item.probability), text=_marked(text, item.type, own))
+    _others(ranked, own)
+
+
+def _marked(text: str, type_: str, own: Own) -> str:
+    return " · ".join(filter(None, (text, own.mark(type_))))
+
+
+def _listed(ranked: Sequence[Probability], own: Own) -> list[Probability]:
+    return [item for rank, item in enumerate(ranked) if rank < LISTED or own.ordinal(item.type)]
+
+
+def _others(ranked: Sequence[Probability], own: Own) -> None:
+    listed = _listed(ranked, own)
+    if others := [item for item in ranked if item not in listed]:
+        st.caption(f"{len(others)} others together: {percent(sum(item.probability for item in others))}")
+
+
+def _elimination(diagnosis: Diagnosis, own: Own) -> None:
+    sentences = elimination_text.step_sentences(diagnosis.steps, own)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.html(elimination.FOLLOW_THEME)
+        st.plotly_chart(
+            elimination.figure(diagnosis.steps, own),
+            config={"displayModeBar": False},
+            alt=" ".join(sentences),
+            key="elimination",
+        )
+        st.caption(elimination.legend(diagnosis.steps, own))
+    with right:
+        if diagnosis.undecided:
+            st.markdown(f"**Not sure:** from step {_first_guess(diagnosis)} on it is a guess.")
+        for sentence in sentences:
+            number, rest = sentence.split(":", 1)
+            st.markdown(f"**{number}:**{rest}")
+    with st.expander("The elimination as a table"):
+        st.table(elimination.table(diagnosis.steps, own), hide_index=True, border="horizontal")
+        st.caption(
+            "Words and photo: by how much each moved the type's logit relative to the other options; "
+            "+0.7 doubles the odds, -0.7 halves them."
+        )
+
+
+def _first_guess(diagnosis: Diagnosis) -> int:
+    """The number of the step before which an undecided elimination stops."""
+    (number,) = (
+        number
+        for number, step in enumerate(diagnosis.steps, start=1)
+        if len(step.options) == len(diagnosis.undecided)
+    )
+    return number
+
+
+def _answer(diagnosis: Diagnosis, own: Own, manifest: Mapping[str, Any]) -> None:
+    first = diagnosis.answer[0]
+    disease = DISEASES[first.type]
+    if diagnosis.undecided:
+        _not_sure(diagnosis, own, manifest)
+    else:
+        st.markdown(
+            f"### {name(first.type)}, {percent(first.probability)}\n"
+            + _marked(f"{_capital(disease.nature)} · ICD-10 {disease.icd10}", first.type, own)
+        )
+    single = {item.type: item.probability for item in diagnosis.single_pass}
+    differ = _differ(diagnosis)
+    st.table(
+        [
+            {
+                # In one column: a phone has no room for another.
+                "Type": f"{name(item.type)} ({DISEASES[item.type].icd10}), {DISEASES[item.type].nature}",
+                **({"Yours": own.ordinal(item.type)} if own.ranks else {}),
+                "Chain" if differ else "Probability": percent(item.probability),
+                **({"Single pass": percent(single[item.type])} if differ else {}),
+            }
+            for item in _listed(diagnosis.answer, own)
+        ],
+        hide_index=True,
+        border="horizontal",
+    )
+    _others(diagnosis.answer, own)
+    st.markdown(_by_nature(diagnosis.answer))
+    st.caption(
+        "Chain: the answer after elimination. Single pass: the same model asked once with all options."
+        if differ
+        else "Asked once with all options (single pass), the same model gives the same order "
+        "and nearly the same probabilities."
+    )
+
+
+def _not_sure(diagnosis: Diagnosis, own: Own, manifest: Mapping[str, Any]) -> None:
+    """The options between which going on would have been a guess are the answer."""
+    left = [_marked(name(type_), type_, own) for type_ in diagnosis.undecided]
+    least = manifest["least_probability"]
+    st.markdown(f"### Not sure\nWhat is left: {', '.join(left)}.")
+    st.markdown(
+        f"Going on would have been a guess: no type reaches {percent(least)}. "
+        "The table has all types as if the elimination had gone on."
+    )
+
+
+def _differ(diagnosis: Diagnosis) -> bool:
+    """Whether a reader would take something else from the single pass than from the chain."""
+    single = {item.type: item.probability for item in diagnosis.single_pass}
+    return [item.type for item in diagnosis.answer] != [item.type for item in diagnosis.single_pass] or any(
+        abs(item.probability - single[item.type]) >= NOTABLE_DIFFERENCE for item in diagnosis.answer
+    )
+
+
+def _by_nature(ranked: Sequence[Probability]) -> str:
+    sums = {
+        nature: sum(item.probability for item in ranked if DISEASES[item.type].nature is nature)
+        for nature in (Nature.MALIGNANT, Nature.PRE_MALIGNANT, Nature.BENIGN)
+    }
+    return (
+        "Taken together: " + ", ".join(f"{nature} {percent(total)}" for nature, total in sums.items()) + "."
+    )
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

@@ -1,0 +1,206 @@
+"""The patient's words, as typed, and the symptom form that writes sentences into them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from skin_ai.predict.narrative import (
+    AGE_LIMIT,
+    NARRATIVE_LIMIT,
+    SITES,
+    SYMPTOMS,
+    Answer,
+    Facts,
+    NarrativeError,
+    clean_narrative,
+    sentences,
+)
+from skin_ai.views.case.case_state import CaseState, still_current
+
+QUESTIONS = {
+    "itch": "Does it itch?",
+    "grew": "Has it grown?",
+    "hurt": "Does it hurt?",
+    "changed": "Has it changed its look?",
+    "bleed": "Has it bled?",
+    "elevation": "Is it raised?",
+}
+# What SCIN asked its patients besides (narrative.Facts), each with its words on the form.
+KINDS = {
+    "rash": "a rash",
+    "growth": "a growth or lump",
+    "pimples": "spots like in the teens",
+    "colour": "a change of colour",
+    "nail": "of the nail",
+    "hair": "of the hair",
+    "healthy": "the skin looks normal",
+}
+DURATIONS = {
+    "day": "one day",
+    "week": "less than a week",
+    "month": "one to four weeks",
+    "quarter": "one to three months",
+    "year": "three to twelve months",
+    "years": "more than one year",
+    "many_years": "more than five years",
+    "childhood": "since childhood",
+}
+REGIONS = {
+    "HEAD_OR_NECK": "head or neck",
+    "ARM_ANY": "arm",
+    "PALM": "palm of the hand",
+    "BACK_OF_HAND": "back of the hand",
+    "TORSO_FRONT": "chest or belly",
+    "TORSO_BACK": "back",
+    "GENITALS_OR_GROIN": "genitals or groin",
+    "BUTTOCKS": "buttocks",
+    "LEG": "leg",
+    "FOOT_TOP_OR_SIDE": "top or side of the foot",
+    "FOOT_SOLE": "sole of the foot",
+}
+FURTHER_SYMPTOMS = {
+    "burn": "it burns",
+    "darken": "it has become darker",
+    "rough": "it is rough or flaky",
+    "fluid": "it is filled with fluid",
+    "fever": "fever or chills",
+    "tired": "unusually tired",
+    "joints": "joint pain",
+    "mouth": "sores in the mouth",
+    "breath": "short of breath",
+}
+ALSO = "also_present"
+UNSAID: tuple[object, ...] = (None, Answer.UNSAID, [])
+EXAMPLE = "For example: I am 58. The spot on my nose has been growing for a year and bled twice."
+HEIGHT = 180  # pixels
+ANSWERS = {
+    Answer.YES: "yes",
+    Answer.NO: "no",
+    Answer.UNKNOWN: "don't know",
+    Answer.UNSAID: "not said",
+}
+
+
+def ask_for_words(case: CaseState) -> str:
+    """The text area with what it holds; one that the page replaced stays while somebody types in it."""
+    case.take_up_what_was_typed()
+    with st.container(key=f"words_{case.id}"):
+        # First, so that each stays in its place: the browser would draw it anew in another, and empty it.
+        for former, typed in case.formers.items():
+            st.text_area("Typed before", typed, key=former, height=HEIGHT, label_visibility="hidden")
+        words: str = st.text_area(
+            "In the patient's own words, or yours",
+            case.words(),
+            key=case.words_key,
+            height=HEIGHT,
+            persist_state="session",
+            placeholder=EXAMPLE,
+        )
+    if case.formers:
+        st.html(_style_of_former_areas(case))
+    try:
+        length = len(clean_narrative(words))
+        st.caption(f"{f'{length:,} of' if length else 'Up to'} {NARRATIVE_LIMIT:,} characters")
+    except NarrativeError as error:
+        st.error(str(error))
+    return words
+
+
+def _style_of_former_areas(case: CaseState) -> str:
+    """Lays them over the one that counts, each to be seen only while it has the focus.
+
+    A browser sends what was typed into a text area when the focus leaves it, and forgets it with the area.
+    """
+    formers = ", ".join(f".st-key-{key}" for key in case.formers)
+    return (
+        f"<style>.st-key-words_{case.id} {{ position: relative; }}"
+        f":is({formers}) {{ position: absolute; inset: 0 0 auto; z-index: 1; }}"
+        f":is({formers}):not(:focus-within) {{ visibility: hidden; }}</style>"
+    )
+
+
+def fill_symptom_form(case: CaseState, *, is_wide: bool = False) -> None:
+    """is_wide: with the further facts that a bundle may have learnt to read."""
+    asked = ("age", "site", *SYMPTOMS, *(("kind", "duration", "more_sites", ALSO) if is_wide else ()))
+    keys = {fact: f"{fact}_{case.id}_{case.emptied.get(fact, 0)}" for fact in asked}
+    form = st.expander("Symptom form", key=case.form_key, on_change="rerun")
+    case.has_opened_form |= bool(form.open)
+    if not case.has_opened_form:  # the page comes sooner without its fields
+        return
+    with form, st.form("symptoms", border=False):
+        st.caption("Writes sentences that the language model reads more surely than free words.")
+        age, site = st.columns(2)
+        age.number_input("Age in years", 0, AGE_LIMIT, None, key=keys["age"], placeholder="not said")
+        site.selectbox(
+            "Body site", SITES, index=None, key=keys["site"], placeholder="not said", format_func=str.lower
+        )
+        for symptom in SYMPTOMS:
+            st.segmented_control(
+                QUESTIONS[symptom],
+                list(ANSWERS),
+                format_func=ANSWERS.__getitem__,
+                default=Answer.UNSAID,
+                required=True,
+                key=keys[symptom],
+            )
+        if is_wide:
+            _ask_further_facts(keys)
+        st.form_submit_button(
+            "Add as sentences to the words", on_click=add_sentences, args=(case.id, keys, case.forms)
+        )
+
+
+def _ask_further_facts(keys: dict[str, str]) -> None:
+    choices = (
+        ("What is it like?", KINDS, keys["kind"]),
+        ("For how long?", DURATIONS, keys["duration"]),
+    )
+    for column, (label, options, key) in zip(st.columns(2), choices, strict=True):
+        column.selectbox(
+            label,
+            list(options),
+            index=None,
+            key=key,
+            placeholder="not said",
+            format_func=options.__getitem__,
+        )
+    for label, options, key in (
+        ("All places where it is", REGIONS, keys["more_sites"]),
+        ("Also present", FURTHER_SYMPTOMS, keys[ALSO]),
+    ):
+        st.multiselect(
+            label,
+            list(options),
+            format_func=options.__getitem__,
+            key=key,
+            placeholder="not said",
+            select_all=False,
+        )
+
+
+def _facts(said: dict[str, Any]) -> Facts:
+    """What the form says; symptoms that it lists are present, others are not spoken of."""
+    listed = dict.fromkeys(said.pop(ALSO, ()), Answer.YES)
+    return Facts(**said | listed | {"more_sites": tuple(said.get("more_sites", ()))})
+
+
+def add_sentences(case_id: str, keys: dict[str, str], form: int) -> None:
+    """Appends what the form with this number says to what was typed, and empties what it says; once.
+
+    What it leaves unsaid is not touched: the browser may hold an answer there that it sends with the next
+    click on the button, and would forget it with the field.
+    """
+    case = still_current(case_id)
+    if case is None or form != case.forms:
+        return
+    answers = {fact: st.session_state[key] for fact, key in keys.items()}
+    said = sentences(_facts(dict(answers)))
+    # The second click of a double click can come with the empty fields that the browser has not seen yet.
+    if not said:
+        return
+    typed = case.words()
+    case.forms += 1
+    case.emptied |= {fact: case.forms for fact, answer in answers.items() if answer not in UNSAID}
+    case.go_on_from(typed, " ".join(filter(None, (typed.rstrip(), said))))

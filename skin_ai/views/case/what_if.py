@@ -1,0 +1,218 @@
+"""What if the patient had said something else: one symptom changed, and which step changes with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from skin_ai.diseases import DISEASES
+from skin_ai.predict.bundle import Bundle, BundleError
+from skin_ai.predict.chain import MAX_TOKENS, Probability, Question, Step, answer, eliminate, over_label_set
+from skin_ai.predict.diagnose import Diagnosis
+from skin_ai.predict.narrative import MORE_SYMPTOMS, SYMPTOMS, Answer, Facts, sentences
+from skin_ai.server import turns
+from skin_ai.views.case import bundle_choice
+from skin_ai.views.case.elimination import name, percent
+from skin_ai.views.case.elimination_text import in_a_row
+from skin_ai.views.case.symptom_form import ANSWERS, FURTHER_SYMPTOMS, QUESTIONS
+
+LISTED = 6  # most probable types, before and now, that the table has
+SYMPTOM, SAID = "what_if_symptom", "what_if_answer"  # keys of the choices
+TRIED_OUT = (
+    "Only tried out: this is no result, and it is kept nowhere. It says what the model would make of other "
+    "words, not what the patient has."
+)
+TOO_LONG = (
+    "The words are longer than the language model reads: what is added at their end would go unread, so "
+    "nothing was tried."
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """The patient's words with one symptom said as asked for.
+
+    sentence: the form's, which they now have; replaced: the form's sentence that it stands for, "" where it
+    was added at the end, and `sentence` itself where the words had it already.
+    """
+
+    narrative: str
+    sentence: str
+    replaced: str
+
+
+def told_with(narrative: str, symptom: str, said: Answer) -> Told:
+    """The narrative with the form's sentence for a symptom, in place of the one for another answer."""
+    of_answer = {
+        answered: sentences(Facts(**{symptom: answered}))  # type: ignore[arg-type]
+        for answered in (Answer.YES, Answer.NO, Answer.UNKNOWN)
+    }
+    sentence = of_answer[said]
+    for found in (sentence, *(other for other in of_answer.values() if other != sentence)):
+        # Whole sentences only, and every time that the form was sent.
+        changed, times = re.subn(rf"(?<!\S){re.escape(found)}(?!\S)", lambda _: sentence, narrative)
+        if times:
+            return Told(changed, sentence, found)
+    return Told(f"{narrative} {sentence}".lstrip(), sentence, "")
+
+
+def show(diagnosis: Diagnosis, narrative: str) -> None:
+    """The choice of a symptom and what it changes, to stand below the elimination.
+
+    narrative: the words of the diagnosis.
+    """
+    with st.expander("What if the patient had said something else?"):
+        _try_out(diagnosis, narrative)
+
+
+@st.fragment
+def _try_out(diagnosis: Diagnosis, narrative: str) -> None:
+    is_wide = bundle_choice.reads_more_facts(diagnosis.bundle)
+    symptom = st.selectbox(
+        "Change one symptom",
+        [*SYMPTOMS, *(MORE_SYMPTOMS if is_wide else ())],
+        index=None,
+        format_func=_asked,
+        placeholder="choose one",
+        key=SYMPTOM,
+    )
+    said = st.segmented_control(
+        "The patient says", [Answer.YES, Answer.NO], format_func=ANSWERS.__getitem__, key=SAID
+    )
+    if symptom is None or said is None:
+        st.caption("The elimination is run anew with the changed words, beside the one above.")
+        return
+    told = told_with(narrative, symptom, said)
+    if told.replaced == told.sentence:
+        st.markdown(f"The words say “{told.sentence}” already. The other answer can be tried.")
+        return
+    queue = st.empty()
+    try:
+        with st.spinner("Eliminating anew…"):
+            bundle = bundle_choice.models(diagnosis.bundle)
+            with turns.OF_MODELS.taken(lambda before: queue.caption(turns.in_words(before))):
+                queue.empty()
+                steps = eliminated_anew(diagnosis, told.narrative, bundle)
+    except BundleError as error:
+        st.error(str(error))
+        return
+    if steps is None:
+        st.warning(TOO_LONG)
+        return
+    _compare(told, diagnosis.steps, steps)
+
+
+def _asked(symptom: str) -> str:
+    if symptom in QUESTIONS:
+        return QUESTIONS[symptom]
+    words = FURTHER_SYMPTOMS[symptom]
+    return f"{words[0].upper()}{words[1:]}?"
+
+
+def photo_as_asked(diagnosis: Diagnosis, bundle: Bundle) -> Tensor | None:
+    """(K,) what this diagnosis told the language model of the photo; None where it told nothing."""
+    if not diagnosis.recommendations or "photo_unlike" in diagnosis.flags:  # not where it is all there is
+        return None
+    found = {item.type: item.probability for item in diagnosis.recommendations}
+    photo = torch.tensor([found[type_] for type_ in bundle.image_types])
+    return over_label_set(photo, bundle.image_types, bundle.types)
+
+
+def eliminated_anew(diagnosis: Diagnosis, narrative: str, bundle: Bundle) -> tuple[Step, ...] | None:
+    """The elimination with other words and all else as in the diagnosis, without shares.
+
+    None where the words are longer than the model reads.
+    """
+    photo = photo_as_asked(diagnosis, bundle)
+    question = Question(narrative, photo, tuple(range(len(bundle.types))))
+    if bundle.language_model.token_count(question) > MAX_TOKENS:
+        return None
+    with torch.inference_mode():
+        return eliminate(
+            bundle.language_model,
+            narrative,
+            photo,
+            bundle.types,
+            bundle.schedule,
+            bundle.chain_temperatures,
+            shares=False,
+        )
+
+
+def _compare(told: Told, before: Sequence[Step], now: Sequence[Step]) -> None:
+    st.markdown(what_was_said(told))
+    for sentence in what_changes(before, now):
+        st.markdown(sentence)
+    st.table(table(before, now), hide_index=True, border="horizontal")
+    st.caption(TRIED_OUT)
+
+
+def what_was_said(told: Told) -> str:
+    """How the words were changed."""
+    if told.replaced:
+        return f"Instead of “{told.replaced}” the words say “{told.sentence}”"
+    return (
+        f"“{told.sentence}” was added at the end of the words. "
+        "Where they already speak of it in other words, they now say both."
+    )
+
+
+def what_changes(before: Sequence[Step], now: Sequence[Step]) -> list[str]:
+    """What becomes of the answer, and which steps drop other types than before."""
+    changed, same = [], []
+    for number, steps in enumerate(zip(before, now, strict=True), start=1):
+        fell, falls = ({option.type: None for option in step.dropped} for step in steps)
+        if fell.keys() == falls.keys():
+            same.append(str(number))
+            continue
+        new, old = (
+            in_a_row([DISEASES[type_].name for type_ in one if type_ not in other])
+            for one, other in ((falls, fell), (fell, falls))
+        )
+        changed.append(f"**Step {number} changes:** it drops {new} instead of {old}.")
+    if not changed:
+        return [
+            _answers(answer(before), answer(now)),
+            "No step changes: each drops the same types as before.",
+        ]
+    if same:
+        steps_are = "Steps {} drop" if len(same) > 1 else "Step {} drops"
+        changed.append(f"{steps_are.format(in_a_row(same))} the same types as before.")
+    return [_answers(answer(before), answer(now)), *changed]
+
+
+def _answers(before: Sequence[Probability], now: Sequence[Probability]) -> str:
+    was, is_now = before[0], now[0]
+    if was.type == is_now.type:
+        return (
+            f"Most probable is still **{DISEASES[was.type].name}**: "
+            f"{percent(was.probability)} before, {percent(is_now.probability)} now."
+        )
+    return (
+        f"Most probable is now **{DISEASES[is_now.type].name}, {percent(is_now.probability)}**; "
+        f"before it was {DISEASES[was.type].name}, {percent(was.probability)}."
+    )
+
+
+def table(before: Sequence[Step], now: Sequence[Step]) -> list[dict[str, str]]:
+    """The most probable types, before and now: probability in the answer, and where each fell."""
+    answers = answer(before), answer(now)
+    listed = {item.type for ranked in answers for item in ranked[:LISTED]}
+    return [
+        {"Type": name(item.type), "Before": _fate(before, item.type), "Now": _fate(now, item.type)}
+        for item in answers[1]
+        if item.type in listed
+    ]
+
+
+def _fate(steps: Sequence[Step], type_: str) -> str:
+    (probability,) = (item.probability for item in answer(steps) if item.type == type_)
+    for number, step in enumerate(steps, start=1):
+        if any(option.type == type_ for option in step.dropped):
+            return f"{percent(probability)} · ✕ step {number}"
+    return f"{percent(probability)} · remains"

@@ -1,0 +1,675 @@
+"""The Case and About pages, run without a browser on the real bundle; others are in test_study_pages.py."""
+
+import gc
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from weakref import ref
+
+import pytest
+import streamlit as st
+from app_at_work import (
+    APP,
+    AT_ONCE,
+    LATER,
+    SAVE,
+    TIMEOUT,
+    WORDS,
+    answer,
+    as_drawn_anew,
+    button,
+    buttons,
+    case,
+    confidence,
+    finish,
+    full_disk,
+    give,
+    open_symptom_form,
+    problems,
+    ranks,
+    rows_of,
+    table_of,
+    texts,
+    type_words,
+    upload,
+    use_sample,
+    words_area,
+    words_areas,
+)
+from drawn_cases import as_jpeg
+from sqlalchemy import select
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from streamlit.testing.v1 import AppTest
+
+from skin_ai.predict import bundle
+from skin_ai.predict.narrative import NARRATIVE_LIMIT, SYMPTOMS
+from skin_ai.study import flow
+from skin_ai.study.store import Store
+from skin_ai.study.tables import Case
+from skin_ai.views.case.elimination import name
+from skin_ai.views.case.samples import SAMPLES
+from skin_ai.views.case.symptom_form import QUESTIONS, add_sentences
+
+PAGES = tuple(f"pages/{page}.py" for page in ("case", "deck", "compare", "feedback", "model_card", "about"))
+DISK_IS_FULL = "Not saved: the disk is full; make room. What you entered is still here; try again."
+
+FIRST_PAGE = """
+import sys
+from streamlit.testing.v1 import AppTest
+from skin_ai.bundle import BundleError
+from skin_ai.views import bundle_choice
+
+def models(name):
+    raise BundleError("Not now.")
+
+bundle_choice.models = models
+app = AppTest.from_file("{app}", default_timeout={timeout}).run()
+print([error.value for error in app.error], {{"torch", "pandas", "scipy", "alembic"}} & set(sys.modules))
+"""
+
+
+@pytest.fixture
+def without_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setattr(bundle, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(bundle, "load_bundle", partial(bundle.load_bundle, weights=tmp_path))
+    st.cache_resource.clear()
+    yield tmp_path
+    st.cache_resource.clear()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_says_that_it_is_for_research_only(app, page):
+    app.switch_page(page).run()
+    assert not app.exception
+    assert "not a medical device" in app.info[0].value
+
+
+def test_first_page_waits_for_no_slow_library(store):
+    script = FIRST_PAGE.format(app=APP, timeout=TIMEOUT)
+    run = subprocess.run([sys.executable, "-c", script], cwd=APP.parent, capture_output=True, text=True)
+    assert run.stdout == "['Not now.'] set()\n", run.stderr
+
+
+def test_case_that_was_put_away_leaves_nothing_in_memory(app):
+    photos = []
+    for _ in range(2):
+        upload(app, "photo.jpg", as_jpeg(SAMPLES[0].draw()))
+        answer(app)
+        photos.append(ref(case(app).photo.pixels))
+        button(finish(app), "New case").click().run()
+    app.run()  # until it streamlit keeps what the session held before
+    gc.collect()
+    assert [photo() for photo in photos] == [None, None]
+
+
+# What a case is made of
+
+
+def test_neither_photo_nor_words_gives_one_sentence(app, store):
+    answer(app)
+    assert problems(app) == ["Give a photo, the patient's words, or both."]
+    assert case(app).diagnosis is None
+    assert ranks(app, "before").value == ["melanoma"]
+    assert rows_of(store) == {}
+
+
+def test_words_alone_are_diagnosed(app):
+    answer(type_words(app))
+    assert not app.exception
+    assert "words alone" in texts(app)
+    assert "What the photo model recommends" not in texts(app)
+    assert "Answer" in texts(app)
+    assert "The heatmap lay on the lesion" not in labels(finish(app))
+
+
+def test_drawn_sample_is_diagnosed_step_by_step(app):
+    answer(use_sample(app))
+    assert not app.exception
+    shown = texts(app)
+    for number, step in enumerate(case(app).diagnosis.steps, start=1):
+        assert f"**Step {number}:**" in shown
+        assert all(name(option.type) in table_of(app) for option in step.options)
+    assert len(app.get("plotly_chart")) == 1
+    assert len(app.get("progress")) == len(case(app).diagnosis.recommendations)
+
+
+def test_sample_brings_its_words_but_keeps_typed_ones(app):
+    use_sample(app)
+    assert words_area(app).value == SAMPLES[0].narrative
+    button(app, "Remove the photo").click().run()
+    type_words(app)
+    use_sample(app)
+    assert words_area(app).value == WORDS
+
+
+def test_heatmap_is_off_until_asked_for_and_speaks_in_words(app):
+    answer(use_sample(app))
+    assert "evidence" not in texts(app)
+    app.toggle(key="heatmap").set_value(True).run()
+    assert not app.exception
+    assert "evidence" in texts(app)
+
+
+def test_overlong_words_give_one_sentence_and_stay(app, store):
+    too_long = "It itches. " * NARRATIVE_LIMIT
+    type_words(app, too_long)
+    assert f"at most {NARRATIVE_LIMIT:,}" in app.error[0].value
+    answer(app)
+    assert words_area(app).value == too_long
+    assert case(app).diagnosis is None
+    assert rows_of(store) == {}
+
+
+def test_bad_file_gives_one_sentence_and_nothing_typed_is_lost(app, drawn_photo):
+    type_words(app)
+    give(app, ["melanoma"])
+    upload(app, "lesion.jpg", b"These are notes, not a photo.")
+    assert not app.exception
+    assert problems(app) == [
+        "The file is not a JPEG, PNG, WebP or HEIC photo: save it as one of these first."
+    ]
+    assert words_area(app).value == WORDS
+    assert ranks(app, "before").value == ["melanoma"]
+    upload(app, "lesion.jpg", drawn_photo)
+    assert not app.error
+    assert case(app).photo is not None
+
+
+def test_upload_leaves_only_pixels_in_the_session(app, drawn_photo):
+    upload(app, "Jane Doe 1950.jpg", drawn_photo)
+    assert case(app).photo.pixels.shape == (600, 600, 3)
+    kept = repr(app.session_state)
+    assert "CaseState" in kept
+    assert "UploadedFile" not in kept
+    assert "Jane" not in kept
+
+
+def test_frame_decides_what_the_model_sees(app, store):
+    use_sample(app)
+    slider(app, "Size").set_value(50).run()
+    answer(app)
+    assert kept_case(store, case(app).id).crop[2] == 0.5
+    button(app, "New case").click().run()
+    use_sample(app)
+    assert slider(app, "Size").value == 100
+
+
+def test_symptom_form_appends_sentences_and_empties_itself(app):
+    type_words(app, "Typed before.")
+    open_symptom_form(app)
+    app.number_input[0].set_value(70)
+    app.segmented_control(key=f"bleed_{case(app).id}_0").set_value("yes")
+    button(app, "Add as sentences to the words").click().run()
+    words = words_area(app).value
+    assert words.startswith("Typed before. ")
+    assert "70" in words
+    assert "bl" in words.removeprefix("Typed before.")
+    assert app.number_input[0].value is None
+    button(app, "Add as sentences to the words").click().run()
+    assert words_area(app).value == words
+
+
+def test_what_the_symptom_form_holds_stays_while_it_is_closed(app):
+    """The browser keeps it with the field, and would forget it without."""
+    assert not app.number_input
+    age = open_symptom_form(app).number_input[0].id
+    assert open_symptom_form(app, is_open=False).number_input[0].id == age
+
+
+def add_age(app: AppTest) -> tuple[str, WidgetStates]:
+    """Adds a sentence to the words: the words then, and what the browser sent with the click."""
+    type_words(app)
+    open_symptom_form(app)
+    app.number_input[0].set_value(70)
+    button(app, "Add as sentences to the words").click()
+    sent = app._tree.get_widget_states()
+    app.run()
+    return words_area(app).value, sent
+
+
+def keep_for_later(app: AppTest, words: str = WORDS) -> None:
+    button(type_words(app, words), LATER).click().run()
+
+
+@pytest.mark.parametrize("write", [use_sample, keep_for_later])
+def test_browser_that_has_not_seen_what_the_page_wrote_cannot_overwrite_it(app, write):
+    sent = app._tree.get_widget_states()
+    typed = next(state for state in sent.widgets if state.id == words_area(app).id)
+    write(app)
+    words = words_area(app).value
+    for late in (WORDS, "Typed late.", ""):
+        typed.string_value = late
+        app._run(sent)
+        assert words_area(app).value == words
+
+
+@pytest.mark.parametrize(
+    ("late", "kept"),
+    [
+        (f"{WORDS} It hurts.", f"{WORDS} It hurts. {{}}"),
+        (f"{WORDS}\n", f"{WORDS} {{}}"),
+        ("I am 61.", "I am 61. {}"),
+        ("", "{}"),
+    ],
+)
+def test_what_is_typed_before_the_sentences_come_is_kept_with_them(app, late, kept):
+    words, sent = add_age(app)
+    said = words.removeprefix(f"{WORDS} ")
+    typed = next(state for state in sent.widgets if state.string_value == WORDS)
+    typed.string_value = late
+    for _ in range(2):
+        app._run(sent)
+        assert words_area(app).value == kept.format(said)
+    typed.string_value = f"{late} Still typing."
+    app._run(sent)
+    assert words_area(app).value.count("Still typing.") == words_area(app).value.count(said) == 1
+
+
+def test_what_is_typed_late_is_kept_beside_what_was_changed_in_the_words_since(app):
+    _, sent = add_age(app)
+    typed = next(state for state in sent.widgets if state.string_value == WORDS)
+    type_words(app, "All written anew.")
+    typed.string_value = f"{WORDS} It hurts."
+    app._run(sent)
+    assert words_area(app).value == "All written anew. It hurts."
+
+
+def test_form_empties_only_what_it_has_said(app):
+    """The rest may hold, in the browser, what was chosen after the click."""
+    open_symptom_form(app)
+    before = {control.label: control.id for control in app.segmented_control}
+    app.segmented_control(key=f"bleed_{case(app).id}_0").set_value("yes")
+    button(app, "Add as sentences to the words").click().run()
+    after = {control.label: control.id for control in app.segmented_control}
+    assert {label for label in before if before[label] != after[label]} == {QUESTIONS["bleed"]}
+
+
+def test_second_click_of_a_double_click_on_the_form_changes_nothing(app):
+    words, sent = add_age(app)
+    app._run(sent)
+    assert words_area(app).value == words
+    button(app, "Add as sentences to the words").click().run()
+    assert words_area(app).value == words
+
+
+def test_form_is_added_once(app):
+    add_age(app)
+    keys = {fact: f"{fact}_{case(app).id}_0" for fact in ("age", "site", *SYMPTOMS)}
+    written, words_key = case(app).written, case(app).words_key
+    add_sentences(case(app).id, keys, 0)
+    assert (case(app).written, case(app).words_key, case(app).forms) == (written, words_key, 1)
+
+
+def test_added_sentences_can_be_taken_back(app):
+    words, _ = add_age(app)
+    assert words.startswith(f"{WORDS} ")
+    assert words_area(type_words(app, WORDS)).value == WORDS
+    again, _ = add_age(app)
+    assert again == words
+
+
+def test_words_that_were_replaced_are_not_kept_in_the_session(app):
+    keep_for_later(app, "My secret words")
+    assert "secret" not in repr(app.session_state)
+
+
+def test_what_was_typed_survives_a_look_at_another_page(app):
+    type_words(app)
+    give(app, ["melanoma", "my own idea"])
+    app.selectbox(key=f"age_band_{case(app).id}").set_value("60-79").run()
+    app.switch_page("pages/about.py").run()
+    app.switch_page("pages/case.py").run()
+    assert words_area(app).value == WORDS
+    assert ranks(app, "before").value == ["melanoma", "my own idea"]
+    assert confidence(app, "before").value == 60
+    assert app.selectbox(key=f"age_band_{case(app).id}").value == "60-79"
+
+
+def test_browser_that_forgot_what_was_typed_cannot_overwrite_it(app, drawn_photo):
+    upload(app, "lesion.jpg", drawn_photo)
+    type_words(app)
+    give(app, ["melanoma", "my own idea"])
+    id_ = case(app).id
+    app.text_input(key=f"reason_before_{id_}").set_value("the border")
+    app.selectbox(key=f"age_band_{id_}").set_value("60-79")
+    app.selectbox(key=f"body_site_{id_}").set_value("BACK")
+    app.selectbox(key=f"fitzpatrick_{id_}").set_value(5)
+    slider(app, "Size").set_value(50)
+    app.checkbox(key=case(app).key("keep_photo")).check().run()
+    app._run(as_drawn_anew(app))
+    assert not app.exception
+    assert words_area(app).value == WORDS
+    assert ranks(app, "before").value == ["melanoma", "my own idea"]
+    assert confidence(app, "before").value == 60
+    assert app.text_input(key=f"reason_before_{id_}").value == "the border"
+    assert case(app).particulars == {"age_band": "60-79", "body_site": "BACK", "fitzpatrick": 5}
+    assert slider(app, "Size").value == 50
+    assert app.checkbox(key=case(app).key("keep_photo")).value
+
+
+def test_particulars_are_kept_with_the_case(app, store):
+    type_words(app)
+    for key, value in (("age_band", "60-79"), ("body_site", "BACK"), ("fitzpatrick", 5)):
+        app.selectbox(key=f"{key}_{case(app).id}").set_value(value).run()
+    answer(app)
+    kept = kept_case(store, case(app).id)
+    assert (kept.age_band, kept.body_site, kept.fitzpatrick) == ("60-79", "BACK", 5)
+    assert "60-79 years · back" in texts(app)
+
+
+# The clinician's own answer comes first
+
+
+@pytest.mark.parametrize(
+    ("diagnoses", "sure", "sentence"),
+    [([], 60, "Give at least one diagnosis."), (["melanoma"], None, "Say how confident you are.")],
+)
+def test_incomplete_answer_gives_one_sentence_and_nothing_typed_is_lost(
+    app, store, diagnoses, sure, sentence
+):
+    type_words(app)
+    app.text_input(key=f"reason_before_{case(app).id}").set_value("the border").run()
+    answer(app, diagnoses, sure)
+    assert problems(app) == [sentence]
+    assert words_area(app).value == WORDS
+    assert (ranks(app, "before").value, confidence(app, "before").value) == (diagnoses, sure)
+    assert app.text_input(key=f"reason_before_{case(app).id}").value == "the border"
+    assert rows_of(store) == {}
+    answer(app)
+    assert case(app).diagnosis is not None
+
+
+def test_nothing_of_the_ai_is_there_before_the_own_answer_is_saved(app, store):
+    use_sample(app)
+    give(app, ["melanoma"])
+    app.switch_page("pages/about.py").run()
+    app.switch_page("pages/case.py").run()
+    button(app, SAVE)
+    assert is_without_result(app)
+    assert case(app).diagnosis is None
+    assert "runs" not in rows_of(store)
+    button(app, SAVE).click().run()
+    assert not is_without_result(app)
+    assert rows_of(store) == {"clinicians": 1, "cases": 1, "runs": 1, "readings": 1, "answers": 1}
+
+
+def test_case_is_locked_after_the_own_answer(app, store):
+    answer(use_sample(app))
+    assert not app.get("file_uploader")
+    assert not words_areas(app)
+    assert {SAVE, AT_ONCE, LATER, "Remove the photo"}.isdisjoint(buttons(app))
+    assert SAMPLES[0].narrative in texts(app)
+    app.switch_page("pages/about.py").run()
+    app.switch_page("pages/case.py").run()
+    assert SAVE not in buttons(app)
+    assert rows_of(store)["runs"] == 1
+
+
+def test_synonym_is_kept_as_its_type_and_marked_in_the_result(app, store):
+    answer(use_sample(app), ["rodent ulcer", "mole"])
+    row = store.answers().iloc[0]
+    assert (row["rank_1"], row["rank_2"], row["confidence"]) == ("BCC", "NEV", 60)
+    assert row["seconds"] > 0
+    assert "◆ Your 1st, basal cell carcinoma," in texts(app)
+    assert "◆ Your 2nd, nevus," in texts(app)
+    assert {"1st", "2nd"} <= set(app.table[0].value["Yours"])
+    marked = [bar.proto.text for bar in app.get("progress") if "◆ your" in bar.proto.text]
+    assert len(marked) == 2
+
+
+@pytest.mark.parametrize(("give_case", "known"), [(type_words, "26"), (use_sample, "six")])
+def test_diagnosis_outside_the_label_set_stays_as_written(app, store, give_case, known):
+    written = "Granuloma *annulare* <b>?"
+    answer(give_case(app), [written])
+    assert store.answers().iloc[0]["rank_1"] == written
+    shown = "\n".join(text.value for text in app.text)
+    assert f"◆ Your 1st, {written}, is outside the {known} types that this model knows" in shown
+    assert written not in "\n".join(element.value for element in app.markdown)
+
+
+def test_ai_at_once_is_marked_unblinded_for_good(app, store):
+    button(use_sample(app), AT_ONCE).click().run()
+    assert case(app).diagnosis is not None
+    assert "marked unblinded" in texts(app)
+    assert "◆" not in texts(app)
+    give(app, ["melanoma"], stage="after")
+    finish(app)
+    answers = store.answers()
+    assert list(answers["stage"]) == ["after"]
+    assert list(answers["blinded"]) == [False]
+
+
+def test_case_kept_for_later_can_be_gone_on_with(app, store):
+    type_words(app)
+    button(app, LATER).click().run()
+    former = store_ids(store)
+    assert words_area(app).value == ""
+    assert f"awaits your diagnosis: {WORDS[:20]}" in texts(app)
+    assert rows_of(store) == {"clinicians": 1, "cases": 1, "readings": 1}
+    button(app, "Go on").click().run()
+    assert words_area(app).value == WORDS
+    assert [case(app).id] == former
+    answer(app)
+    button(app, "New case").click().run()
+    assert "awaits your final answer" in texts(app)
+    button(app, "Go on").click().run()
+    finish(app)
+    button(app, "New case").click().run()
+    assert "Go on" not in buttons(app)
+    assert store_ids(store) == former
+
+
+def test_what_was_begun_of_a_case_is_there_when_it_is_gone_on_with(app):
+    use_sample(app)
+    give(app, ["melanoma", "my own idea"])
+    app.text_input(key=f"reason_before_{case(app).id}").set_value("the border")
+    app.selectbox(key=f"age_band_{case(app).id}").set_value("60-79")
+    slider(app, "Size").set_value(50).run()
+    for _ in range(2):
+        button(app, LATER).click().run()
+        assert ranks(app, "before").value == []
+        button(app, "Go on").click().run()
+        assert ranks(app, "before").value == ["melanoma", "my own idea"]
+        assert confidence(app, "before").value == 60
+        assert app.text_input(key=f"reason_before_{case(app).id}").value == "the border"
+        assert case(app).particulars["age_band"] == "60-79"
+        assert slider(app, "Size").value == 50
+
+
+# The final answer and feedback
+
+
+def test_unchanged_answer_is_final_with_one_click(app, store):
+    answer(use_sample(app), ["mole", "my own idea"], 70)
+    assert button(app, "Keep my answer unchanged").key == "final"
+    finish(app)
+    assert "Your final answer is saved" in texts(app)
+    before, after = store.answers().to_dict("records")
+    for column in ("rank_1", "rank_2", "rank_3", "confidence", "ai_answer"):
+        assert before[column] == after[column]
+    assert (after["stage"], after["rank_1"], after["rank_2"]) == ("after", "NEV", "my own idea")
+
+
+def test_changed_answer_is_saved_beside_the_first_one(app, store):
+    answer(use_sample(app), ["mole"], 70)
+    give(app, ["melanoma"], 90, "after")
+    assert app.button(key="final").label == "Save my final answer"
+    finish(app)
+    assert list(store.answers()["rank_1"]) == ["NEV", "MEL"]
+    assert list(store.answers()["confidence"]) == [70, 90]
+    assert "Before: Nevus, 70% confident" in texts(app)
+    assert "Final: Melanoma, 90% confident" in texts(app)
+
+
+def test_feedback_is_saved_and_can_be_changed(app, store):
+    finish(answer(use_sample(app)))
+    id_ = case(app).id
+    app.segmented_control(key=f"agrees_{id_}").set_value(2)
+    app.text_area(key=f"comment_{id_}").set_value("Too sure.").run()
+    app.button(key="send_feedback").click().run()
+    assert [success.value for success in app.success] == ["Your feedback is saved. Thank you."]
+    app.segmented_control(key=f"agrees_{id_}").set_value(4)
+    app.segmented_control(key=f"heatmap_on_lesion_{id_}").set_value(5).run()
+    app.button(key="send_feedback").click().run()
+    row = store.answers().iloc[-1]
+    assert (row["agrees"], row["heatmap_on_lesion"], row["comment"]) == (4, 5, "Too sure.")
+    assert rows_of(store)["feedback"] == 1
+
+
+def test_browser_that_forgot_the_feedback_cannot_overwrite_it(app, store):
+    finish(answer(use_sample(app)))
+    id_ = case(app).id
+    app.segmented_control(key=f"agrees_{id_}").set_value(2)
+    app.text_area(key=f"comment_{id_}").set_value("Too sure.").run()
+    app._run(as_drawn_anew(app))
+    app.button(key="send_feedback").click().run()
+    app.segmented_control(key=f"agrees_{id_}").set_value(4)
+    app.text_area(key=f"comment_{id_}").set_value("Much too sure.").run()
+    app._run(as_drawn_anew(app))
+    assert not app.exception
+    assert app.segmented_control(key=f"agrees_{id_}").value == 4
+    row = store.answers().iloc[-1]
+    assert (row["agrees"], row["comment"]) == (2, "Too sure.")
+    app.button(key="send_feedback").click().run()
+    row = store.answers().iloc[-1]
+    assert (row["agrees"], row["comment"]) == (4, "Much too sure.")
+
+
+def test_deleted_case_leaves_nothing(app, store, drawn_photo):
+    upload(app, "lesion.jpg", drawn_photo)
+    app.checkbox(key=case(app).key("keep_photo")).check().run()
+    finish(answer(type_words(app)))
+    app.button(key="send_feedback").click().run()
+    assert rows_of(store)["photos"] == 1
+    app.button(key="delete").click().run()
+    assert rows_of(store) == {"clinicians": 1}
+    assert words_area(app).value == ""
+    assert WORDS.encode() not in b"".join(
+        file.read_bytes() for file in Path(store.engine.url.database).parent.iterdir()
+    )
+
+
+@pytest.mark.parametrize("is_ticked", [False, True])
+def test_photo_is_kept_only_where_ticked(app, store, drawn_photo, is_ticked):
+    upload(app, "lesion.jpg", drawn_photo)
+    assert "The photo is not kept" in texts(app)
+    if is_ticked:
+        app.checkbox(key=case(app).key("keep_photo")).check().run()
+        assert "The photo will be kept" in texts(app)
+    answer(app)
+    assert rows_of(store).get("photos", 0) == is_ticked
+    assert (flow.kept_photo(store, case(app).id) is not None) == is_ticked
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_reload_leads_back_to_the_case_and_asks_for_a_photo_that_was_not_kept(app, drawn_photo, is_kept):
+    upload(app, "lesion.jpg", drawn_photo)
+    if is_kept:
+        app.checkbox(key=case(app).key("keep_photo")).check().run()
+    answer(app, ["melanoma"])
+    reloaded = AppTest.from_file(APP, default_timeout=TIMEOUT)
+    reloaded.session_state["reader"] = app.session_state["reader"]
+    reloaded.query_params["case"] = case(app).id
+    reloaded.run()
+    assert case(reloaded).id == case(app).id
+    if not is_kept:
+        assert "The photo of this case was not kept." in reloaded.info[1].value
+        assert is_without_result(reloaded)
+        upload(reloaded, "lesion.jpg", as_jpeg(SAMPLES[1].draw()))
+        assert problems(reloaded) == [
+            "This is another photo than the one that you answered; choose the same file."
+        ]
+        upload(reloaded, "lesion.jpg", drawn_photo)
+    assert not reloaded.exception
+    assert case(reloaded).diagnosis.answer == case(app).diagnosis.answer
+    assert ranks(reloaded, "after").value == ["melanoma"]
+
+
+# Where saving fails
+
+
+@pytest.mark.parametrize("table", ["clinicians", "cases", "answers"])
+def test_failed_save_says_so_keeps_what_was_typed_and_can_be_retried(app, store, table):
+    use_sample(app)
+    type_words(app)
+    with full_disk(store, table):
+        answer(app, ["melanoma", "my own idea"])
+        assert problems(app) == [DISK_IS_FULL]
+        assert is_without_result(app)
+    words_area(app).set_value(f"{WORDS} It itches.").run()
+    assert words_area(app).value == f"{WORDS} It itches."
+    assert ranks(app, "before").value == ["melanoma", "my own idea"]
+    button(app, SAVE).click().run()
+    assert problems(app) == []
+    assert not is_without_result(app)
+    assert kept_case(store, case(app).id).narrative == f"{WORDS} It itches."
+    assert rows_of(store) == {"clinicians": 1, "cases": 1, "runs": 1, "readings": 1, "answers": 1}
+
+
+def test_result_that_cannot_be_saved_is_not_shown_until_it_is(app, store):
+    type_words(app)
+    with full_disk(store, "runs"):
+        answer(app)
+        assert problems(app) == [DISK_IS_FULL]
+        assert is_without_result(app)
+    button(app, "Try again").click().run()
+    assert problems(app) == []
+    assert not is_without_result(app)
+
+
+def test_failed_final_answer_and_feedback_keep_what_was_typed(app, store):
+    answer(type_words(app), ["mole"])
+    give(app, ["melanoma"], 90, "after")
+    with full_disk(store, "answers"):
+        finish(app)
+        assert problems(app) == [DISK_IS_FULL]
+    assert ranks(app, "after").value == ["melanoma"]
+    finish(app)
+    assert list(store.answers()["rank_1"]) == ["NEV", "MEL"]
+    app.text_area(key=f"comment_{case(app).id}").set_value("Too sure.").run()
+    with full_disk(store, "feedback"):
+        app.button(key="send_feedback").click().run()
+        assert problems(app) == [DISK_IS_FULL]
+        assert not app.success
+    assert app.text_area(key=f"comment_{case(app).id}").value == "Too sure."
+    app.button(key="send_feedback").click().run()
+    assert store.answers().iloc[-1]["comment"] == "Too sure."
+
+
+# The About page, and a bundle that is missing
+
+
+@pytest.mark.parametrize("page", ["pages/case.py", "pages/about.py"])
+def test_missing_bundle_gives_one_sentence_that_names_the_file(without_bundle, app, page):
+    app.switch_page(page).run()
+    assert not app.exception
+    assert [str(without_bundle / "pad-ufes-20" / "manifest.json") in error.value for error in app.error] == [
+        True
+    ]
+
+
+def slider(app: AppTest, label: str):
+    return next(slider for slider in app.slider if slider.label == label)
+
+
+def labels(app: AppTest) -> list[str]:
+    return [control.label for control in app.segmented_control]
+
+
+def is_without_result(app: AppTest) -> bool:
+    """Whether nothing is shown that only the AI could have said."""
+    headings = "\n".join(element.value for element in (*app.header, *app.subheader))
+    charts = [*app.get("plotly_chart"), *app.get("progress"), *app.table]
+    return not charts and "eliminated" not in headings and "Answer" not in headings
+
+
+def kept_case(store: Store, case_id: str) -> Case:
+    with store.reading() as session:
+        return session.get_one(Case, case_id)
+
+
+def store_ids(store: Store) -> list[str]:
+    with store.reading() as session:
+        return list(session.scalars(select(Case.id)))

@@ -1,0 +1,414 @@
+"""Compare: what its charts, tables and sentences say, and which answers the page offers to whom."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest
+
+from skin_ai.study import statistics
+from skin_ai.study.statistics import OUTSIDE_SCOPE
+from skin_ai.study.store import Store, open_store
+from skin_ai.study.take_home import STAGES, WHO, written
+from skin_ai.views.compare import before_to_after as compare_flow
+from skin_ai.views.compare import charts as compare_charts
+from skin_ai.views.compare import results as compare
+from skin_ai.views.compare import tables as compare_tables
+from skin_ai.views.compare.charts import Row
+from skin_ai.views.session import readers
+from tests.study.made_up_study import DECK, WORDS_OF_THE_PATIENT, answers
+
+PAGE = str(Path(__file__).parents[2] / "pages" / "compare.py")
+EVERYONE = answers(n_readers=6, n_cases=15, seed=2)
+READINGS = statistics.readings(EVERYONE)
+SUMMARY = statistics.summary(READINGS)
+FEW = READINGS.head(3)
+FEW_SUMMARY = statistics.summary(FEW)
+
+
+def cells(table: compare_tables.Table) -> str:
+    return "\n".join(cell for row in table for cell in row.values())
+
+
+def written_in(figure) -> str:
+    return "\n".join(
+        str(text) for trace in figure.data if trace.type == "scatter" for text in (trace.text or ())
+    )
+
+
+def of_mode(figure, mode: str):
+    return [trace for trace in figure.data if trace.type == "scatter" and trace.mode == mode]
+
+
+# ---- tables and charts ----
+
+
+def test_tables_hold_the_figures_of_the_statistics():
+    accuracy, switches = (
+        cells(compare_tables.accuracy_table(SUMMARY)),
+        cells(compare_tables.switches_table(SUMMARY)),
+    )
+    assert all(written(estimate) in accuracy for estimate in SUMMARY.accuracy.values())
+    assert written(SUMMARY.gain[1]) in accuracy
+    for switch in (SUMMARY.switches.beneficial, SUMMARY.switches.harmful):
+        assert written(switch) in switches
+        assert f"{switch.count} of {switch.n}" in switches
+    for table, estimates in (
+        (
+            compare_tables.reliance_table(SUMMARY),
+            (SUMMARY.reliance.followed_when_wrong, SUMMARY.reliance.followed),
+        ),
+        (compare_tables.agreement_table(SUMMARY), [SUMMARY.agreement[stage].kappa for stage in STAGES]),
+    ):
+        assert all(written(estimate) in cells(table) for estimate in estimates)
+    assert all(
+        written(SUMMARY.seconds[stage], " s") in cells(compare_tables.time_table(SUMMARY)) for stage in STAGES
+    )
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        compare_tables.accuracy_table(FEW_SUMMARY),
+        compare_tables.agreement_table(FEW_SUMMARY),
+        compare_tables.time_table(FEW_SUMMARY),
+        compare_tables.confidence_table(FEW_SUMMARY),
+        *compare_tables.group_tables({"Nurse": FEW_SUMMARY}).values(),
+    ],
+)
+def test_few_readings_give_words_instead_of_figures(table):
+    assert "too few (n = " in cells(table)
+    assert not re.search(r"\d\.\d|\d (s|%)|\d to \d", cells(table))
+
+
+def test_chart_of_few_readings_says_so_and_draws_nothing():
+    figure = compare_charts.intervals(compare.accuracy_rows(FEW_SUMMARY))
+    assert written_in(figure).count("too few (n = 3)") == 6
+    assert not of_mode(figure, "markers")
+
+
+def test_chart_of_intervals_draws_what_the_table_says():
+    figure = compare_charts.intervals(compare.accuracy_rows(SUMMARY))
+    hovered = [data[2] for trace in of_mode(figure, "markers") for data in trace.customdata]
+    assert sorted(hovered) == sorted(written(estimate) for estimate in SUMMARY.accuracy.values())
+    before = next(trace for trace in of_mode(figure, "markers") if trace.customdata[0][1] == "before")
+    estimate = SUMMARY.accuracy["before", 1]
+    assert before.x[0] == estimate.value
+    assert before.x[0] - before.error_x.arrayminus[0] == pytest.approx(estimate.low)
+    assert before.x[0] + before.error_x.array[0] == pytest.approx(estimate.high)
+
+
+def test_markers_differ_beside_colour():
+    assert len({style.symbol for style in compare_charts.STYLES.values()}) == len(compare_charts.STYLES)
+    assert len({compare_charts.STYLES[who].dash for who in WHO}) == 3
+    hatchings = [hatching for _, _, hatching in compare_flow.FLOWS.values()]
+    assert len(set(hatchings)) == 4
+
+
+def figures():
+    bins = compare_tables.calibration(READINGS)
+    yield compare_charts.intervals([Row("Accuracy", {"ai": SUMMARY.accuracy["ai", 1]})])
+    yield compare_flow.flow_chart(compare_tables.flow_counts(statistics.flow(READINGS)))
+    yield compare_charts.confusion(compare_tables.most_frequent(statistics.confusion(READINGS, "before")))
+    yield compare_charts.calibration(bins)
+    yield compare_charts.over_time(statistics.kappa_over_time(READINGS))
+
+
+@pytest.mark.parametrize("figure", list(figures()))
+def test_charts_have_readable_text_no_background_and_let_a_phone_scroll(figure):
+    sizes = [trace.textfont.size for trace in of_mode(figure, "text")]
+    assert min(sizes, default=12) >= 12
+    assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
+    assert figure.layout.dragmode is False
+
+
+def test_flow_writes_the_same_counts_in_chart_and_table():
+    flow = statistics.flow(READINGS)
+    chart = written_in(compare_flow.flow_chart(compare_tables.flow_counts(flow)))
+    for _, _, n in flow.itertuples(index=False):
+        assert f"<b>{n}</b>" in chart
+    assert [row["Readings"] for row in compare_tables.flow_table(flow)] == [str(n) for n in flow["n"]]
+    switches = SUMMARY.switches
+    assert f"<b>{switches.beneficial.count}</b> ▲ wrong to right" in chart
+    assert f"<b>{switches.harmful.count}</b> ▼ right to wrong" in chart
+
+
+@pytest.mark.parametrize(
+    "counts", [{}, {("right", "right"): 7}, {("wrong", "right"): 1, ("right", "wrong"): 1}]
+)
+def test_labels_of_a_flow_never_overlap(counts):
+    figure = compare_flow.flow_chart(counts)
+    after = of_mode(figure, "text")[-1]
+    assert len(after.text) == 4
+    assert min(low - high for high, low in zip(after.y[:-1], after.y[1:], strict=True)) >= 40
+    assert 0 <= min(after.y) <= max(after.y) <= compare_flow.FLOW_HEIGHT
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_confusion_shows_every_count_in_chart_and_table(stage):
+    counts = compare_tables.most_frequent(statistics.confusion(READINGS, stage))
+    assert counts.to_numpy().sum() == len(READINGS)
+    numbers = of_mode(compare_charts.confusion(counts), "text")[0].text
+    assert [int(number) for number in numbers] == counts.to_numpy().ravel().tolist()
+    table = compare_tables.confusion_table(counts)
+    in_table = re.findall(r"\d+", " ".join(row["AI the same"] + " " + row["AI otherwise"] for row in table))
+    assert sum(map(int, in_table)) == len(READINGS)
+    assert table[-1]["Reader"] == "outside"
+
+
+def test_rare_types_of_a_large_label_set_are_summed():
+    types = [f"T{number}" for number in range(26)]
+    counts = pd.DataFrame(1, index=[*types, OUTSIDE_SCOPE], columns=types)
+    counts.loc["T20", "T20"] = 50
+    shown = compare_tables.most_frequent(counts)
+    assert shown.to_numpy().sum() == counts.to_numpy().sum()
+    assert len(shown.columns) == compare_tables.CONFUSION_TYPES + 1
+    assert shown.loc["T20", "T20"] == 50
+    assert list(shown.index)[-1] == "outside"
+
+
+def test_calibration_shows_readers_and_ai_in_one_chart():
+    bins = compare_tables.calibration(READINGS)
+    lines = of_mode(compare_charts.calibration(bins), "lines+markers")
+    assert [line.name for line in lines] == ["before", "after", "AI"]
+    expected = statistics.calibration(
+        READINGS["ai_probability"].to_numpy(), statistics.correct(READINGS, "ai")
+    )
+    assert list(lines[2].y) == list(expected["accuracy"])
+    assert len(compare_tables.calibration_table(bins)) == sum(len(table) for table in bins.values())
+
+
+def test_groups_have_every_figure_with_its_n():
+    groups = statistics.by_group(READINGS, "role")
+    tables = compare_tables.group_tables(groups)
+    for group, summary in groups.items():
+        rows = {title: next(row for row in table if row[""] == group) for title, table in tables.items()}
+        assert rows["First diagnosis right"][WHO["after"]] == written(summary.accuracy["after", 1])
+        assert rows["Switches"]["▼ Harmful"].endswith(written(summary.switches.harmful))
+        assert rows["Median time"][WHO["before"]] == written(summary.seconds["before"], " s")
+
+
+@pytest.mark.parametrize(
+    ("grouping", "group", "name"),
+    [
+        ("Skin type", "5", "Type 5"),
+        ("Skin type", "not stated", "Not stated"),
+        ("Disease type", "BCC", "Basal cell carcinoma"),
+        ("Disease type", "tick bite", "Tick bite"),
+        ("Role", "nurse", "Nurse"),
+        ("Years of practice", "over 20", "Over 20 years"),
+    ],
+)
+def test_groups_are_named_for_people(grouping, group, name):
+    assert compare_tables.group_name(grouping, group) == name
+
+
+@pytest.mark.parametrize(("longest", "last"), [(0.0, 4), (3.9, 4), (31.1, 40), (95, 100), (1210, 2000)])
+def test_ticks_are_round_and_reach_the_longest(longest, last):
+    assert compare_charts.even_ticks(longest)[0] == 0
+    assert compare_charts.even_ticks(longest)[-1] == last
+
+
+def test_what_is_left_out_is_counted():
+    table = EVERYONE.copy()
+    n = len(READINGS)
+    unblinded = int((~table["blinded"]).sum())
+    assert unblinded
+    left = table.drop(table[(table["stage"] == "after") & table["blinded"]].index[0])
+    said = " ".join(compare_tables.left_out(left, n - 1))
+    assert f"{unblinded} unblinded answer" in said
+    assert "1 case begun but not finished is left out too." in said
+    assert compare_tables.left_out(table[table["blinded"]], n) == ["No answer was unblinded."]
+
+
+def test_scope_counts_what_the_ai_could_not_have_said():
+    outside = SUMMARY.agreement["before"].outside_scope
+    assert outside
+    assert f"{outside} before" in compare_tables.scope(SUMMARY)
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("![x](http://a.b/c)", r"\!\[x\](http\://a\.b/c)"),
+        ("**bold** <i>", r"\*\*bold\*\* \<i\>"),
+        (":red[x] $x$", r"\:red\[x\] \$x\$"),
+        ("- one", r"\- one"),
+        ("1. one", r"1\. one"),
+        ("Made-up deck 2", "Made-up deck 2"),
+        ("-0.05 (-0.20 to 0.10), n = 12", "-0.05 (-0.20 to 0.10), n = 12"),
+    ],
+)
+def test_text_of_users_is_no_markdown(text, escaped):
+    assert compare_tables.plain(text) == escaped
+
+
+def test_text_of_users_is_no_html_in_charts():
+    figure = compare_charts.intervals([Row('<a href="http://a.b">x</a>', {"ai": SUMMARY.accuracy["ai", 1]})])
+    assert "<a" not in figure.to_json().replace("\\u003c", "<")
+
+
+# ---- the page ----
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """An empty store that the page opens too."""
+    monkeypatch.delenv("SKIN_AI_DATABASE_URL", raising=False)
+    monkeypatch.delenv("SKIN_AI_KIOSK", raising=False)
+    monkeypatch.setenv("SKIN_AI_DATA", str(tmp_path))
+    monkeypatch.setattr(PagesManager, "uses_pages_directory", False)
+    st.cache_resource.clear()
+    store = open_store()
+    yield store
+    store.engine.dispose()
+    st.cache_resource.clear()
+
+
+def visit(reader: str | None = None) -> AppTest:
+    page = AppTest.from_file(PAGE, default_timeout=60)
+    page.session_state["reader"] = reader
+    page.run()
+    assert not page.exception
+    return page
+
+
+def said(page: AppTest) -> str:
+    elements = (*page.subheader, *page.markdown, *page.caption, *page.info)
+    tables = [table.value.to_string() for table in page.table]
+    return "\n".join([*(element.value for element in elements), *tables])
+
+
+def choices(page: AppTest) -> list[str]:
+    return page.selectbox(key="compare_choice").options
+
+
+def two_decks() -> pd.DataFrame:
+    """The same readers in two decks."""
+    second = answers(n_readers=6, n_cases=8, seed=2)
+    second["deck"] = "Second deck"
+    codes = dict(zip(sorted(second["reader"].unique()), sorted(EVERYONE["reader"].unique()), strict=True))
+    people = EVERYONE.drop_duplicates("reader").set_index("reader")
+    second["reader"] = second["reader"].map(codes)
+    for column in ("role", "years_of_practice"):
+        second[column] = second["reader"].map(people[column])
+    second["case"] = [f"b{case[1:]}" for case in second["case"]]
+    return pd.concat([EVERYONE, second]).sort_values("answered_at", ignore_index=True)
+
+
+def test_empty_study_says_how_to_get_answers(store):
+    page = visit()
+    assert [info.value for info in page.info] == [compare.NO_ANSWERS]
+    assert not page.get("plotly_chart")
+    assert not page.get("download_button")
+
+
+def test_whole_study_shows_every_section_with_its_figures(store):
+    store.add_answers(EVERYONE)
+    page = visit()
+    assert choices(page) == [f"Deck: {DECK}", "All answers"]
+    text = said(page)
+    for title in ("Accuracy", "Switches", "Following the AI", "Agreement", "Confidence", "Time per case"):
+        assert title in text
+    assert compare_tables.size(SUMMARY) in text
+    assert f"{SUMMARY.switches.harmful.count} of {SUMMARY.switches.harmful.n}" in text
+    assert len(page.get("download_button")) == 2
+    assert WORDS_OF_THE_PATIENT not in text
+
+
+def test_stage_of_the_confusion_can_be_changed(store):
+    store.add_answers(EVERYONE)
+    page = visit()
+    before = said(page)
+    page.segmented_control(key="confusion_stage").set_value("after").run()
+    assert not page.exception
+    table = compare_tables.confusion_table(
+        compare_tables.most_frequent(statistics.confusion(READINGS, "after"))
+    )
+    assert said(page) != before
+    assert all(row["AI otherwise"] in said(page) for row in table)
+
+
+@pytest.mark.parametrize("grouping", compare_tables.GROUPINGS)
+def test_every_grouping_can_be_shown(store, grouping):
+    store.add_answers(EVERYONE)
+    page = visit()
+    page.segmented_control(key="grouping").set_value(grouping).run()
+    assert not page.exception
+    groups = statistics.by_group(READINGS, compare_tables.GROUPINGS[grouping])
+    text = said(page)
+    assert all(compare_tables.group_name(grouping, group) in text for group in groups)
+
+
+def test_study_without_reference_shows_agreement_time_and_confidence_only(store):
+    store.add_answers(EVERYONE.assign(truth=""))
+    page = visit()
+    text = said(page)
+    assert compare.NO_TRUTH in text
+    titles = [subheader.value.split(" · ")[1] for subheader in page.subheader if "·" in subheader.value]
+    assert titles == ["Agreement of reader and AI", "Confidence", "Time per case", "In parts of the readings"]
+    assert "Disease type" not in page.segmented_control(key="grouping").options
+
+
+def test_diagnoses_that_are_all_outside_the_scope_break_nothing(store):
+    store.add_answers(EVERYONE.assign(rank_1="foreign body reaction"))
+    assert "too few (n = 0)" in said(visit()).replace("\u00a0", " ")
+
+
+def test_reader_sees_their_own_answers_first_with_a_summary_to_take_home(store):
+    store.add_answers(two_decks())
+    reader = EVERYONE["reader"].iloc[0]
+    page = visit(reader)
+    assert choices(page)[0] == "My answers"
+    assert "by 1 reader" in said(page)
+    assert "The AI helped" in said(page)
+    assert page.selectbox(key="take_home_deck").options == [DECK, "Second deck"]
+    assert len(page.get("download_button")) == 3
+
+
+def test_each_reader_can_be_chosen_by_who_runs_the_study_only(store):
+    store.add_answers(two_decks())
+    codes = sorted(store.answers()["reader"].unique())
+    page = visit()
+    assert not any(choice.startswith("Reader: ") for choice in choices(page))
+    page.session_state[readers.LET_IN] = True
+    page.run()
+    assert [choice for choice in choices(page) if choice.startswith("Reader: ")] == [
+        f"Reader: {code}" for code in codes
+    ]
+    page.selectbox(key="compare_choice").set_value(f"Reader: {codes[0]}").run()
+    assert not page.exception
+    assert " by 1 reader" in said(page)
+
+
+def test_unfinished_deck_is_kept_from_its_reader_in_every_choice(store):
+    table = two_decks()
+    reader = EVERYONE["reader"].iloc[0]
+    unfinished = table[
+        (table["reader"] == reader) & (table["deck"] == DECK) & (table["stage"] == "after")
+    ].index[-1]
+    store.add_answers(table.drop(unfinished))
+    page = visit(reader)
+    assert choices(page) == ["My answers", "Deck: Second deck", "All answers"]
+    assert "Not shown until you have finished: Made-up deck" in said(page)
+    n = len(statistics.readings(table[table["deck"] == "Second deck"]))
+    page.selectbox(key="compare_choice").set_value("All answers").run()
+    assert f"{n} readings" in said(page)
+    others = visit(EVERYONE["reader"].iloc[-1])
+    assert f"Deck: {DECK}" in choices(others)
+
+
+def test_hostile_names_are_shown_as_they_were_written(store):
+    hostile = "![x](http://evil.example/x.png) :red[x]"
+    store.add_answers(EVERYONE.assign(deck=hostile, truth=hostile))
+    page = visit(EVERYONE["reader"].iloc[0])
+    page.segmented_control(key="grouping").set_value("Disease type").run()
+    assert not page.exception
+    shown = said(page)
+    assert "![x](" not in shown
+    assert ":red[" not in shown
+    assert "\\!\\[x\\]" in shown

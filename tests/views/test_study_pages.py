@@ -1,0 +1,318 @@
+"""Deck and Feedback pages, readers and conference mode, run without a browser on the real bundle."""
+
+import pytest
+from app_at_work import (
+    APP,
+    AT_ONCE,
+    LATER,
+    TIMEOUT,
+    answer,
+    button,
+    buttons,
+    case,
+    deck_zip,
+    finish,
+    problems,
+    rows_of,
+    table_of,
+    texts,
+    type_words,
+    upload,
+    use_sample,
+    words_area,
+)
+from streamlit.testing.v1 import AppTest
+
+from skin_ai.study.flow import Given, commit, keep_case, keep_feedback, show_at_once
+from skin_ai.study.store import ROLES, Store
+from skin_ai.study.tables import Case, Stage
+from skin_ai.views.case.samples import SAMPLES
+
+PASSPHRASE = "a fig on the sill"
+ROWS = [
+    {"photo": f"{sample.name}.jpg", "narrative": sample.narrative, "fitzpatrick": "2", "reference": reference}
+    for sample, reference in zip(SAMPLES[:2], ("rodent ulcer", "Spitz naevus"), strict=True)
+]
+
+
+def load_deck(app: AppTest, content: bytes) -> AppTest:
+    app.switch_page("pages/deck.py").run()
+    upload(app, "Two cases.zip", content, "application/zip")
+    return button(app, "Check and load").click().run()
+
+
+def begin(app: AppTest, label: str = "Begin") -> AppTest:
+    """On to the deck's next case."""
+    app.switch_page("pages/deck.py").run()
+    button(app, label).click().run()
+    return app.switch_page("pages/case.py").run()  # for AppTest forgets where st.switch_page led
+
+
+# Decks
+
+
+def test_deck_with_problems_is_refused_with_all_of_them_in_one_table(app, store):
+    rows = [
+        {"photo": "pearly-bump.jpg", "narrative": "", "age": "58", "fitzpatrick": "2"},
+        {"photo": "missing.jpg", "narrative": "", "age": "old", "fitzpatrick": "9"},
+        {"photo": "", "narrative": "", "age": "", "fitzpatrick": "3"},
+    ]
+    load_deck(app, deck_zip(rows))
+    assert not app.exception
+    assert problems(app) == ["Nothing was taken\\: the deck needs some changes first\\."]
+    found = app.table[0].value
+    assert list(zip(found["Row"], found["Column"], strict=True)) == [
+        ("3", "photo"),
+        ("3", "age"),
+        ("3", "fitzpatrick"),
+        ("4", "photo"),
+    ]
+    assert all(found["What to do"].str.len() > 20)
+    assert rows_of(store) == {}
+
+
+def test_zip_that_is_none_is_refused_in_one_sentence(app, store):
+    load_deck(app, b"These are notes, not a zip.")
+    assert not app.exception
+    assert len(app.table[0].value) == 1
+    assert "zip" in table_of(app)
+    assert rows_of(store) == {}
+
+
+def test_deck_is_read_blind_to_its_end_and_shows_the_reference_only_then(app, store):
+    load_deck(app, deck_zip(ROWS, 'name = "Two *cases*"\nshow_reference = true\nnote = "Known *cases*."'))
+    assert "Known *cases*." in [text.value for text in app.text]
+    assert [success.value for success in app.success] == ["Loaded the deck “Two \\*cases\\*” with 2 cases\\."]
+    begin(app)
+    for done in range(2):
+        assert {AT_ONCE, LATER}.isdisjoint(buttons(app))
+        assert "skin type" not in texts(app)
+        assert "Reference" not in texts(app)
+        answer(app, ["mole"])
+        assert case(app).diagnosis is not None
+        assert "Reference" not in texts(app)
+        finish(app)
+        assert "The heatmap lay on the lesion" in [control.label for control in app.segmented_control]
+        assert "Reference diagnosis" in texts(app)
+        if done == 0:
+            button(app, "Next case").click().run()
+    assert [success.value for success in app.success] == ["You have answered every case of this deck."]
+    answers = store.answers(deck="Two *cases*")
+    assert sorted(answers["stage"]) == ["after", "after", "before", "before"]
+    assert set(answers["truth"]) == {"BCC", "Spitz naevus"}
+    assert answers["blinded"].all()
+
+
+def test_paused_deck_goes_on_where_it_was_left(app):
+    load_deck(app, deck_zip(ROWS))
+    begin(app)
+    answer(app, ["mole"])
+    left = case(app).id
+    button(app, "Pause").click().run()
+    assert case(app).id != left
+    begin(app, "Go on")
+    assert case(app).id == left
+    assert "Your final answer" in texts(app)
+    finish(app)
+    assert "Reference" not in texts(app)  # for this deck does not say so
+
+
+def test_deleted_deck_takes_all_answers_with_it(app, store):
+    load_deck(app, deck_zip(ROWS))
+    begin(app)
+    answer(app, ["mole"])
+    app.switch_page("pages/deck.py").run()
+    button(app, "Delete it").click().run()
+    assert rows_of(store) == {"clinicians": 1}
+    assert "No deck is loaded yet." in [info.value for info in app.info]
+
+
+# Readers
+
+
+def test_reader_comes_back_by_their_code_on_another_device(app, store):
+    app.pills(key="who_role").set_value("nurse")
+    app.pills(key="who_years").set_value("3-5")
+    type_words(app)
+    button(app, LATER).click().run()
+    code = app.session_state["reader"]
+    other = AppTest.from_file(APP, default_timeout=TIMEOUT).run()
+    assert "Go on" not in buttons(other)
+    other.text_input(key="typed_code").set_value("AAAA-AAAA").run()
+    button(other, "Go on as this reader").click().run()
+    assert problems(other) == ["No reader has this code; look at it again, or go on without one."]
+    other.text_input(key="typed_code").set_value(code.lower().replace("-", " ")).run()
+    button(other, "Go on as this reader").click().run()
+    assert other.session_state["reader"] == code
+    assert other.pills(key=f"who_{code}_role").value == "nurse"
+    button(other, "Go on").click().run()
+    answer(other)
+    assert list(store.answers()["years_of_practice"]) == ["3-5"]
+
+
+def test_reader_who_leaves_takes_their_cases_off_the_screen(app):
+    answer(type_words(app))
+    assert "Answer" in texts(app)
+    button(app, "Leave: somebody else reads now").click().run()
+    assert app.session_state["reader"] is None
+    assert "How the options were eliminated" not in texts(app)
+    assert words_area(app).value == ""
+
+
+# Feedback, for whoever runs the study
+
+
+@pytest.fixture
+def two_readings(store: Store) -> Store:
+    """A nurse's, unblinded, and a student's, with a comment each."""
+    for role, comment in (("nurse", "Too *sure*."), ("student", "Clear.")):
+        reader = store.add_clinician(role)
+        id_ = role.encode().hex().ljust(32, "0")
+        keep_case(store, reader, Case(id=id_, narrative=f"Words to the {role}."))
+        if role == "nurse":
+            show_at_once(store, reader, id_)
+        else:
+            commit(store, reader, id_, Stage.BEFORE, Given(("NEV",), 50), 9)
+        commit(store, reader, id_, Stage.AFTER, Given(("MEL", "=own"), 80), 9)
+        scales = {"agrees": 2, "heatmap_on_lesion": None, "steps_helped": 5, "would_use": None}
+        keep_feedback(store, reader, id_, scales, comment)
+    return store
+
+
+def open_feedback(app: AppTest, passphrase: str) -> AppTest:
+    app.switch_page("pages/feedback.py").run()
+    app.text_input[0].set_value(passphrase)
+    return button(app, "Open").click().run()
+
+
+def shows_data(app: AppTest) -> bool:
+    return any(word in texts(app) + table_of(app) for word in ("Too", "Clear", "Words to", "Melanoma"))
+
+
+def test_feedback_without_a_passphrase_says_how_to_set_one(two_readings, app):
+    app.switch_page("pages/feedback.py").run()
+    assert "`SKIN_AI_STUDY_PASSPHRASE`" in app.info[1].value
+    assert not app.text_input
+    assert not app.get("download_button")
+    assert not shows_data(app)
+
+
+@pytest.mark.parametrize("typed", ["", "a fig", PASSPHRASE.upper(), "ein Fikus ✿"])
+def test_wrong_passphrase_opens_nothing(two_readings, app, monkeypatch, typed):
+    monkeypatch.setenv("SKIN_AI_STUDY_PASSPHRASE", PASSPHRASE)
+    open_feedback(app, typed)
+    assert not app.exception
+    assert problems(app) == ["This is not the passphrase."]
+    assert not app.get("download_button")
+    assert not shows_data(app)
+
+
+def test_feedback_shows_comments_beside_their_cases_as_the_filters_say(two_readings, app, monkeypatch):
+    monkeypatch.setenv("SKIN_AI_STUDY_PASSPHRASE", PASSPHRASE)
+    open_feedback(app, PASSPHRASE)
+    assert not app.exception
+    assert "Readers: 2. Readings: 2, 2 with feedback, 2 with a comment." in texts(app)
+    assert {"Too *sure*.", "Clear.", "Words to the nurse."} <= {text.value for text in app.text}
+    assert "after: 1st Melanoma, 2nd =own; 80% confident" in texts(app)
+    assert list(app.table[0].value["2"]) == ["2", "0", "0", "0"]
+    app.selectbox(key="filter_role").set_value("student").run()
+    assert {text.value for text in app.text} >= {"Clear.", "Words to the student."}
+    assert "Too *sure*." not in texts(app)
+    app.selectbox(key="filter_blinding").set_value("unblinded").run()
+    assert not {"Clear.", "Too *sure*."} & {text.value for text in app.text}
+    app.selectbox(key="filter_role").set_value("all").run()
+    assert "Too *sure*." in texts(app)
+    app.switch_page("pages/about.py").run()
+    app.switch_page("pages/feedback.py").run()
+    assert shows_data(app)
+
+
+def test_filters_that_leave_nothing_break_nothing(store, app, monkeypatch):
+    monkeypatch.setenv("SKIN_AI_STUDY_PASSPHRASE", PASSPHRASE)
+    open_feedback(app, PASSPHRASE)
+    assert "No answers yet." in texts(app)
+    answer(type_words(app.switch_page("pages/case.py").run()))
+    app.switch_page("pages/feedback.py").run()
+    assert not app.exception
+    assert "Nothing to show with this choice." in texts(app)
+
+
+# Conference mode
+
+
+@pytest.fixture
+def stand(store: Store, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The app as visitors of a conference find it."""
+    monkeypatch.setenv("SKIN_AI_KIOSK", "1")
+    return AppTest.from_file(APP, default_timeout=TIMEOUT).run()
+
+
+def counter(app: AppTest) -> str:
+    return next(caption.value for caption in app.caption if caption.value.startswith("Today:"))
+
+
+def test_start_screen_leads_to_a_sample_with_who_the_visitor_is(stand, store):
+    assert "Look at a skin lesion" in texts(stand)
+    assert "Next visitor" not in buttons(stand)
+    assert buttons(stand).count("Begin") == len(SAMPLES)
+    stand.pills(key="who_role").set_value(ROLES[0]).run()
+    stand.button(key=f"begin_{SAMPLES[1].name}").click().run()
+    assert words_area(stand).value == SAMPLES[1].narrative
+    assert "About you" not in [expander.label for expander in stand.expander]
+    answer(stand)
+    assert list(store.answers()["role"]) == [ROLES[0]]
+    assert list(store.answers()["sample"]) == [SAMPLES[1].name]
+    assert LATER not in buttons(stand)
+
+
+def test_next_visitor_finds_nothing_of_the_last_one_but_the_counter(stand):
+    assert counter(stand) == "Today: 0 visitors, 0 answers"
+    stand.button(key="begin_own").click().run()
+    type_words(stand, "My secret words")
+    finish(answer(stand, ["my secret guess"]))
+    assert counter(stand) == "Today: 1 visitor, 2 answers"
+    assert "secret" in repr(stand.session_state)
+    left = case(stand).id
+    stand.button(key="next_visitor").click().run()
+    kept = repr(stand.session_state)
+    assert "secret" not in kept
+    assert left not in kept
+    assert "secret" not in texts(stand)
+    assert len(stand.get("html")) == 1  # what makes the browser start anew
+    stand.run()
+    assert "Choose a case to begin" in texts(stand)
+    stand.button(key="begin_own").click().run()
+    assert case(stand).id != left
+    assert words_area(stand).value == ""
+    assert "Go on" not in buttons(stand)
+    assert counter(stand) == "Today: 2 visitors, 2 answers"
+
+
+def test_visitor_comes_to_the_next_case_without_starting_anew(stand, store):
+    stand.button(key=f"begin_{SAMPLES[0].name}").click().run()
+    finish(answer(stand))
+    button(stand, "New case").click().run()
+    answer(use_sample(stand))
+    assert rows_of(store)["clinicians"] == 1
+    assert rows_of(store)["cases"] == 2
+
+
+def test_decks_and_feedback_are_no_part_of_conference_mode(stand):
+    for page in ("pages/deck.py", "pages/feedback.py"):
+        with pytest.raises(ValueError):
+            stand.switch_page(page).run()
+
+
+def test_decks_are_loaded_and_deleted_only_with_the_passphrase_where_one_is_set(app, monkeypatch):
+    load_deck(app, deck_zip(ROWS))
+    assert app.file_uploader
+    assert "Delete it" in buttons(app)
+    monkeypatch.setenv("SKIN_AI_STUDY_PASSPHRASE", PASSPHRASE)
+    app.run()
+    assert not app.file_uploader
+    assert "Delete it" not in buttons(app)
+    assert "Begin" in buttons(app)
+    open_feedback(app, PASSPHRASE)
+    app.switch_page("pages/deck.py").run()
+    assert app.file_uploader
+    assert "Delete it" in buttons(app)
