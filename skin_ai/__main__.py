@@ -194,7 +194,8 @@ def _diagnose(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from skin_ai.evaluation.figures import MODES, evaluate
+    from skin_ai.evaluation.evaluate import evaluate
+    from skin_ai.evaluation.figures import MODES
 
     result = evaluate(options.folder, options.bundle, limit=options.limit)
     if options.json:

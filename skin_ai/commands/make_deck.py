@@ -15,7 +15,8 @@ from PIL import Image
 from skin_ai.diseases import DISEASES, LABEL_SETS
 from skin_ai.predict.photo import PhotoError
 from skin_ai.study.deck import MAX_CASES, SETTINGS, TABLE, refusal, small_photo
-from skin_ai.study.deck_rows import READ, CellError, age_band_of
+from skin_ai.study.deck_rows import READ, CellError
+from skin_ai.vocabulary import age_band_of
 
 # The app never imports training; only the command line comes here.
 if TYPE_CHECKING:

@@ -15,21 +15,23 @@ from accelerate import PartialState
 from safetensors.torch import load_file
 
 from skin_ai.evaluation import checks, elimination_checks, gate_fitting, reliability
-from skin_ai.evaluation import figures as evaluation
-from skin_ai.evaluation.figures import Evaluated
+from skin_ai.evaluation.figures import Evaluated, recall_samples
 from skin_ai.evaluation.predictions import (
+    as_tensors,
     bundle_temperatures,
     cross_fitted_temperatures,
     evaluated_photos,
     evaluated_words,
     fold_temperatures,
+    prior_by_type,
     sources_without_photos,
 )
 from skin_ai.evaluation.summary import summary_of_photos, summary_of_words
+from skin_ai.evaluation.temperatures import fit_temperature, softmax
 from skin_ai.predict.bundle import GATE_FILE, PREDICTIONS_FILE, file_of, image_types_of, read_manifest
 from skin_ai.predict.chain import LanguageModel, Option, Step, answer, over_label_set
 from skin_ai.training.assembly import write_bundle
-from skin_ai.training.datasets import NEVER_TRAINED, Case, split_folds
+from skin_ai.training.datasets import NEVER_TRAINED, Case, digest, split_folds
 from skin_ai.training.gguf_base import as_folder
 from skin_ai.training.image import load_out_of_fold, read_squares, train_image_model, train_model
 from skin_ai.training.language import predict_steps, train_chain
@@ -87,7 +89,10 @@ def train(
     not_sure = reliability.not_sure(evaluated, folds[with_photo], steps=chains)
     if PartialState().is_main_process:
         temperatures = bundle_temperatures(run, cases, with_photo, evaluated, told, steps["chain"])
-        write_bundle(run, cases, folds, evaluated, told, photos, temperatures, not_sure, result, work, out)
+        keys = np.array([digest(case.key) for case in photographed])
+        predictions = as_tensors(evaluated, told, keys, folds[with_photo], photos.logits)
+        priors = {source: prior_by_type(words) for source, words in {"": evaluated, **told}.items()}
+        write_bundle(run, cases, photos, predictions, priors, temperatures, not_sure, result, work, out)
     return result
 
 
@@ -101,7 +106,7 @@ def _ask_image_model(
         types = image_types_of(read_manifest(folder))
         saved = load_file(file_of(folder, PREDICTIONS_FILE))
         row_of = {digest: row for row, digest in enumerate(saved["photos"].tolist())}
-        rows = [row_of[evaluation.digest(case.key)] for case in photographed]
+        rows = [row_of[digest(case.key)] for case in photographed]
         if not np.array_equal(saved["folds"].numpy()[rows], tested):
             raise ValueError(f"{folder} was trained with other folds; its predictions cannot be taken.")
         logits = saved["photo_logits"].numpy()[rows]
@@ -119,17 +124,17 @@ def _ask_image_model(
         figures = checks.of_photos_as_in(Path(run.start_from))
     else:
         out_of_fold = load_out_of_fold(work, run.image, tested, temperatures, len(types))
-        patients = np.array([evaluation.digest(case.patient) for case in photographed])
+        patients = np.array([digest(case.patient) for case in photographed])
         figures = checks.of_photos(squares, labels, types, out_of_fold, patients, work)
         final = train_model(squares, labels, len(types), run.image, work / "image-final.safetensors")
         gate_fitting.fit_gate(gate_fitting.features_of(final, run.image.preprocessing, squares)).save(
             work / GATE_FILE
         )
-    probabilities = evaluation.softmax(logits / temperatures[tested][:, None])
+    probabilities = softmax(logits / temperatures[tested][:, None])
     over: list[torch.Tensor | None] = [None] * len(cases)
     for index, row in zip(with_photo, probabilities, strict=True):
         over[index] = over_label_set(torch.tensor(row, dtype=torch.float32), types, run.types)
-    return Photos(types, logits, evaluation.fit_temperature(logits, labels, prior), over, figures)
+    return Photos(types, logits, fit_temperature(logits, labels, prior), over, figures)
 
 
 def _elimination_figures(
@@ -279,6 +284,6 @@ def _told_short(run: Run, cases: Sequence[Case], chains: Sequence[tuple[Step, ..
             if c.source == source
         ]
         right, found = (np.array([run.types.index(pair[k]) for pair in pairs]) for k in (0, 1))
-        recall = evaluation.recall_samples(right, found, len(run.types), np.ones((1, len(pairs))))
+        recall = recall_samples(right, found, len(run.types), np.ones((1, len(pairs))))
         texts.append(f"{source} balanced accuracy {np.nanmean(recall):.3f} (n = {len(pairs)})")
     return ", ".join(texts)

@@ -10,12 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from skin_ai.evaluation import figures as evaluation
-from skin_ai.evaluation.figures import Evaluated, figure, is_asked, mean_figure, patient_weights
+from skin_ai.evaluation.figures import (
+    Evaluated,
+    figure,
+    is_asked,
+    mean_figure,
+    patient_weights,
+    recall_samples,
+)
 from skin_ai.evaluation.malignancy import area_under, receiver_operating
-from skin_ai.study.deck_rows import age_band_of
-from skin_ai.study.store import AGE_BANDS
 from skin_ai.training.datasets import Case, DatasetError
+from skin_ai.vocabulary import AGE_BANDS, age_band_of
 
 LEAST_CASES = 10  # fewer would tell of single patients, and nothing of the model
 NOT_RECORDED = "not recorded"
@@ -111,7 +116,7 @@ def _figures(
         return {"n": n}
     scores, truth, own = evaluated.modes[mode][chosen], evaluated.truth[chosen], weights[:, chosen]
     own = own[own.sum(1) > 0]  # a resample may have nobody of a small group
-    recall = evaluation.recall_samples(truth, scores.argmax(1), len(evaluated.types), own)
+    recall = recall_samples(truth, scores.argmax(1), len(evaluated.types), own)
     known = np.isfinite(recall)
     columns = [place for place, type_ in enumerate(evaluated.types) if type_ in malignant]
     _, false_positives, sensitivity = receiver_operating(

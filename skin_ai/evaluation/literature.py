@@ -26,8 +26,15 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from skin_ai.diseases import LABEL_SETS
-from skin_ai.evaluation import figures as evaluation
-from skin_ai.evaluation.figures import Evaluated, figures, fit_temperature, mean_figure, softmax
+from skin_ai.evaluation.figures import (
+    Evaluated,
+    auc_samples,
+    figures,
+    mean_figure,
+    patient_weights,
+    samples_of,
+)
+from skin_ai.evaluation.temperatures import fit_temperature, softmax
 from skin_ai.predict.narrative import SYMPTOMS
 from skin_ai.training.datasets import FOLDS, SPLIT_SEED, load_cases
 from skin_ai.training.image import ImageSettings, predict_logits, read_squares, train_model
@@ -170,8 +177,8 @@ def measured(evaluated: Evaluated, folds: np.ndarray) -> dict[str, Any]:
         for fold in np.unique(folds).tolist():
             part, own = replace(evaluated, truth=evaluated.truth[folds == fold]), scores[folds == fold]
             once = np.ones((1, len(own)))
-            values = evaluation.samples_of(part, own, once)
-            values["macro_auc"] = evaluation.auc_samples(part.truth, own, once)
+            values = samples_of(part, own, once)
+            values["macro_auc"] = auc_samples(part.truth, own, once)
             by_fold.append([values[measure][0] for measure in MEASURES])
         columns = zip(MEASURES, np.array(by_fold).T, strict=True)
         result[mode]["over_folds"] = {measure: _mean_and_spread(values) for measure, values in columns}
@@ -271,7 +278,7 @@ def _on_both_sides(patients: np.ndarray, folds: np.ndarray) -> dict[str, Any]:
     seen = np.array(
         [(folds[patients == patient] != fold).any() for patient, fold in zip(patients, folds, strict=True)]
     )
-    weights = evaluation.patient_weights(patients)
+    weights = patient_weights(patients)
     return mean_figure(seen, weights)
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import torch
 
-from skin_ai.evaluation import figures as evaluation
-from skin_ai.evaluation.figures import Evaluated
+from skin_ai.evaluation.figures import Evaluated, as_rows
+from skin_ai.evaluation.simple_models import regression_on_fields, simple_models
+from skin_ai.evaluation.temperatures import fit_temperature, step_logits, with_temperatures
 from skin_ai.predict.chain import Step, answer, single_pass
-from skin_ai.training.datasets import ALWAYS_TRAINED, Case
+from skin_ai.training.datasets import ALWAYS_TRAINED, Case, digest
 from skin_ai.training.language import mixed_prior
 from skin_ai.training.run import ALONE, Photos, Run
 from skin_ai.training.sources import evaluation_words
@@ -64,7 +65,7 @@ def evaluated_photos(
     }
     product = modes["photo_only"] * modes["regression_on_fields"]
     modes["product"] = product / product.sum(1, keepdims=True)
-    patients = np.array([evaluation.digest(cases[i].patient) for i in with_photo.tolist()])
+    patients = np.array([digest(cases[i].patient) for i in with_photo.tolist()])
     return Evaluated(run.types, truth, patients, mix, modes), tempered["chain", "both"]
 
 
@@ -92,8 +93,8 @@ def evaluated_words(
     of_source = [i for i, case in enumerate(cases) if case.source == source]
     facts, words = [cases[i].facts for i in of_source], [evaluation_words(cases[i]) for i in of_source]
     labels = np.array([run.types.index(cases[i].type) for i in of_source])
-    modes |= evaluation.simple_models(facts, words, labels, folds[of_source], mix)
-    groups = np.array([evaluation.digest(cases[i].key) for i in places])
+    modes |= simple_models(facts, words, labels, folds[of_source], mix)
+    groups = np.array([digest(cases[i].key) for i in places])
     return Evaluated(run.types, truth, groups, mix, modes)
 
 
@@ -112,7 +113,7 @@ def cross_fitted_temperatures(
     """(folds,) the temperature for each fold, fitted on the others."""
     return np.array(
         [
-            evaluation.fit_temperature(logits[folds != fold], truth[folds != fold], prior)
+            fit_temperature(logits[folds != fold], truth[folds != fold], prior)
             for fold in range(int(folds.max()) + 1)
         ]
     )
@@ -148,9 +149,9 @@ def _fit_step_temperature(
     types: tuple[str, ...],
 ) -> float:
     """On the cases whose type was still an option at this step."""
-    logits = evaluation.step_logits(steps, place, types)
+    logits = step_logits(steps, place, types)
     there = np.isfinite(logits[np.arange(len(truth)), truth])
-    return evaluation.fit_temperature(logits[there], truth[there], prior[there] if prior.ndim == 2 else prior)
+    return fit_temperature(logits[there], truth[there], prior[there] if prior.ndim == 2 else prior)
 
 
 def _tempered(
@@ -163,7 +164,7 @@ def _tempered(
     """Each case with the temperatures that the other folds gave."""
     temperatures = fold_temperatures(steps, truth, folds, prior, types)
     return [
-        evaluation.with_temperatures(chain, temperatures[fold])
+        with_temperatures(chain, temperatures[fold])
         for chain, fold in zip(steps, folds.tolist(), strict=True)
     ]
 
@@ -190,11 +191,11 @@ def fold_temperatures(
 
 
 def _answers(steps: Sequence[tuple[Step, ...]], types: tuple[str, ...]) -> np.ndarray:
-    return evaluation.as_rows([answer(chain) for chain in steps], types)
+    return as_rows([answer(chain) for chain in steps], types)
 
 
 def _single(steps: Sequence[tuple[Step, ...]], types: tuple[str, ...]) -> np.ndarray:
-    return evaluation.as_rows([single_pass(chain) for chain in steps], types)
+    return as_rows([single_pass(chain) for chain in steps], types)
 
 
 def _regression(
@@ -207,7 +208,7 @@ def _regression(
     for fold in range(int(folds.max()) + 1):
         train_on = np.flatnonzero((folds != fold) & of_source).tolist()
         test = with_photo[folds[with_photo] == fold].tolist()
-        rows[test] = evaluation.regression_on_fields(
+        rows[test] = regression_on_fields(
             [cases[i].facts for i in train_on], labels[train_on], [cases[i].facts for i in test], n_types
         )
     return np.asarray(rows[with_photo])
@@ -217,3 +218,34 @@ def sources_without_photos(cases: Sequence[Case]) -> list[str]:
     """In the order of the data; their cases are tested by their words alone."""
     with_photos = {case.source for case in cases if case.photo is not None}
     return [source for source in dict.fromkeys(case.source for case in cases) if source not in with_photos]
+
+
+def as_tensors(
+    evaluated: Evaluated,
+    told: Mapping[str, Evaluated],
+    keys: np.ndarray,
+    folds: np.ndarray,
+    photo_logits: np.ndarray,
+) -> dict[str, torch.Tensor]:
+    """What a bundle keeps of its out-of-fold predictions.
+
+    keys: (n,) digest of each photo; folds: (n,); photo_logits: (n, image types).
+    """
+    tensors = {name: torch.from_numpy(scores).float() for name, scores in evaluated.modes.items()}
+    tensors["photo_logits"] = torch.from_numpy(photo_logits)
+    tensors["truth"] = torch.from_numpy(evaluated.truth).to(torch.int8)
+    tensors["folds"] = torch.from_numpy(folds).to(torch.int8)
+    tensors["photos"] = torch.from_numpy(keys)
+    tensors["patients"] = torch.from_numpy(evaluated.patients)
+    for source, words in told.items():
+        tensors |= {
+            f"{source}/{name}": torch.from_numpy(scores).half() for name, scores in words.modes.items()
+        }
+        tensors[f"{source}/truth"] = torch.from_numpy(words.truth).to(torch.int8)
+        tensors[f"{source}/cases"] = torch.from_numpy(words.patients)
+    return tensors
+
+
+def prior_by_type(evaluated: Evaluated) -> dict[str, float]:
+    """Type -> its frequency where the cases come from."""
+    return dict(zip(evaluated.types, evaluated.prior.round(4).tolist(), strict=True))

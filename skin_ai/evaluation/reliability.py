@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from skin_ai.evaluation import figures as evaluation
 from skin_ai.evaluation.figures import (
     CALIBRATION_BINS,
     INTERVAL,
@@ -21,6 +20,7 @@ from skin_ai.evaluation.figures import (
     weighted_mean,
     with_interval,
 )
+from skin_ai.evaluation.temperatures import softmax, step_logits
 from skin_ai.predict.chain import Step, undecided
 
 COVERAGE = 0.8  # of the cases that shall get an answer
@@ -87,7 +87,7 @@ def step_calibration(
     balanced = equally_frequent(truth, weights)
     found: list[dict[str, Any]] = []
     for place in range(len(steps[0])):
-        scores = evaluation.softmax(evaluation.step_logits(steps, place, types))
+        scores = softmax(step_logits(steps, place, types))
         there = scores[np.arange(len(truth)), truth] > 0
         entry: dict[str, Any] = {
             "step": place + 1,

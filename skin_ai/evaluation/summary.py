@@ -6,13 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from skin_ai.evaluation import figures as evaluation
-from skin_ai.evaluation.figures import Evaluated
+from skin_ai.evaluation.evaluate import PROTOCOL
+from skin_ai.evaluation.figures import (
+    MODES,
+    Evaluated,
+    balanced_accuracy_gain,
+    figures,
+    gains,
+    is_asked,
+    recall_samples,
+)
+from skin_ai.evaluation.simple_models import SIMPLE_MODELS
 
 PROTOCOL = (
     "Out of fold: five folds grouped by patient and stratified by type (StratifiedGroupKFold, seed 42). "
     "Models, temperatures and recommendations are fitted without the patient who is predicted. "
-    f"{evaluation.PROTOCOL}"
+    f"{PROTOCOL}"
 )
 WORDS_PROTOCOL = (
     "Words alone. Out of fold: five folds by case, stratified by type; made-up stories: the voices that no "
@@ -25,15 +34,15 @@ WORDS_PROTOCOL = (
 
 def summary_of_photos(evaluated: Evaluated, folds: np.ndarray) -> dict[str, Any]:
     """The manifest's figures: all modes, their spread over folds, and the comparisons that matter."""
-    modes = evaluation.figures(evaluated)
+    modes = figures(evaluated)
     for name, scores in evaluated.modes.items():
         by_fold = []
-        asked = evaluation.is_asked(scores)
+        asked = is_asked(scores)
         for fold in np.unique(folds[asked]).tolist():
             tested = asked & (folds == fold)
             weights = np.ones((1, tested.sum()))
             found = scores[tested].argmax(1)
-            recall = evaluation.recall_samples(evaluated.truth[tested], found, len(evaluated.types), weights)
+            recall = recall_samples(evaluated.truth[tested], found, len(evaluated.types), weights)
             by_fold.append(np.nanmean(recall))
         modes[name]["balanced_accuracy_folds"] = {
             "mean": round(float(np.mean(by_fold)), 4),
@@ -51,13 +60,13 @@ def summary_of_photos(evaluated: Evaluated, folds: np.ndarray) -> dict[str, Any]
         ("words_only", "regression_on_fields"): "Words alone less the regression on the same fields",
     }
     comparison = {
-        f"{mode}_less_{over}": evaluation.balanced_accuracy_gain(evaluated, mode, over) | {"text": text}
+        f"{mode}_less_{over}": balanced_accuracy_gain(evaluated, mode, over) | {"text": text}
         for (mode, over), text in texts.items()
     }
     return {
         "protocol": PROTOCOL,
-        "modes": {name: modes[name] for name in evaluation.MODES},
-        "others": {name: value for name, value in modes.items() if name not in evaluation.MODES},
+        "modes": {name: modes[name] for name in MODES},
+        "others": {name: value for name, value in modes.items() if name not in MODES},
         "comparison": comparison,
     }
 
@@ -70,15 +79,15 @@ def summary_of_words(evaluated: Evaluated) -> dict[str, Any]:
         ("chain", "single_pass"): "Eliminating less asking once, same model",
         **{
             ("chain", simple): f"Chain of Options less {name}"
-            for simple, name in evaluation.SIMPLE_MODELS.items()
+            for simple, name in SIMPLE_MODELS.items()
             if simple in evaluated.modes
         },
     }
     return {
         "protocol": WORDS_PROTOCOL,
-        "modes": evaluation.figures(evaluated),
+        "modes": figures(evaluated),
         "comparison": {
-            f"{mode}_less_{over}": {"text": text, **evaluation.gains(evaluated, mode, over)}
+            f"{mode}_less_{over}": {"text": text, **gains(evaluated, mode, over)}
             for (mode, over), text in texts.items()
         },
     }

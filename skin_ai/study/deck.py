@@ -24,17 +24,10 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from PIL import Image
 
+from skin_ai.file_paths import climbs, plain_path, shown
 from skin_ai.predict.photo import MAX_BYTES, PhotoError, read_photo
 from skin_ai.study.deck_rows import READ, CellError, one_line
-from skin_ai.study.safe_zip import (
-    MAX_FILES,
-    READ_LIMIT,
-    ZipRefused,
-    climbs,
-    files_of_zip,
-    plain_path,
-    shown,
-)
+from skin_ai.study.safe_zip import MAX_FILES, READ_LIMIT, ZipRefused, files_of_zip
 
 TABLE: Final = "cases.csv"
 SETTINGS: Final = "deck.toml"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
 from skin_ai import diseases
+from skin_ai.file_paths import shown
 from skin_ai.predict.narrative import AGE_LIMIT, SITES, NarrativeError, clean_narrative
-from skin_ai.study.safe_zip import shown
-from skin_ai.study.store import AGE_BANDS
+from skin_ai.vocabulary import AGE_BANDS, age_band_of
 
 REFERENCE_LIMIT: Final = 100  # characters
 EXPLANATION_LIMIT: Final = 2000  # characters
@@ -59,11 +58,6 @@ def _age_band(cell: str) -> str:
     if band not in AGE_BANDS:
         raise CellError(f"{shown(cell)} is no age band: write {', '.join(AGE_BANDS)}, or leave it empty.")
     return band
-
-
-def age_band_of(age: float) -> str:
-    """The band of AGE_BANDS for an age in years."""
-    return [band for band in AGE_BANDS if int(re.split(r"\D", band)[0]) <= age][-1]
 
 
 def _age(cell: str) -> str:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import stat
 import struct
-import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
-from pathlib import PurePosixPath
 from typing import BinaryIO, Final
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
+from skin_ai.file_paths import climbs, plain_path, shown
 from skin_ai.predict.photo import MAX_BYTES
 
 MAX_FILES: Final = 5000
@@ -75,23 +73,6 @@ def files_of_zip(file: BinaryIO) -> dict[str, Callable[[], bytes]]:
         for path, entry in zip(paths, entries, strict=True)
         if not entry.is_dir()
     }
-
-
-def climbs(path: str) -> bool:
-    """Whether a path could lead out of its folder, on any system."""
-    return bool(path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", path)) or ".." in re.split(
-        r"[/\\]", path
-    )
-
-
-def plain_path(path: str) -> str:
-    """One spelling of a path: without "./" and "//", and accents as one character (macOS parts them)."""
-    return str(PurePosixPath(unicodedata.normalize("NFC", path)))
-
-
-def shown(text: str) -> str:
-    """A stranger's text within a sentence: short, and nothing in it that a screen would obey."""
-    return repr(text if len(text) <= 80 else f"{text[:77]}...")
 
 
 class _Unpacker:

@@ -26,7 +26,8 @@ from skin_ai.intervals import (
     resample,
     weighted_sums,
 )
-from skin_ai.study.store import RANKS, ROLES, YEARS_OF_PRACTICE
+from skin_ai.study.store import RANKS
+from skin_ai.vocabulary import ROLES, YEARS_OF_PRACTICE
 
 Stage = Literal["before", "after"]
 Who = Literal["before", "after", "ai"]

@@ -31,17 +31,6 @@ if TYPE_CHECKING:
 
     import skin_ai.study.deck as decks
 
-ROLES: Final = (
-    "dermatologist",
-    "dermatology resident",
-    "general practitioner",
-    "other physician",
-    "nurse",
-    "student",
-    "other",
-)
-YEARS_OF_PRACTICE: Final = ("0-2", "3-5", "6-10", "11-20", "over 20")
-AGE_BANDS: Final = ("0-17", "18-39", "40-59", "60-79", "80 and over")
 MAX_RANKS: Final = 4
 RANKS: Final = tuple(f"rank_{place}" for place in range(1, MAX_RANKS + 1))
 SCALES: Final = ("agrees", "heatmap_on_lesion", "steps_helped", "would_use")

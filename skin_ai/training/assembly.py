@@ -8,13 +8,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
 import skin_ai
-from skin_ai.evaluation import figures as evaluation
-from skin_ai.evaluation.figures import Evaluated
 from skin_ai.predict.bundle import (
     GATE_FILE,
     IMAGE_FILE,
@@ -62,21 +59,22 @@ LICENCES = {
 def write_bundle(
     run: Run,
     cases: Sequence[Case],
-    folds: np.ndarray,
-    evaluated: Evaluated,
-    told: Mapping[str, Evaluated],
     photos: Photos,
+    predictions: dict[str, torch.Tensor],
+    priors: Mapping[str, dict[str, float]],
     chain_temperatures: list[float],
     not_sure: dict[str, Any],
     result: dict[str, Any],
     work: Path,
     out: Path,
 ) -> None:
-    """Predictions, weights, tokenizer and the manifest that vouches for them."""
-    with_photo = np.flatnonzero([case.photo is not None for case in cases])
+    """Predictions, weights, tokenizer and the manifest that vouches for them.
+
+    predictions: out of fold, as `evaluation.predictions.as_tensors` gives them; priors: type -> frequency,
+    "" for the cases with a photo, and one for each source without photos.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    keys = np.array([evaluation.digest(cases[i].key) for i in with_photo.tolist()])
-    _save_predictions(out / PREDICTIONS_FILE, evaluated, told, keys, folds[with_photo], photos.logits)
+    save_file(predictions, out / PREDICTIONS_FILE)
     _save_weights(run, work, out)
     image = _image_manifest(run, photos)
     manifest = {
@@ -84,7 +82,7 @@ def write_bundle(
         "code_version": skin_ai.__version__,
         "types": run.types,
         "probabilities": "balanced",
-        "prior": _by_type(evaluated),
+        "prior": priors[""],
         "least_probability": not_sure["least_probability"],
         "not_sure": not_sure,
         "quality_limits": photos.figures["quality"]["limits"],
@@ -104,8 +102,8 @@ def write_bundle(
             for name in (image["backbone"], Path(run.language.base).name)
         ],
     }
-    if told:
-        manifest["priors"] = {source: _by_type(words) for source, words in told.items()}
+    if of_sources := {source: prior for source, prior in priors.items() if source}:
+        manifest["priors"] = of_sources
     write_manifest(out, manifest)
 
 
@@ -125,10 +123,6 @@ def _image_manifest(run: Run, photos: Photos) -> dict[str, Any]:
     return image if photos.types == run.types else image | {"types": photos.types}
 
 
-def _by_type(evaluated: Evaluated) -> dict[str, float]:
-    return dict(zip(evaluated.types, evaluated.prior.round(4).tolist(), strict=True))
-
-
 def _data_set(source: str, cases: Sequence[Case]) -> dict[str, Any]:
     """Licence, citation and size of one of the data sets."""
     of_source = [case for case in cases if case.source == source]
@@ -137,29 +131,6 @@ def _data_set(source: str, cases: Sequence[Case]) -> dict[str, Any]:
         "rows": len(of_source),
         "patients": len({case.patient for case in of_source}),
     }
-
-
-def _save_predictions(
-    path: Path,
-    evaluated: Evaluated,
-    told: Mapping[str, Evaluated],
-    keys: np.ndarray,
-    folds: np.ndarray,
-    photo_logits: np.ndarray,
-) -> None:
-    tensors = {name: torch.from_numpy(scores).float() for name, scores in evaluated.modes.items()}
-    tensors["photo_logits"] = torch.from_numpy(photo_logits)
-    tensors["truth"] = torch.from_numpy(evaluated.truth).to(torch.int8)
-    tensors["folds"] = torch.from_numpy(folds).to(torch.int8)
-    tensors["photos"] = torch.from_numpy(keys)
-    tensors["patients"] = torch.from_numpy(evaluated.patients)
-    for source, words in told.items():
-        tensors |= {
-            f"{source}/{name}": torch.from_numpy(scores).half() for name, scores in words.modes.items()
-        }
-        tensors[f"{source}/truth"] = torch.from_numpy(words.truth).to(torch.int8)
-        tensors[f"{source}/cases"] = torch.from_numpy(words.patients)
-    save_file(tensors, path)
 
 
 def _save_weights(run: Run, work: Path, out: Path) -> None:

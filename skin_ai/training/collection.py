@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from skin_ai import diseases
+from skin_ai.file_paths import climbs, plain_path, shown
 from skin_ai.predict.narrative import Facts, NarrativeError, clean_narrative, clean_text
 from skin_ai.predict.photo import MAX_BYTES
-from skin_ai.study.safe_zip import climbs, plain_path, shown
 from skin_ai.training.datasets import Case, DatasetError
 
 TABLE: Final = "cases.csv"

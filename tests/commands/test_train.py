@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from skin_ai.commands.train import train
 from skin_ai.diseases import LABEL_SETS
 from skin_ai.evaluation import checks
-from skin_ai.evaluation.figures import MODES, evaluate
+from skin_ai.evaluation.evaluate import evaluate
+from skin_ai.evaluation.figures import MODES
 from skin_ai.predict.bundle import (
     FILES,
     GATE_FILE,

@@ -12,15 +12,20 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
-from skin_ai.evaluation import figures as evaluation
+from skin_ai.evaluation.evaluate import evaluate
 from skin_ai.evaluation.figures import (
+    MODES,
+    RESAMPLES,
     Evaluated,
-    evaluate,
+    as_rows,
+    auc_samples,
+    balanced_accuracy_gain,
+    calibration_error_samples,
     figures,
-    fit_temperature,
     patient_weights,
-    softmax,
 )
+from skin_ai.evaluation.simple_models import regression_on_fields
+from skin_ai.evaluation.temperatures import fit_temperature, softmax, step_logits, with_temperatures
 from skin_ai.predict.bundle import DEFAULT_BUNDLE
 from skin_ai.predict.chain import Option, Probability, Step, answer
 from skin_ai.predict.narrative import SITES, Answer, Facts
@@ -75,7 +80,7 @@ def test_figures_are_those_of_scikit_learn(evaluated):
 def test_weighted_auc_is_that_of_scikit_learn(decimals):
     truth, scores = random_cases(decimals=decimals)
     weights = np.random.default_rng(3).integers(0, 4, (5, len(truth))).astype(float)
-    found = evaluation.auc_samples(truth, scores, weights)
+    found = auc_samples(truth, scores, weights)
     for row, value in zip(weights, found, strict=True):
         expected = [
             roc_auc_score(truth == k, scores[:, k], sample_weight=row) for k in range(scores.shape[1])
@@ -89,8 +94,8 @@ def test_auc_leaves_out_types_that_no_case_has():
         np.array([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.4, 0.5, 0.1], [0.1, 0.8, 0.1]]),
     )
     expected = np.mean([roc_auc_score(truth == k, scores[:, k]) for k in (0, 1)])
-    assert evaluation.auc_samples(truth, scores, np.ones((1, 4)))[0] == pytest.approx(expected)
-    assert np.isnan(evaluation.auc_samples(truth[:2], scores[:2], np.ones((1, 2)))[0])
+    assert auc_samples(truth, scores, np.ones((1, 4)))[0] == pytest.approx(expected)
+    assert np.isnan(auc_samples(truth[:2], scores[:2], np.ones((1, 2)))[0])
 
 
 def test_calibration_error_of_a_worked_example():
@@ -98,7 +103,7 @@ def test_calibration_error_of_a_worked_example():
     truth = np.array([0, 1] * 15)
     for confidence, expected in ((0.75, 0.25), (0.5, 0.0), (1.0, 0.5)):
         scores = np.tile([confidence, 1 - confidence], (30, 1))
-        found = evaluation.calibration_error_samples(truth, scores, np.ones((1, 30)))
+        found = calibration_error_samples(truth, scores, np.ones((1, 30)))
         assert found[0] == pytest.approx(expected)
 
 
@@ -106,9 +111,9 @@ def test_calibration_error_is_small_where_probabilities_are_true():
     rng = np.random.default_rng(0)
     scores = softmax(rng.normal(size=(20_000, 4)))
     truth = (rng.random((20_000, 1)) > scores.cumsum(1)).sum(1)
-    right = evaluation.calibration_error_samples(truth, scores, np.ones((1, len(truth))))[0]
+    right = calibration_error_samples(truth, scores, np.ones((1, len(truth))))[0]
     sharp = softmax(3 * np.log(scores))
-    over = evaluation.calibration_error_samples(truth, sharp, np.ones((1, len(truth))))[0]
+    over = calibration_error_samples(truth, sharp, np.ones((1, len(truth))))[0]
     assert right < 0.02 < 0.1 < over
 
 
@@ -118,7 +123,7 @@ def test_calibration_error_is_small_where_probabilities_are_true():
 def test_bootstrap_draws_whole_patients():
     patients = np.array([7, 7, 7, 3, 3, 9, 4])
     weights = patient_weights(patients)
-    assert weights.shape == (1 + evaluation.RESAMPLES, 7)
+    assert weights.shape == (1 + RESAMPLES, 7)
     assert (weights[0] == 1).all()
     for patient in set(patients.tolist()):
         own = weights[:, patients == patient]
@@ -142,9 +147,9 @@ def test_interval_is_wider_when_cases_hang_together():
 
 
 def test_gain_is_paired(evaluated):
-    same = evaluation.balanced_accuracy_gain(evaluated, "mode", "mode")
+    same = balanced_accuracy_gain(evaluated, "mode", "mode")
     assert same == {"value": 0, "low": 0, "high": 0}
-    gain = evaluation.balanced_accuracy_gain(evaluated, "mode", "prior_alone")
+    gain = balanced_accuracy_gain(evaluated, "mode", "prior_alone")
     found = figures(evaluated)
     difference = (
         found["mode"]["balanced_accuracy"]["value"] - found["prior_alone"]["balanced_accuracy"]["value"]
@@ -179,7 +184,7 @@ CHAIN = chain_of(([("BCC", 0.6), ("SCC", 0.3), ("MEL", 0.1)], 2), ([("SCC", 0.7)
 
 @pytest.mark.parametrize("temperature", (0.4, 1.0, 3.0))
 def test_tempered_chain_keeps_its_order_and_sums_to_one(temperature):
-    tempered = evaluation.with_temperatures(CHAIN, (temperature, temperature))
+    tempered = with_temperatures(CHAIN, (temperature, temperature))
     for before, after in zip(CHAIN, tempered, strict=True):
         assert [(o.type, o.kept) for o in before.options] == [(o.type, o.kept) for o in after.options]
         assert sum(option.probability for option in after.options) == pytest.approx(1)
@@ -191,13 +196,13 @@ def test_tempered_chain_keeps_its_order_and_sums_to_one(temperature):
 
 
 def test_step_logits_are_minus_infinity_outside_the_options():
-    logits = evaluation.step_logits([CHAIN], 1, ("BCC", "SCC", "MEL"))
+    logits = step_logits([CHAIN], 1, ("BCC", "SCC", "MEL"))
     assert np.exp(logits).tolist() == [[pytest.approx(0.3), pytest.approx(0.7), 0]]
 
 
 def test_rows_stand_in_the_order_of_the_label_set():
     ranked = (Probability("MEL", 0.7), Probability("BCC", 0.2), Probability("SCC", 0.1))
-    assert evaluation.as_rows([ranked], ("BCC", "SCC", "MEL")).tolist() == [[0.2, 0.1, 0.7]]
+    assert as_rows([ranked], ("BCC", "SCC", "MEL")).tolist() == [[0.2, 0.1, 0.7]]
 
 
 # ---- the regression that must be beaten ----
@@ -218,7 +223,7 @@ def facts_and_labels(n, seed=0):
 def test_regression_has_a_balanced_prior():
     facts, labels = facts_and_labels(4000)
     test, truth = facts_and_labels(3000, seed=1)
-    found = evaluation.regression_on_fields(facts, labels, test, 3)
+    found = regression_on_fields(facts, labels, test, 3)
     assert found.sum(1) == pytest.approx(np.ones(len(test)))
     # The plain regression hardly ever says the rare type; without its prior every type is recalled.
     balanced = balanced_accuracy_score(truth, found.argmax(1))
@@ -231,7 +236,7 @@ def test_regression_has_a_balanced_prior():
 def test_regression_bears_types_and_fields_it_never_saw():
     facts, labels = facts_and_labels(200)
     strange = [Facts(), Facts(age=99, site=SITES[-1], hurt=Answer.UNKNOWN)]
-    found = evaluation.regression_on_fields(facts, labels, strange, 6)
+    found = regression_on_fields(facts, labels, strange, 6)
     assert found.shape == (2, 6)
     assert (found[:, 3:] < 1e-4).all()
     assert np.isfinite(found).all()
@@ -244,7 +249,7 @@ def test_limit_takes_the_first_photos_and_rows_without_facts_are_borne(tmp_path)
     rows = mini_rows()
     rows[0] |= dict.fromkeys(("age", "region", "itch", "grew", "hurt", "changed", "bleed", "elevation"), "")
     found = evaluate(draw_dataset(tmp_path, rows), DEFAULT_BUNDLE, limit=3)
-    assert {found[mode]["n"] for mode in evaluation.MODES} == {3}
+    assert {found[mode]["n"] for mode in MODES} == {3}
     assert set(found["chain"]["recall"]) == {"BCC"}
     assert found["chain"]["macro_auc"] == {"value": None, "low": None, "high": None}
     json.dumps(found, allow_nan=False)

@@ -7,8 +7,9 @@ from drawn_cases import draw_dataset, mini_rows
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from skin_ai.diseases import LABEL_SETS
-from skin_ai.evaluation.figures import Evaluated, softmax
+from skin_ai.evaluation.figures import Evaluated
 from skin_ai.evaluation.groups import NOT_RECORDED, Particulars, by_group, particulars_of
+from skin_ai.evaluation.temperatures import softmax
 from skin_ai.training.datasets import DatasetError, load_cases
 
 TYPES = ("BCC", "MEL", "NEV")

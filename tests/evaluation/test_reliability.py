@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made_up_steps import step
 
-from skin_ai.evaluation.figures import Evaluated, as_rows, softmax
+from skin_ai.evaluation.figures import Evaluated, as_rows
 from skin_ai.evaluation.reliability import (
     at_threshold,
     calibration,
@@ -12,6 +12,7 @@ from skin_ai.evaluation.reliability import (
     risk_coverage,
     step_calibration,
 )
+from skin_ai.evaluation.temperatures import softmax
 from skin_ai.predict.chain import answer
 
 TYPES = ("BCC", "MEL", "NEV")

@@ -7,7 +7,8 @@ from collections import defaultdict
 import pytest
 from drawn_cases import ROOT
 
-from skin_ai.evaluation.figures import MODES, evaluate
+from skin_ai.evaluation.evaluate import evaluate
+from skin_ai.evaluation.figures import MODES
 from skin_ai.predict.bundle import DEFAULT_BUNDLE
 
 DATA = ROOT.parent / "shared" / "data" / "pad-ufes-20"

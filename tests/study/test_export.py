@@ -23,7 +23,8 @@ from skin_ai.study.export import (
     to_jsonl,
     write,
 )
-from skin_ai.study.store import AGE_BANDS, ANSWER_COLUMNS, RANKS, ROLES, YEARS_OF_PRACTICE
+from skin_ai.study.store import ANSWER_COLUMNS, RANKS
+from skin_ai.vocabulary import AGE_BANDS, ROLES, YEARS_OF_PRACTICE
 
 FULL_WIDTH = "\uff1d\uff0b\uff0d\uff20"  # = + - @
 # Whatever a spreadsheet, a CSV parser or a line splitter stumbles over.

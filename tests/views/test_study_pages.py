@@ -24,9 +24,10 @@ from app_at_work import (
 from streamlit.testing.v1 import AppTest
 
 from skin_ai.study.flow import Given, commit, keep_case, keep_feedback, show_at_once
-from skin_ai.study.store import ROLES, Store
+from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Stage
 from skin_ai.views.case.samples import SAMPLES
+from skin_ai.vocabulary import ROLES
 
 PASSPHRASE = "a fig on the sill"
 ROWS = [

@@ -9,9 +9,10 @@ from datetime import timedelta
 import streamlit as st
 
 from skin_ai.study.database import StoreError
-from skin_ai.study.store import ROLES, YEARS_OF_PRACTICE, Store, open_store
+from skin_ai.study.store import Store, open_store
 from skin_ai.views.case.case_state import begin_case
 from skin_ai.views.session import kiosk, sign_in
+from skin_ai.vocabulary import ROLES, YEARS_OF_PRACTICE
 
 READER = "reader"
 PASSPHRASE = "SKIN_AI_STUDY_PASSPHRASE"

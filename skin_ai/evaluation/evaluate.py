@@ -1,0 +1,104 @@
+"""The figures of a bundle on cases that it was not trained on, each diagnosed as the app would."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import load_file
+from tqdm import tqdm
+
+from skin_ai.evaluation.figures import MODES, Evaluated, as_rows, figures
+from skin_ai.predict.bundle import PREDICTIONS_FILE, WEIGHTS, Bundle, file_of, load_bundle
+from skin_ai.predict.chain import Probability
+from skin_ai.predict.diagnose import Diagnosis, diagnose
+from skin_ai.predict.photo import PhotoError
+from skin_ai.training.datasets import DatasetError, digest, load_cases
+from skin_ai.training.scin import CASES, find_table, load_scin
+from skin_ai.training.sources import SCIN, evaluation_words
+
+log = logging.getLogger(__name__)
+
+
+PROTOCOL = (
+    "Words are made from the fields of each case, one telling a case, by the code that made the training's "
+    "tellings. "
+    "Intervals: 95%, bootstrap over patients. Balanced accuracy, recall, AUC and the confusion matrix "
+    "are of probabilities for equally frequent types, as the app shows them; accuracy, top 3 and calibration "
+    "error are of the same with the frequency of the types in the bundle's data multiplied in."
+)
+
+
+def evaluate(
+    folder: Path, bundle_name: str, *, limit: int | None = None, weights: Path = WEIGHTS
+) -> dict[str, Any]:
+    """The figures of a bundle on the cases of `folder`, each diagnosed as the app would.
+
+    The folder is laid out as PAD-UFES-20, where rows without a photo are skipped, or as SCIN, where a case
+    without a photo is asked by its words, and one with neither is skipped; "accuracy" is then called "top1".
+    What the bundle was trained on makes its figures too good: "trained_on" counts it, and a warning is
+    logged. Raises DatasetError for the first row that cannot be read.
+    """
+    bundle = load_bundle(bundle_name, weights)
+    is_scin = find_table(folder, CASES).is_file()
+    if is_scin:
+        cases = [case for case in load_scin(folder, bundle.types) if case.photo or case.facts.said]
+    else:
+        cases = [case for case in load_cases(folder, bundle.types) if case.photo is not None]
+    if not cases:
+        missing = "no case with words or a photo" if is_scin else "none of the photos in metadata.csv"
+        raise DatasetError(f"{folder if is_scin else folder / 'images'} has {missing}.")
+    cases = cases[:limit]
+    saved = load_file(file_of(weights / bundle_name, PREDICTIONS_FILE))
+    name = f"{SCIN}/cases" if is_scin else "photos"
+    trained = set(saved[name].tolist()) if name in saved else set()
+    trained_on = sum(digest(case.key) in trained for case in cases)
+    if trained_on:
+        log.warning("%d of %d cases were in the training of this bundle: no figure", trained_on, len(cases))
+    rows: dict[str, list[Sequence[Probability]]] = {mode: [] for mode in MODES}
+    for case in tqdm(cases, desc="diagnosing", unit="case", leave=False):
+        words = evaluation_words(case)
+        nothing = uniform(bundle.types)
+        alone = diagnose(None, words, bundle) if words else None
+        both = alone if case.photo is None else _diagnosed(case.photo, words, bundle)
+        rows["photo_only"].append((both.recommendations if both else ()) or nothing)
+        rows["single_pass"].append(both.single_pass if both else nothing)
+        rows["chain"].append(both.answer if both else nothing)
+        # Without any fact there are no words to ask about; every type is then equally likely.
+        rows["words_only"].append(alone.answer if alone else nothing)
+    if not any(case.photo for case in cases):
+        del rows["photo_only"]
+    priors = bundle.manifest.get("priors", {})
+    prior = priors.get(SCIN, bundle.manifest["prior"]) if is_scin else bundle.manifest["prior"]
+    evaluated = Evaluated(
+        types=bundle.types,
+        truth=np.array([bundle.types.index(case.type) for case in cases]),
+        patients=np.array([digest(case.patient) for case in cases]),
+        prior=np.array([prior[type_] for type_ in bundle.types]),
+        modes={mode: as_rows(answers, bundle.types) for mode, answers in rows.items()},
+    )
+    result = figures(evaluated)
+    if is_scin:
+        result = {mode: {"top1": values.pop("accuracy")} | values for mode, values in result.items()}
+    return {
+        "bundle": bundle_name,
+        "protocol": PROTOCOL,
+        "trained_on": trained_on,
+        "types": bundle.types,
+        **result,
+    }
+
+
+def _diagnosed(photo: Path, words: str, bundle: Bundle) -> Diagnosis:
+    try:
+        return diagnose(photo.read_bytes(), words, bundle)
+    except PhotoError as error:
+        raise DatasetError(f"{photo}: {error}") from error
+
+
+def uniform(types: tuple[str, ...]) -> tuple[Probability, ...]:
+    """Nothing is known: every type with the same probability."""
+    return tuple(Probability(type_, 1 / len(types)) for type_ in types)
