@@ -15,8 +15,9 @@ from skin_ai.views.case import bundle_choice
 
 
 def main() -> None:
-    st.title("Model card")
-    name = card.chosen_bundle("card_bundle")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title("Model card", width="content")
+        name = card.chosen_bundle("card_bundle")
     try:
         manifest = bundle_choice.manifest_of(name)
     except BundleError as error:

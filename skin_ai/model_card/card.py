@@ -50,16 +50,9 @@ _TEMPLATES.globals |= {
     "confusions": confusions,
     "malignancy_curve": charts.malignancy_curve,
     "risk_coverage": charts.risk_coverage,
-    "types_of": lambda manifest: types_of(manifest),
-    "data_sources": lambda manifest: data_sources(manifest),
 }
 _TEMPLATES.filters |= {
-    "capital": capital,
-    "interval": interval,
-    "label": label,
-    "number": number,
-    "type_name": type_name,
-    "with_n": with_n,
+    function.__name__: function for function in (capital, interval, label, number, type_name, with_n)
 }
 
 
@@ -84,6 +77,8 @@ def as_markdown(manifest: Mapping[str, Any]) -> str:
         groups=_groups(figures.get("groups", {})),
         shortcuts=_shortcuts(figures.get("shortcuts", {})),
         failures=failure_modes(manifest),
+        rows_of_types=types_of(manifest),
+        sources=data_sources(manifest),
         image_types=image_types_of(dict(manifest)),
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"

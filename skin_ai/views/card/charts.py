@@ -37,15 +37,16 @@ def risk_coverage(figures: Figures) -> go.Figure:
 
 def reliability(figures: Figures) -> go.Figure:
     """Accuracy of the chain against its probability as shown, with 95% intervals."""
-    bins = figures["calibration"]["chain"]["bins_shown"]
-    points: dict[str, list[Any]] = {"probability": [], "accuracy": [], "above": [], "below": [], "n": []}
-    for point in bins:
-        value = point["accuracy"]
-        points["probability"].append(point["confidence"])
-        points["accuracy"].append(value)
-        points["above"].append(point.get("high", value) - value)
-        points["below"].append(value - point.get("low", value))
-        points["n"].append(point.get("n"))
+    points = [
+        {
+            "probability": point["confidence"],
+            "accuracy": (value := point["accuracy"]),
+            "above": point.get("high", value) - value,
+            "below": value - point.get("low", value),
+            "n": point.get("n"),
+        }
+        for point in figures["calibration"]["chain"]["bins_shown"]
+    ]
     chart = px.scatter(
         points, x="probability", y="accuracy", error_y="above", error_y_minus="below", hover_data=["n"]
     )

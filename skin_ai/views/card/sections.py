@@ -21,7 +21,10 @@ details details :is(summary, [data-testid=stExpanderDetails]) {padding-inline: 0
 [data-testid=stMarkdownContainer] table {display: block; overflow-x: auto; font-size: 0.9rem}
 [data-testid=stMarkdownContainer] :is(th, td) {padding: 0.3rem 0.5rem}
 @media (max-width: 640px) {[data-testid=stMarkdownContainer] :is(th, td) {padding: 0.3rem}}
-@media (min-width: 1000px) {[data-testid=stColumn] td + td {white-space: nowrap}}
+@media (min-width: 1000px) {
+[data-testid=stColumn] td + td {white-space: nowrap}
+[data-testid=stColumn] :is(p, li) {font-size: 0.9rem}
+}
 </style>"""
 CHART: Final = re.compile(r"<!-- chart: (\w+) -->")
 
