@@ -160,16 +160,12 @@ def _recall_by_type(modes: Figures, types: list[str]) -> dict[str, dict[str, Any
 def _two_protocols(literature: Figures) -> dict[str, dict[str, Any]]:
     """Predictor -> its balanced accuracy under our protocol and under that of the literature."""
     protocols = {key: literature.get(key, {}) for key in ("ours", "literature")}
-    return {
-        name: {key: _balanced_accuracy(found.get(name)) for key, found in protocols.items()}
+    rows = {
+        name: {key: found.get(name, {}).get("balanced_accuracy") for key, found in protocols.items()}
         for name in dict.fromkeys([*protocols["ours"], *protocols["literature"]])
-        if any(_balanced_accuracy(found.get(name)) for found in protocols.values())
-        and not name.endswith("_with_biopsed")  # a column that reveals the label
+        if not name.endswith("_with_biopsed")  # a column that reveals the label
     }
-
-
-def _balanced_accuracy(measured: Any) -> Any:
-    return measured.get("balanced_accuracy") if isinstance(measured, Mapping) else None
+    return {name: row for name, row in rows.items() if any(row.values())}
 
 
 def _groups(measured: Figures) -> dict[str, dict[str, Figures]]:
