@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from skin_ai.model_card import background
+from skin_ai import model_card
 from skin_ai.predict.bundle import BundleError, bundle_names
 from skin_ai.views import page_entry
 from skin_ai.views.card import sections as card
@@ -60,6 +60,8 @@ for the session; its pixels are kept only where you tick that for a case, or whe
 this case" removes all of it. Nothing is sent anywhere.
 """
 
+LICENCE = "The code is under the Apache License 2.0. The sample images are drawings, not photos of patients."
+
 
 def main() -> None:
     st.title("About")
@@ -79,7 +81,7 @@ def main() -> None:
         st.error(str(error))
         return
     st.subheader("The types it knows")
-    card.draw([background.types_table(manifest)])
+    st.table(model_card.types_of(manifest), hide_index=True, border="horizontal")
     st.page_link("pages/model_card.py", label="How well it does: Model card")
     show_sources(manifest)
     show_versions(manifest)
@@ -95,7 +97,7 @@ def chosen_manifest() -> dict[str, Any]:
 
 def show_sources(manifest: dict[str, Any]) -> None:
     st.subheader("Data and licences")
-    lines = [*background.data_sources(manifest), *background.starting_weights(manifest)]
+    lines = [*model_card.data_sources(manifest), LICENCE]
     st.markdown("\n".join(f"- {line}" for line in lines))
 
 

@@ -1,4 +1,4 @@
-"""The model card of a bundle: what it was made of, how good it is, and where it fails."""
+"""The model card of a bundle: how good it is, where it fails, and what it is for."""
 
 from __future__ import annotations
 
@@ -13,31 +13,43 @@ from skin_ai.views import page_entry
 from skin_ai.views.card import sections as card
 from skin_ai.views.case import bundle_choice
 
-HOW_IT_IS_MADE = """
-In the order of Mitchell et al. 2019, *Model Cards for Model Reporting*. Every figure is read from the
-bundle's manifest, where training wrote it.
-"""
-
 
 def main() -> None:
-    st.title("Model card")
-    st.markdown(HOW_IT_IS_MADE)
-    name = card.chosen_bundle("card_bundle")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title("Model card", width="content")
+        name = card.chosen_bundle("card_bundle")
     try:
         manifest = bundle_choice.manifest_of(name)
     except BundleError as error:
         st.error(str(error))
         return
-    sha256 = bundles.sha256(bundles.WEIGHTS / name / MANIFEST)
-    st.download_button(
-        "Download as Markdown",
-        partial(model_card.as_markdown, manifest),
-        file_name=f"model_card_{name}_{sha256[:12]}.md",
-        mime="text/markdown",
-        on_click="ignore",
+    card.show(manifest)
+    show_downloads(name, partial(model_card.as_markdown, manifest))
+
+
+def show_downloads(name: str, as_markdown: partial[str]) -> None:
+    path = bundles.WEIGHTS / name / MANIFEST
+    sha256 = bundles.sha256(path)[:12]
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download as Markdown",
+            as_markdown,
+            file_name=f"model_card_{name}_{sha256}.md",
+            mime="text/markdown",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Download all figures (JSON)",
+            path.read_bytes,
+            file_name=f"manifest_{name}_{sha256}.json",
+            mime="application/json",
+            on_click="ignore",
+        )
+    st.caption(
+        f"Sections follow Mitchell et al. 2019, *Model Cards for Model Reporting*. All figures come from the "
+        f"manifest of bundle {name} (sha256 {sha256}); the JSON file also has those left out here.",
+        width="content",
     )
-    st.caption(f"Bundle {name}, sha256 of its manifest {sha256[:12]}.", width="content")
-    card.show(model_card.sections(manifest))
 
 
 page_entry.enter(main)

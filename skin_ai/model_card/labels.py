@@ -1,11 +1,10 @@
-"""How the names of the manifest are written for people."""
+"""How the manifest's keys are written for people."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from skin_ai.diseases import DISEASES
-from skin_ai.model_card.blocks import capital
 
 MODES: Final = {
     "photo_only": "Photo only",
@@ -14,8 +13,8 @@ MODES: Final = {
     "chain": "Chain",
 }
 OTHER_MODES: Final = {
-    "chain_in_held_out_wordings": "Chain, in wordings never trained on",
-    "words_only_in_held_out_wordings": "Words only, in wordings never trained on",
+    "chain_in_held_out_wordings": "Chain, held-out wordings",
+    "words_only_in_held_out_wordings": "Words only, held-out wordings",
     "words_only_single_pass": "Words only, single pass",
     "control_chain": "Control, chain",
     "control_single_pass": "Control, single pass",
@@ -23,7 +22,7 @@ OTHER_MODES: Final = {
     "regression_on_fields": "Regression on the same fields",
     "regression_on_words": "Regression on the words",
     "product": "Product of photo and regression",
-    "most_frequent": "Always the most frequent types",
+    "most_frequent": "Most frequent types",
 }
 MEASURES: Final = {
     "balanced_accuracy": "Balanced accuracy",
@@ -38,46 +37,38 @@ GROUPINGS: Final = {
     "age_band": "Age",
     "body_site": "Body site",
     "gender": "Gender",
-    "proof": "How the label was proven",
+    "proof": "Diagnosis confirmed",
 }
 _OTHERS: Final = {
-    "malignancy_auc": "AUC, malignant",
-    "auc": "AUC",
-    "n": "Cases",
-    "sd": "s.d.",
-    "deletion": "Deletion",
-    "insertion": "Insertion",
-    "road": "ROAD",
     "grad_cam": "Grad-CAM",
     "grad_cam_against_others": "Grad-CAM, type against others",
     "grad_cam_plus_plus": "Grad-CAM++",
     "hires_cam": "HiResCAM",
     "score_cam": "Score-CAM",
     "eigen_cam": "Eigen-CAM",
-    "centred_blob": "Centred blob",
-    "random": "Random map",
-    "against_blob": "Better than a centred blob by",
-    "against_random": "Better than a random map by",
-    "randomised_head": "Correlation with the map of a random head",
-    "randomised_trunk": "Correlation with the map of a random trunk",
-    "sensitivity_at_80": "Sensitivity at 0.80 specificity",
-    "sensitivity_at_90": "Sensitivity at 0.90 specificity",
-    "knn": "Nearest neighbours",
-    "false_alarms": "False alarms",
-    "false_stops": "Untouched photos stopped",
-    "strength_at_fall": "Strength at which accuracy has fallen",
-    "drawn_ink": "Ink drawn on unmarked photos",
-    "real_ink": "Ink that is in the data",
-    "blurred": "Blurred",
-    "small": "Made smaller",
-    "ours": "Ours",
-    "literature": "The literature's",
+    "centred_blob": "Centred blob (baseline)",
+    "random": "Random map (baseline)",
+    "everyday": "Everyday objects",
+    "grey": "Greyscale photos",
+    "other_medicine": "Other medical images",
+    "plain": "Plain surfaces",
+    "painted_over": "Lesion photos painted over",
+    "skin_corner": "Corner of a lesion photo",
+    "lesion_inside": "Lesion filling the frame",
+    "small": "Too few pixels",
+    "shaken": "Motion blur",
+    "held_out_wordings": "Held-out wordings",
+    "shuffled": "Sentences reordered",
+    "irrelevant": "Irrelevant sentence added",
+    "kind": "Kind of lesion",
+    "regions": "Body regions",
+    "more_symptoms": "Further symptoms",
 }
 _LABELS: Final = MODES | OTHER_MODES | MEASURES | SOURCES | GROUPINGS | _OTHERS
 
 
 def label(key: str) -> str:
-    """The words for a key of the manifest; what is not known is its own words."""
+    """The words for a key of the manifest; an unknown key is written as it is, without underscores."""
     if key in DISEASES:
         return type_name(key)
     words = key.replace("_", " ")
@@ -85,5 +76,22 @@ def label(key: str) -> str:
 
 
 def type_name(type_: str) -> str:
-    """A type's name as a label starts."""
+    """A type's name with a capital."""
     return capital(DISEASES[type_].name if type_ in DISEASES else type_)
+
+
+def group_name(grouping: str, group: str) -> str:
+    return f"Type {group}" if grouping == "skin_type" and len(group) < len("type") else label(group)
+
+
+def capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def listed(parts: list[str]) -> str:
+    """As a, b and c."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

@@ -1,26 +1,36 @@
-"""The parts of a model card on a page: each chart beside its content as a table."""
+"""The model card on a page: the first sections open, the others folded, charts above their tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping
+from typing import Any, Final
 
-import plotly.graph_objects as go
 import streamlit as st
 
-from skin_ai.model_card.blocks import Block, Counts, Curves, Row, Section, Table, Text
+from skin_ai import model_card
 from skin_ai.predict.bundle import DEFAULT_BUNDLE, bundle_names
-from skin_ai.views.card import charts as card_charts
+from skin_ai.views.card.charts import CHARTS
 from skin_ai.views.compare.charts import CONFIG, FOLLOW_THEME
-from skin_ai.views.compare.tables import escaped, in_words
 
-# An expander takes of a phone's width what a fourth column needs.
-NARROW_TABLES = """<style>@media (max-width: 640px) {
-[data-testid=stExpander] [data-testid=stTable] :is(th, td) {padding-left: 0.2rem; padding-right: 0.2rem}
-}</style>"""
+OPEN: Final = 3  # sections: how good it is, where it fails, what it is for
+# Tables scroll sideways where they are too wide; expanders within expanders take no width of their own.
+STYLE: Final = """<style>
+details details {border: 0 !important}
+details details :is(summary, [data-testid=stExpanderDetails]) {padding-inline: 0}
+[data-testid=stMarkdownContainer] table {display: block; overflow-x: auto; font-size: 0.9rem}
+[data-testid=stMarkdownContainer] :is(th, td) {padding: 0.3rem 0.5rem}
+@media (max-width: 640px) {[data-testid=stMarkdownContainer] :is(th, td) {padding: 0.3rem}}
+@media (min-width: 1000px) {
+[data-testid=stColumn] td + td {white-space: nowrap}
+[data-testid=stColumn] :is(p, li) {font-size: 0.9rem}
+}
+</style>"""
+CHART: Final = re.compile(r"<!-- chart: (\w+) -->")
 
 
 def chosen_bundle(key: str) -> str:
-    """The bundle that a page speaks of; nothing is asked where there is one."""
+    """The bundle that a page describes; there is no choice where only one is installed."""
     names = bundle_names()
     if len(names) < 2:
         return names[0] if names else DEFAULT_BUNDLE
@@ -29,70 +39,41 @@ def chosen_bundle(key: str) -> str:
     )
 
 
-def show(sections: Sequence[Section]) -> None:
-    """All sections under their headings, folded ones closed."""
+def show(manifest: Mapping[str, Any]) -> None:
     st.html(FOLLOW_THEME)
-    st.html(NARROW_TABLES)
-    for section in sections:
-        st.subheader(section.title)
-        draw(section.blocks)
+    st.html(STYLE)
+    figures = manifest.get("figures", {})
+    sections = list(model_card.sections(manifest).items())
+    left, right = st.columns([7, 6], gap="medium")
+    for column, (title, text) in zip((left, right, right), sections[:OPEN], strict=True):
+        with column:
+            st.subheader(title)
+            _show(text, figures)
+    st.subheader("All details")
+    for title, text in sections[OPEN:]:
+        with st.expander(title):
+            before, *parts = re.split(r"^### (.+)\n", text, flags=re.MULTILINE)
+            _show(before, figures)
+            for part, part_text in zip(parts[::2], parts[1::2], strict=True):
+                with st.expander(part):
+                    _show(part_text, figures)
 
 
-def draw(blocks: Sequence[Block]) -> None:
-    for block in blocks:
-        if isinstance(block, Text):
-            st.markdown(block.markdown)
-        elif isinstance(block, Table):
-            _table(block, block.rows)
-        elif isinstance(block, Curves):
-            _curves(block)
-        elif isinstance(block, Counts):
-            st.markdown(f"**{block.title}**")
-            _beside(block, card_charts.counts(block), block.table.rows)
-        elif block.folded:
-            with st.expander(block.title):
-                draw(block.blocks)
-        else:
-            st.markdown(f"#### {block.title}")
-            draw(block.blocks)
+def _show(text: str, figures: Mapping[str, Any]) -> None:
+    """Never as HTML: what a manifest holds cannot become a part of the page."""
+    before, *parts = CHART.split(text)
+    _markdown(before)
+    for name, after in zip(parts[::2], parts[1::2], strict=True):
+        title = name.replace("_", " ")
+        st.plotly_chart(
+            CHARTS[name](figures),
+            config=CONFIG,
+            alt=f"Chart: {title}. The table below it has the same figures.",
+            key=f"card_{name}",
+        )
+        _markdown(after)
 
 
-def _table(table: Table, rows: Sequence[Row]) -> None:
-    if table.title:
-        st.markdown(f"**{table.title}**")
-    st.table(escaped(rows), hide_index=True, border="horizontal")
-    if table.caption:
-        st.caption(table.caption)
-
-
-@st.fragment
-def _curves(chart: Curves) -> None:
-    names = [line.name for line in chart.lines]
-    st.markdown(f"**{chart.title}**")
-    if not chart.one_at_a_time:
-        _beside(chart, card_charts.curves(chart, chart.lines), chart.table.rows)
-        return
-    shown = st.segmented_control(
-        chart.title,
-        names,
-        default=names[-1],
-        required=True,
-        label_visibility="collapsed",
-        key=f"card_{chart.key}",
-    )
-    lines = [line for line in chart.lines if line.name == shown]
-    first = next(iter(chart.table.rows[0]))
-    rows = [
-        {column: cell for column, cell in row.items() if column != first}
-        for row in chart.table.rows
-        if row[first] == shown
-    ]
-    _beside(chart, card_charts.curves(chart, lines), rows)
-
-
-def _beside(chart: Curves | Counts, figure: go.Figure, rows: Sequence[Row]) -> None:
-    left, right = st.columns([3, 2], gap="medium")
-    with left:
-        st.plotly_chart(figure, config=CONFIG, alt=in_words(list(rows)), key=f"card_chart_{chart.key}")
-    with right:
-        _table(chart.table, rows)
+def _markdown(text: str) -> None:
+    if text.strip():
+        st.markdown(text.replace("n = ", "n\u00a0=\u00a0"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skin_ai.model_card.blocks import capital, interval
-from skin_ai.model_card.labels import MEASURES, SOURCES
+from skin_ai.model_card.labels import MEASURES, SOURCES, capital
+from skin_ai.model_card.tables import interval
 
 PHOTOS = "photos and words of PAD-UFES-20"
 IN_SHORT = {"scin": ("top3", "accuracy")}  # by source, the others by accuracy alone
