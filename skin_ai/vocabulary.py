@@ -1,4 +1,4 @@
-"""What a reader and a patient can be: roles, years of practice, age bands."""
+"""Words that rooms share: roles, years of practice, age bands, symptoms, body sites."""
 
 from __future__ import annotations
 
@@ -15,11 +15,61 @@ ROLES: Final = (
     "other",
 )
 
-
 YEARS_OF_PRACTICE: Final = ("0-2", "3-5", "6-10", "11-20", "over 20")
 
-
 AGE_BANDS: Final = ("0-17", "18-39", "40-59", "60-79", "80 and over")
+
+# Symptoms that PAD-UFES-20 records, and those that SCIN records besides (Ward et al. 2024).
+SYMPTOMS: Final = ("itch", "grew", "hurt", "changed", "bleed", "elevation")
+MORE_SYMPTOMS: Final = (
+    "burn",
+    "darken",
+    "rough",
+    "fluid",
+    "fever",
+    "tired",
+    "joints",
+    "mouth",
+    "breath",
+)
+ALL_SYMPTOMS: Final = SYMPTOMS + MORE_SYMPTOMS
+
+# Body sites of PAD-UFES-20, from head to foot as on the form.
+SITES: Final = (
+    "SCALP",
+    "FACE",
+    "EAR",
+    "NOSE",
+    "LIP",
+    "NECK",
+    "CHEST",
+    "ABDOMEN",
+    "BACK",
+    "ARM",
+    "FOREARM",
+    "HAND",
+    "THIGH",
+    "FOOT",
+)
+
+# What else SCIN asks its patients: what they call it, since when, where, age range in years.
+KINDS: Final = ("rash", "growth", "pimples", "colour", "nail", "hair", "healthy")
+# "week" is less than a week, "month" one to four weeks, "quarter" 1 to 3 months, "year" 3 to 12 months.
+DURATIONS: Final = ("day", "week", "month", "quarter", "year", "years", "many_years", "childhood")
+REGIONS: Final = (
+    "HEAD_OR_NECK",
+    "ARM_ANY",
+    "PALM",
+    "BACK_OF_HAND",
+    "TORSO_FRONT",
+    "TORSO_BACK",
+    "GENITALS_OR_GROIN",
+    "BUTTOCKS",
+    "LEG",
+    "FOOT_TOP_OR_SIDE",
+    "FOOT_SOLE",
+)
+AGE_RANGES: Final = ("18 to 29", "30 to 39", "40 to 49", "50 to 59", "60 to 69", "70 to 79", "80 or above")
 
 
 def age_band_of(age: float) -> str:

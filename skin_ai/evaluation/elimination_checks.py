@@ -13,10 +13,10 @@ from torch import Tensor
 
 from skin_ai.evaluation.figures import mean_figure, patient_weights
 from skin_ai.predict.chain import Ask, Question, Step, answer, eliminate_all, single_pass
-from skin_ai.predict.narrative import tell
 from skin_ai.predict.stability import IRRELEVANT, OPTIONS_REVERSED, SHUFFLED, variant_questions
 from skin_ai.training.datasets import Case, digest
 from skin_ai.training.sources import evaluation_words
+from skin_ai.training.telling import tell
 
 # Of the options that fell at step 1, so that a label set of 26 types does not take a day: the likeliest.
 MOST_REMOVED: Final = 3

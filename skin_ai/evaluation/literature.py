@@ -35,9 +35,9 @@ from skin_ai.evaluation.figures import (
     samples_of,
 )
 from skin_ai.evaluation.temperatures import fit_temperature, softmax
-from skin_ai.predict.narrative import SYMPTOMS
 from skin_ai.training.datasets import FOLDS, SPLIT_SEED, load_cases
 from skin_ai.training.image import ImageSettings, predict_logits, read_squares, train_model
+from skin_ai.vocabulary import SYMPTOMS
 
 TYPES = LABEL_SETS["pad-ufes-20"]
 Row = Mapping[str, str]

@@ -10,8 +10,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import OneHotEncoder
 
-from skin_ai.predict.narrative import SYMPTOMS, Answer, Facts
+from skin_ai.predict.narrative import Answer, Facts
 from skin_ai.training.datasets import ALWAYS_TRAINED, NEVER_TRAINED
+from skin_ai.vocabulary import SYMPTOMS
 
 
 def regression_on_fields(

@@ -1,34 +1,16 @@
-"""The patient's words: free text made safe, and facts turned into sentences."""
+"""The patient's words: free text made safe, and facts written as sentences."""
 
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
-from random import Random
 
-from skin_ai import wordings, wordings_more
-from skin_ai.training.typos import with_slips
-from skin_ai.wordings import Phrases, Wordings
+from skin_ai.vocabulary import AGE_RANGES, ALL_SYMPTOMS, DURATIONS, KINDS, REGIONS, SITES
+from skin_ai.wordings import load_wordings
 
 NARRATIVE_LIMIT = 1500  # characters
 AGE_LIMIT = 120  # years
-
-SYMPTOMS = tuple(wordings.SYMPTOMS)  # those of PAD-UFES-20
-MORE_SYMPTOMS = tuple(wordings_more.SYMPTOMS)
-ALL_SYMPTOMS = SYMPTOMS + MORE_SYMPTOMS
-SITES = tuple(wordings.SITES)
-# What SCIN asks its patients besides (Ward et al. 2024); "month" is one to four weeks, "year" 3 to 12 months.
-KINDS = tuple(wordings_more.KINDS)
-DURATIONS = tuple(wordings_more.DURATIONS)
-REGIONS = tuple(wordings_more.REGIONS)
-AGE_RANGES = tuple(wordings_more.AGE_RANGES)
-PARTICULARS = ("age", "site", "kind", "duration", "more_sites", "age_range")
-
-SYMPTOM_WORDINGS = {**wordings.SYMPTOMS, **wordings_more.SYMPTOMS}
-FORMS: dict[str, dict[str, Phrases]] = {
-    form: {**phrases, **wordings_more.FORMS[form]} for form, phrases in wordings.FORMS.items()
-}
+FACTS_BESIDES_SYMPTOMS = ("age", "site", "kind", "duration", "more_sites", "age_range")
 
 
 class NarrativeError(ValueError):
@@ -36,7 +18,7 @@ class NarrativeError(ValueError):
 
 
 class Answer(StrEnum):
-    """What the patient says about a symptom. UNKNOWN is said ("I don't know"), UNSAID is silence."""
+    """What the patient says about a symptom. UNKNOWN: "I don't know"; UNSAID: not mentioned."""
 
     YES = "yes"
     NO = "no"
@@ -46,10 +28,10 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True)
 class Facts:
-    """What a patient can tell about a lesion: age in years, site, symptoms, and what SCIN asks besides.
+    """What a patient can say about a lesion; the values are those of `vocabulary`.
 
-    kind: what the patient calls it; more_sites: REGIONS, each once; age_range: years. Raises NarrativeError
-    for an age outside 0 to AGE_LIMIT, and for a site, kind, duration, region or age range unknown here.
+    age: years; kind: what the patient calls it; more_sites: regions, each once. Raises NarrativeError for an
+    age outside 0 to AGE_LIMIT, and for an unknown site, kind, duration, region or age range.
     """
 
     age: int | None = None
@@ -85,9 +67,9 @@ class Facts:
             *(("Region", region, REGIONS) for region in self.more_sites),
         ):
             if found is not None and found not in known:
-                raise NarrativeError(f"{what} {found!r} is unknown; known are {', '.join(known)}.")
+                raise NarrativeError(f"{what} {found!r} is unknown. Choose from: {', '.join(known)}.")
         if len(set(self.more_sites)) < len(self.more_sites):
-            raise NarrativeError(f"A region stands twice in {', '.join(self.more_sites)}.")
+            raise NarrativeError(f"A region is listed twice in {', '.join(self.more_sites)}.")
 
     @property
     def symptoms(self) -> dict[str, Answer]:
@@ -96,13 +78,13 @@ class Facts:
 
     @property
     def said(self) -> tuple[str, ...]:
-        """Names of the facts that are told."""
+        """Names of the facts that are mentioned."""
         symptoms = (symptom for symptom, answer in self.symptoms.items() if answer is not Answer.UNSAID)
-        particulars = (name for name in PARTICULARS if getattr(self, name) not in (None, ()))
-        return (*particulars, *symptoms)
+        others = (name for name in FACTS_BESIDES_SYMPTOMS if getattr(self, name) not in (None, ()))
+        return (*others, *symptoms)
 
 
-# Text that a tokenizer would take for its own control tokens, which would cut or end the prompt.
+# Text that a tokenizer would read as its own control tokens, which would cut or end the prompt.
 SPECIAL_TOKEN = re.compile(
     r"\[(sep|cls|mask|pad|unk|bos|eos|unused\d+)\]"
     r"|<(/?s|sep|cls|mask|pad|unk|bos|eos|end_of_text|start_of_turn|end_of_turn)>"
@@ -112,23 +94,28 @@ SPECIAL_TOKEN = re.compile(
 ZERO_WIDTH_JOINER = "\u200d"
 EMOJI_PARTS = ("So", "Sk")
 VARIATION_SELECTOR = "\ufe0f"
+# Left out of NFKC, which would make 10\u00b2 into 102 and 1\u00bd into 11/2.
+KEPT_DECOMPOSITIONS = ("<super>", "<sub>", "<fraction>")
+ACUTE_ACCENT = "\u00b4"  # on many keyboards the nearest thing to an apostrophe
 
 
 def clean_narrative(text: str) -> str:
-    """The patient's words as `clean_text` makes them, without what a tokenizer takes for its own tokens."""
+    """The patient's words as `clean_text` gives them, without a tokenizer's control tokens."""
     cleaned = clean_text(text, NARRATIVE_LIMIT)
-    # Until nothing changes: taking the brackets off "<|[SEP]|>" brings another token to light.
+    # Until nothing changes: without its brackets, "<|[SEP]|>" contains another token.
     while (harmless := " ".join(SPECIAL_TOKEN.sub(_without_brackets, cleaned).split())) != cleaned:
         cleaned = harmless
     return cleaned
 
 
 def clean_text(text: str, limit: int) -> str:
-    """Free text as one line of plain characters (Unicode NFC), without invisible ones.
+    """Free text as one line of plain characters (Unicode NFKC), without invisible ones.
 
-    Raises NarrativeError when there are more than `limit` visible characters.
+    Full-width letters, ligatures and mathematical letters become plain ones; superscripts and fractions stay.
+    Raises NarrativeError for more than `limit` characters.
     """
-    visible = "".join(_visible(text, place) for place in range(len(text)))
+    plain = "".join(map(_plain, text))
+    visible = "".join(_visible(plain, place) for place in range(len(plain)))
     cleaned = " ".join(unicodedata.normalize("NFC", visible).split())
     if len(cleaned) > limit:
         raise NarrativeError(
@@ -152,249 +139,40 @@ def _visible(text: str, place: int) -> str:
     return character if character == ZERO_WIDTH_JOINER and between_emoji else ""
 
 
+def _plain(character: str) -> str:
+    if character == ACUTE_ACCENT:
+        return "'"
+    if unicodedata.decomposition(character).startswith(KEPT_DECOMPOSITIONS):
+        return character
+    return unicodedata.normalize("NFKC", character)
+
+
 def _without_brackets(token: re.Match[str]) -> str:
     return f" {next(word for word in token.groups() if word is not None).strip('/')} "
 
 
 def sentences(facts: Facts) -> str:
     """The symptom form as plain sentences in a fixed order; "" without facts."""
-    told = []
+    wordings = load_wordings()
+    written = []
     if facts.age is not None:
-        told.append(_with_age(wordings.AGE.plain[0], facts.age))
+        written.append(wordings.age.plain[0].format(age=facts.age))
     elif facts.age_range is not None:
-        range_ = wordings_more.AGE_RANGES[facts.age_range].training[0]
-        told.append(wordings_more.AGE_RANGE.plain[0].format(range=range_))
+        range_ = wordings.age_ranges[facts.age_range].training[0]
+        written.append(wordings.age_range.plain[0].format(range=range_))
     if facts.kind is not None:
-        told.append(wordings_more.KINDS[facts.kind].plain[0])
+        written.append(wordings.kinds[facts.kind].plain[0])
     if facts.site is not None:
-        told.append(wordings.SITE.plain[0].format(place=f"on my {wordings.SITES[facts.site].nouns[0]}"))
+        place = f"on my {wordings.sites[facts.site].nouns[0]}"
+        written.append(wordings.site.plain[0].format(place=place))
     if facts.more_sites:
-        places = [wordings_more.REGIONS[region].places[0] for region in facts.more_sites]
-        told.append(wordings_more.REGION.plain[0].format(place=_joined(places, "and")))
+        *others, last = [wordings.regions[region].places[0] for region in facts.more_sites]
+        places = f"{', '.join(others)} and {last}" if others else last
+        written.append(wordings.region.plain[0].format(place=places))
     if facts.duration is not None:
-        time = wordings_more.DURATIONS[facts.duration].training[0]
-        told.append(wordings_more.DURATION.plain[0].format(time=time))
+        time = wordings.durations[facts.duration].training[0]
+        written.append(wordings.duration.plain[0].format(time=time))
     for symptom, answer in facts.symptoms.items():
         if answer is not Answer.UNSAID:
-            told.append(SYMPTOM_WORDINGS[symptom][answer].plain[0])
-    return " ".join(told)
-
-
-def silence(facts: Facts, rng: Random, *, fraction: float) -> Facts:
-    """The same facts, each left unsaid with probability `fraction`; one always stays."""
-    said = facts.said
-    silent = [fact for fact in said if rng.random() < fraction]
-    if silent and len(silent) == len(said):
-        silent.remove(rng.choice(said))
-    return replace(facts, **{name: getattr(Facts(), name) for name in silent})
-
-
-# How often patients of the training do what: chosen by reading the results, not measured on patients.
-VOICES = ("plain", "plain", "plain", "terse", "terse", "wordy")
-MERGES_AGE_AND_SITE = 0.3
-LISTS_ONE_ANSWER = 0.5
-CONTRASTS_TWO = 0.3
-OPENS_WITH_AGE_AND_SITE = 0.5  # and the other particulars
-NAMES_REGIONS_IN_ONE = 0.6
-FILLER_COUNTS = (0, 0, 0, 0, 0, 1, 1, 1, 2)
-WORDY_KEEPS_PLAIN = 0.5
-IS_SLOPPY = 0.2
-
-
-def tell(facts: Facts, rng: Random, *, held_out: bool = False) -> str:
-    """The facts as one patient might write them: random voice, wordings, order, fillers and slips.
-
-    Unsaid facts are never mentioned; "" without facts; an age makes the age range redundant. `held_out` uses
-    only wordings kept from training. What would not fit NARRATIVE_LIMIT is told anew.
-    """
-    if not facts.said:
-        return ""
-    while len(text := _tell_once(facts, rng, held_out)) > NARRATIVE_LIMIT:
-        pass
-    return text
-
-
-def _tell_once(facts: Facts, rng: Random, held_out: bool) -> str:
-    voice = "held_out" if held_out else rng.choice(VOICES)
-    opening = _tell_particulars(facts, voice, rng)
-    rest = _tell_symptoms(facts, voice, rng)
-    fillers = {_draw(wordings.FILLERS, voice, rng) for _ in range(rng.choice(FILLER_COUNTS))}
-    # Sorted: the order of a set of strings differs from one process to the next.
-    rest += [filler.replace("{number}", str(rng.randint(2, 60))) for filler in sorted(fillers)]
-    rng.shuffle(rest)
-    told = opening + rest
-    if rng.random() >= OPENS_WITH_AGE_AND_SITE:
-        rng.shuffle(told)
-    text = _as_fragments(told, rng) if voice == "terse" else " ".join(told)
-    return with_slips(text, rng, fragments=voice == "terse") if rng.random() < IS_SLOPPY else text
-
-
-def _draw(choice: Wordings, voice: str, rng: Random) -> str:
-    if voice == "wordy" and rng.random() < WORDY_KEEPS_PLAIN:
-        voice = "plain"
-    pool: tuple[str, ...] = getattr(choice, voice)
-    return rng.choice(pool)
-
-
-def _tell_particulars(facts: Facts, voice: str, rng: Random) -> list[str]:
-    """All but the symptoms, in any order; age and site perhaps in one sentence."""
-    site = None if facts.site is None else wordings.SITES[facts.site]
-    told = []
-    if facts.age is not None and site is not None and rng.random() < MERGES_AGE_AND_SITE:
-        merged = _draw(wordings.AGE_AND_SITE, voice, rng)
-        told.append(_with_site(_with_age(merged, facts.age), site, voice, rng))
-    else:
-        if facts.age is not None:
-            told.append(_with_age(_draw(wordings.AGE, voice, rng), facts.age))
-        if site is not None:
-            told.append(_with_site(_draw(wordings.SITE, voice, rng), site, voice, rng))
-    if facts.age is None and facts.age_range is not None:
-        range_ = rng.choice(_pool(wordings_more.AGE_RANGES[facts.age_range], voice))
-        told.append(_draw(wordings_more.AGE_RANGE, voice, rng).replace("{range}", range_))
-    if facts.kind is not None:
-        told.append(_draw(wordings_more.KINDS[facts.kind], voice, rng))
-    if facts.more_sites:
-        told.append(_tell_regions(facts.more_sites, voice, rng))
-    if facts.duration is not None:
-        time = rng.choice(_pool(wordings_more.DURATIONS[facts.duration], voice))
-        told.append(_draw(wordings_more.DURATION, voice, rng).replace("{time}", time))
-    rng.shuffle(told)
-    return told
-
-
-def _tell_regions(names: tuple[str, ...], voice: str, rng: Random) -> str:
-    """All regions in one sentence, in any order: "on my legs, arms and back"."""
-    frame = _draw(wordings_more.REGION, voice, rng)
-    regions = [wordings_more.REGIONS[name] for name in rng.sample(names, len(names))]
-    if "{noun}" in frame:
-        return frame.replace("{noun}", _joined([rng.choice(region.nouns) for region in regions], "and"))
-    if voice == "held_out":
-        places = _joined([rng.choice(region.held_out_places) for region in regions], "and")
-    elif rng.random() < NAMES_REGIONS_IN_ONE:
-        places = f"on my {_joined([rng.choice(region.nouns) for region in regions], 'and')}"
-    else:
-        places = _joined([rng.choice(region.places) for region in regions], "and")
-    return frame.replace("{place}", places)
-
-
-def _with_site(frame: str, site: wordings.Site, voice: str, rng: Random) -> str:
-    if "{noun}" in frame:
-        return frame.replace("{noun}", rng.choice(site.nouns))
-    if voice == "held_out":
-        return frame.replace("{place}", rng.choice(site.held_out_places))
-    choice = rng.randrange(len(site.nouns) + len(site.places))
-    is_noun = choice < len(site.nouns)
-    place = f"on my {site.nouns[choice]}" if is_noun else site.places[choice - len(site.nouns)]
-    return frame.replace("{place}", place)
-
-
-def _with_age(frame: str, age: int) -> str:
-    return frame.format(
-        age=age,
-        a=_article(age),
-        ordinal=_ordinal(age),
-        words=_in_words(age),
-        place="{place}",
-        noun="{noun}",
-    )
-
-
-def _article(age: int) -> str:
-    return "an" if age in (8, 11, 18) or 80 <= age <= 89 else "a"
-
-
-def _ordinal(age: int) -> str:
-    suffix = "th" if 11 <= age % 100 <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(age % 10, "th")
-    return f"{age}{suffix}"
-
-
-ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-TEENS = (
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-)
-TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-
-
-@cache
-def _in_words(age: int) -> str:
-    if age >= 100:
-        return "one hundred" if age == 100 else f"one hundred and {_in_words(age - 100)}"
-    if age < 20:
-        return (*ONES, *TEENS)[age]
-    tens = TENS[age // 10 - 2]
-    return tens if age % 10 == 0 else f"{tens}-{ONES[age % 10]}"
-
-
-def _tell_symptoms(facts: Facts, voice: str, rng: Random) -> list[str]:
-    """Every said symptom once: alone, in a list of one answer, or as "this but not that"."""
-    alone: dict[Answer, list[str]] = {Answer.YES: [], Answer.NO: [], Answer.UNKNOWN: []}
-    for symptom, answer in facts.symptoms.items():
-        if answer is not Answer.UNSAID:
-            alone[answer].append(symptom)
-    told = []
-    for answer, symptoms in alone.items():
-        rng.shuffle(symptoms)
-        if len(symptoms) > 1 and rng.random() < LISTS_ONE_ANSWER:
-            count = rng.choice((2, 3))
-            listed, alone[answer] = symptoms[:count], symptoms[count:]
-            told.append(_tell_list(_draw(wordings.LISTS[answer], voice, rng), listed, voice, rng))
-    if alone[Answer.YES] and alone[Answer.NO] and rng.random() < CONTRASTS_TWO:
-        told.append(
-            _draw(wordings.CONTRASTS, voice, rng)
-            .replace("{yes}", _phrase("statement", alone[Answer.YES].pop(), voice, rng))
-            .replace("{no}", _phrase("denial", alone[Answer.NO].pop(), voice, rng))
-        )
-    for answer, symptoms in alone.items():
-        told += [_draw(SYMPTOM_WORDINGS[symptom][answer], voice, rng) for symptom in symptoms]
-    return told
-
-
-LIST_PLACEHOLDER = re.compile(r"\{(statement|denial|bare|noun)_(and|or|nor|no|comma)\}")
-# How a joining word stands between the phrases, and before the last one.
-JOINS = {
-    "and": (", ", " and "),
-    "or": (", ", " or "),
-    "nor": (" nor ", " nor "),
-    "no": (", no ", ", no "),
-    "comma": (", ", ", "),
-}
-
-
-def _tell_list(frame: str, symptoms: list[str], voice: str, rng: Random) -> str:
-    placeholder = LIST_PLACEHOLDER.search(frame)
-    if placeholder is None:
-        raise ValueError(f"The list frame {frame!r} has no place for symptoms.")
-    form, join = placeholder.groups()
-    phrases = [_phrase(form, symptom, voice, rng) for symptom in symptoms]
-    return frame[: placeholder.start()] + _joined(phrases, join) + frame[placeholder.end() :]
-
-
-def _joined(phrases: list[str], join: str) -> str:
-    between, last = JOINS[join]
-    *first, final = phrases
-    return between.join(first) + (last if first else "") + final
-
-
-def _phrase(form: str, symptom: str, voice: str, rng: Random) -> str:
-    return rng.choice(_pool(FORMS[form][symptom], voice))
-
-
-def _pool(phrases: Phrases, voice: str) -> tuple[str, ...]:
-    return phrases.held_out if voice == "held_out" else phrases.training
-
-
-def _as_fragments(told: list[str], rng: Random) -> str:
-    # Commas only between fragments without any: "bleeding, itching, growth: no" could be read two ways.
-    has_commas = any("," in fragment for fragment in told)
-    separator = rng.choice((". ", "; ") if has_commas else (". ", "; ", ", "))
-    if separator == ". ":
-        told = [fragment[0].upper() + fragment[1:] for fragment in told]
-    return separator.join(told) + "."
+            written.append(wordings.symptoms[symptom][answer].plain[0])
+    return " ".join(written)

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from skin_ai import diseases
 from skin_ai.file_paths import shown
-from skin_ai.predict.narrative import AGE_LIMIT, SITES, NarrativeError, clean_narrative
-from skin_ai.vocabulary import AGE_BANDS, age_band_of
+from skin_ai.predict.narrative import AGE_LIMIT, NarrativeError, clean_narrative
+from skin_ai.vocabulary import AGE_BANDS, SITES, age_band_of
 
 REFERENCE_LIMIT: Final = 100  # characters
 EXPLANATION_LIMIT: Final = 2000  # characters

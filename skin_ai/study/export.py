@@ -16,9 +16,8 @@ from typing import Any, Final, Literal
 import pandas as pd
 
 from skin_ai.diseases import DISEASES, Nature, find
-from skin_ai.predict.narrative import SITES
 from skin_ai.study.store import ANSWER_COLUMNS, SCALES
-from skin_ai.vocabulary import AGE_BANDS, ROLES, YEARS_OF_PRACTICE
+from skin_ai.vocabulary import AGE_BANDS, ROLES, SITES, YEARS_OF_PRACTICE
 
 FileFormat = Literal["csv", "jsonl"]
 FILES: Final[dict[FileFormat, str]] = {"csv": "answers.csv", "jsonl": "answers.jsonl"}

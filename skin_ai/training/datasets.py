@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from skin_ai.predict.narrative import SITES, SYMPTOMS, Answer, Facts
+from skin_ai.predict.narrative import Answer, Facts
 from skin_ai.training.stories import HELD_OUT_VOICES, STORIES_SOURCE
+from skin_ai.vocabulary import SITES, SYMPTOMS
 
 FOLDS = 5
 SPLIT_SEED = 42

@@ -15,22 +15,13 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
 from skin_ai.predict.chain import LanguageModel, Question, load_language_weights, save_language_model
-from skin_ai.predict.narrative import (
-    DURATIONS,
-    KINDS,
-    MORE_SYMPTOMS,
-    REGIONS,
-    SITES,
-    SYMPTOMS,
-    Answer,
-    Facts,
-    sentences,
-    tell,
-)
+from skin_ai.predict.narrative import Answer, Facts, sentences
 from skin_ai.training.datasets import Case
 from skin_ai.training.language import LanguageSettings, by_length, freeze, pretrained
 from skin_ai.training.loop import fit
 from skin_ai.training.stories import random_facts, random_more_facts, retold
+from skin_ai.training.telling import tell
+from skin_ai.vocabulary import DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, SITES, SYMPTOMS
 
 SYMPTOM_CLASSES = 3  # yes, no, unsaid or unknown
 AGE_CLASSES = 11  # decades, the last one: unsaid

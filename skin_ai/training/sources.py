@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from skin_ai.diseases import LABEL_SETS
-from skin_ai.predict.narrative import Facts, sentences, silence
+from skin_ai.predict.narrative import Facts, sentences
 from skin_ai.training.collection import load_collection
 from skin_ai.training.datasets import Case, load_cases
 from skin_ai.training.scin import load_scin
@@ -20,6 +20,7 @@ from skin_ai.training.stories import (
     retold,
     training_narrative,
 )
+from skin_ai.training.telling import silence
 
 log = logging.getLogger(__name__)
 

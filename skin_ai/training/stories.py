@@ -9,20 +9,10 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from skin_ai.predict.narrative import (
-    AGE_RANGES,
-    DURATIONS,
-    KINDS,
-    MORE_SYMPTOMS,
-    REGIONS,
-    SITES,
-    SYMPTOMS,
-    Answer,
-    Facts,
-    silence,
-    tell,
-)
-from skin_ai.training.typos import with_slips
+from skin_ai.predict.narrative import Answer, Facts
+from skin_ai.training.telling import silence, tell
+from skin_ai.training.typos import with_typos
+from skin_ai.vocabulary import AGE_RANGES, DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, SITES, SYMPTOMS
 
 MOST_SILENT = 0.35  # of a training case's facts are left unsaid at most, on average
 STORIES: Final = Path(__file__).with_name("stories_26.csv")
@@ -46,7 +36,7 @@ def load_stories() -> tuple[Story, ...]:
 
 STORIES_SOURCE: Final = "stories-26"
 DROPS_A_SENTENCE = 0.5
-SLIPS_IN_A_STORY = 0.3
+TYPOS_IN_A_STORY = 0.3
 SENTENCE_END = re.compile(r"(?<=[.!?;]) +")
 
 
@@ -56,7 +46,7 @@ def retold(story: str, rng: Random) -> str:
     if len(sentences) > 2 and rng.random() < DROPS_A_SENTENCE:
         sentences.pop(rng.randrange(len(sentences)))
     text = " ".join(sentences)
-    return with_slips(text, rng, fragments=False) if rng.random() < SLIPS_IN_A_STORY else text
+    return with_typos(text, rng, fragments=False) if rng.random() < TYPOS_IN_A_STORY else text
 
 
 def training_narrative(facts: Facts, rng: Random) -> str:

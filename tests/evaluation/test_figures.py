@@ -28,8 +28,9 @@ from skin_ai.evaluation.simple_models import regression_on_fields
 from skin_ai.evaluation.temperatures import fit_temperature, softmax, step_logits, with_temperatures
 from skin_ai.predict.bundle import DEFAULT_BUNDLE
 from skin_ai.predict.chain import Option, Probability, Step, answer
-from skin_ai.predict.narrative import SITES, Answer, Facts
+from skin_ai.predict.narrative import Answer, Facts
 from skin_ai.training.datasets import DatasetError
+from skin_ai.vocabulary import SITES
 
 TYPES = ("BCC", "SCC", "MEL", "ACK", "NEV", "SEK")
 

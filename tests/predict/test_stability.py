@@ -18,7 +18,7 @@ from skin_ai.predict.stability import (
     variant_questions,
     variants,
 )
-from skin_ai.wordings import FILLERS
+from skin_ai.wordings import load_wordings
 
 TYPES = ("BCC", "SCC", "MEL", "ACK", "NEV", "SEK")
 ALL = tuple(range(6))
@@ -67,7 +67,7 @@ def test_other_words_get_other_small_talk():
 
 
 def test_small_talk_is_none_that_a_model_was_trained_to_overlook():
-    fillers = {*FILLERS.training, *FILLERS.held_out}
+    fillers = {*load_wordings().fillers.training, *load_wordings().fillers.held_out}
     assert not fillers & set(SMALL_TALK)
 
 

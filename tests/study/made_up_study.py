@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 
 from skin_ai.diseases import DISEASES, LABEL_SETS
-from skin_ai.predict.narrative import SITES
 from skin_ai.study.store import ANSWER_COLUMNS, MAX_RANKS
-from skin_ai.vocabulary import AGE_BANDS, ROLES, YEARS_OF_PRACTICE
+from skin_ai.vocabulary import AGE_BANDS, ROLES, SITES, YEARS_OF_PRACTICE
 
 DECK = "Made-up deck"
 TYPES = np.array(LABEL_SETS["pad-ufes-20"])

@@ -10,7 +10,7 @@ from transformers import MistralConfig, MistralModel, PreTrainedTokenizerFast
 
 from skin_ai.diseases import LABEL_SETS
 from skin_ai.predict.chain import WORDS_POOLING, Question, build_language_model, load_language_weights
-from skin_ai.predict.narrative import DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, SITES, Answer, Facts
+from skin_ai.predict.narrative import Answer, Facts
 from skin_ai.training import language, loop
 from skin_ai.training.datasets import Case
 from skin_ai.training.language import (
@@ -32,6 +32,7 @@ from skin_ai.training.reading import (
     teach_reading,
 )
 from skin_ai.training.sources import story_cases
+from skin_ai.vocabulary import DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, SITES
 
 ALL = tuple(range(6))
 MANY = 400  # draws

@@ -7,9 +7,10 @@ from drawn_cases import ROOT
 from drawn_scin import draw_scin, scin_rows
 
 from skin_ai.diseases import LABEL_SETS, find
-from skin_ai.predict.narrative import AGE_RANGES, DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, Answer, Facts
+from skin_ai.predict.narrative import Answer, Facts
 from skin_ai.training.datasets import DatasetError
 from skin_ai.training.scin import COLUMNS, CONDITIONS, facts_of, load_scin, type_of_condition
+from skin_ai.vocabulary import AGE_RANGES, DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS
 
 DATA = ROOT.parent / "shared" / "data" / "scin"
 SKIN_26 = LABEL_SETS["skin-26"]

@@ -44,13 +44,14 @@ from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.testing.v1 import AppTest
 
 from skin_ai.predict import bundle
-from skin_ai.predict.narrative import NARRATIVE_LIMIT, SYMPTOMS
+from skin_ai.predict.narrative import NARRATIVE_LIMIT
 from skin_ai.study import flow
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case
 from skin_ai.views.case.elimination import name
 from skin_ai.views.case.samples import SAMPLES
 from skin_ai.views.case.symptom_form import QUESTIONS, add_sentences
+from skin_ai.vocabulary import SYMPTOMS
 
 PAGES = tuple(f"pages/{page}.py" for page in ("case", "deck", "compare", "feedback", "model_card", "about"))
 DISK_IS_FULL = "Not saved: the disk is full; make room. What you entered is still here; try again."

@@ -34,13 +34,14 @@ from skin_ai.model_card.labels import label
 from skin_ai.model_card.tables import interval
 from skin_ai.predict import bundle as bundles
 from skin_ai.predict.diagnose import FLAGS
-from skin_ai.predict.narrative import DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, clean_narrative
+from skin_ai.predict.narrative import clean_narrative
 from skin_ai.study import deck as study_deck
 from skin_ai.study import flow
 from skin_ai.study.flow import FlowError
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Stage
 from skin_ai.views.case import bundle_choice, bundle_figures, symptom_form
+from skin_ai.vocabulary import DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS
 
 PAD, SKIN = "pad-ufes-20", "skin-26"
 HEATMAP = "The heatmap lay on the lesion"

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from skin_ai.predict.chain import answer
 from skin_ai.predict.diagnose import diagnose
-from skin_ai.predict.narrative import SYMPTOMS, Answer, Facts, sentences
+from skin_ai.predict.narrative import Answer, Facts, sentences
 from skin_ai.views.case.samples import SAMPLES
 from skin_ai.views.case.what_if import (
     TOO_LONG,
@@ -21,6 +21,7 @@ from skin_ai.views.case.what_if import (
     what_changes,
     what_was_said,
 )
+from skin_ai.vocabulary import SYMPTOMS
 
 TIMEOUT = 120  # seconds: the models are loaded once, perhaps beside other work
 FORM = sentences(Facts(age=58, site="NOSE", itch=Answer.YES, bleed=Answer.UNKNOWN))

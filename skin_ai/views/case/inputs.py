@@ -10,13 +10,12 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from skin_ai.predict.narrative import SITES
 from skin_ai.predict.photo import MAX_BYTES, Crop, PhotoError, crop_square, read_photo
 from skin_ai.study.tables import Case
 from skin_ai.views.case import pictures
 from skin_ai.views.case.case_state import CaseState, Photo, as_it_stands, place_as_it_stands, still_current
 from skin_ai.views.case.samples import SAMPLES
-from skin_ai.vocabulary import AGE_BANDS
+from skin_ai.vocabulary import AGE_BANDS, SITES
 
 T = TypeVar("T")
 UPLOAD, CAMERA, SAMPLE = "Upload", "Camera", "Sample"

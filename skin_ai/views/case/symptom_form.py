@@ -9,8 +9,6 @@ import streamlit as st
 from skin_ai.predict.narrative import (
     AGE_LIMIT,
     NARRATIVE_LIMIT,
-    SITES,
-    SYMPTOMS,
     Answer,
     Facts,
     NarrativeError,
@@ -18,6 +16,7 @@ from skin_ai.predict.narrative import (
     sentences,
 )
 from skin_ai.views.case.case_state import CaseState, still_current
+from skin_ai.vocabulary import SITES, SYMPTOMS
 
 QUESTIONS = {
     "itch": "Does it itch?",

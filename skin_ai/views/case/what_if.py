@@ -14,12 +14,13 @@ from skin_ai.diseases import DISEASES
 from skin_ai.predict.bundle import Bundle, BundleError
 from skin_ai.predict.chain import MAX_TOKENS, Probability, Question, Step, answer, eliminate, over_label_set
 from skin_ai.predict.diagnose import Diagnosis
-from skin_ai.predict.narrative import MORE_SYMPTOMS, SYMPTOMS, Answer, Facts, sentences
+from skin_ai.predict.narrative import Answer, Facts, sentences
 from skin_ai.server import turns
 from skin_ai.views.case import bundle_choice
 from skin_ai.views.case.elimination import name, percent
 from skin_ai.views.case.elimination_text import in_a_row
 from skin_ai.views.case.symptom_form import ANSWERS, FURTHER_SYMPTOMS, QUESTIONS
+from skin_ai.vocabulary import MORE_SYMPTOMS, SYMPTOMS
 
 LISTED = 6  # most probable types, before and now, that the table has
 SYMPTOM, SAID = "what_if_symptom", "what_if_answer"  # keys of the choices

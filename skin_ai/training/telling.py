@@ -1,0 +1,224 @@
+"""Facts as a patient might write them, for training: voices, lists, irrelevant sentences, typing errors."""
+
+import re
+from dataclasses import replace
+from functools import cache
+from random import Random
+
+from skin_ai.predict.narrative import NARRATIVE_LIMIT, Answer, Facts
+from skin_ai.training.typos import with_typos
+from skin_ai.wordings import FORMS, JOINS, Phrases, Site, Wordings, load_wordings
+
+WORDINGS = load_wordings()
+
+
+def silence(facts: Facts, rng: Random, *, fraction: float) -> Facts:
+    """The same facts, each left out with probability `fraction`; at least one stays."""
+    said = facts.said
+    left_out = [fact for fact in said if rng.random() < fraction]
+    if left_out and len(left_out) == len(said):
+        left_out.remove(rng.choice(said))
+    return replace(facts, **{name: getattr(Facts(), name) for name in left_out})
+
+
+# How often the training narratives do what. Chosen by reading the results, not measured on patients.
+VOICES = ("plain", "plain", "plain", "terse", "terse", "wordy")
+MERGES_AGE_AND_SITE = 0.3
+LISTS_ONE_ANSWER = 0.5
+CONTRASTS_TWO = 0.3
+SYMPTOMS_COME_LAST = 0.5
+NAMES_REGIONS_IN_ONE = 0.6
+FILLER_COUNTS = (0, 0, 0, 0, 0, 1, 1, 1, 2)
+WORDY_KEEPS_PLAIN = 0.5
+HAS_TYPOS = 0.2
+
+
+def tell(facts: Facts, rng: Random, *, held_out: bool = False) -> str:
+    """The facts as one patient might write them: random voice, wordings, order, fillers and typing errors.
+
+    Unsaid facts are never mentioned; "" without facts; with an age the age range is left out. held_out: only
+    wordings that are never used for training. A text longer than NARRATIVE_LIMIT is drawn again.
+    """
+    if not facts.said:
+        return ""
+    while len(text := _tell_once(facts, rng, held_out)) > NARRATIVE_LIMIT:
+        pass
+    return text
+
+
+def _tell_once(facts: Facts, rng: Random, held_out: bool) -> str:
+    voice = "held_out" if held_out else rng.choice(VOICES)
+    opening = _tell_other_facts(facts, voice, rng)
+    rest = _tell_symptoms(facts, voice, rng)
+    fillers = {_draw(WORDINGS.fillers, voice, rng) for _ in range(rng.choice(FILLER_COUNTS))}
+    # Sorted: the order of a set of strings differs from one process to the next.
+    rest += [filler.replace("{number}", str(rng.randint(2, 60))) for filler in sorted(fillers)]
+    rng.shuffle(rest)
+    told = opening + rest
+    if rng.random() >= SYMPTOMS_COME_LAST:
+        rng.shuffle(told)
+    text = _as_fragments(told, rng) if voice == "terse" else " ".join(told)
+    return with_typos(text, rng, fragments=voice == "terse") if rng.random() < HAS_TYPOS else text
+
+
+def _draw(choice: Wordings, voice: str, rng: Random) -> str:
+    if voice == "wordy" and rng.random() < WORDY_KEEPS_PLAIN:
+        voice = "plain"
+    pool: tuple[str, ...] = getattr(choice, voice)
+    return rng.choice(pool)
+
+
+def _tell_other_facts(facts: Facts, voice: str, rng: Random) -> list[str]:
+    """All facts but the symptoms, in any order; age and site sometimes in one sentence."""
+    site = None if facts.site is None else WORDINGS.sites[facts.site]
+    told = []
+    if facts.age is not None and site is not None and rng.random() < MERGES_AGE_AND_SITE:
+        merged = _draw(WORDINGS.age_and_site, voice, rng)
+        told.append(_with_site(_with_age(merged, facts.age), site, voice, rng))
+    else:
+        if facts.age is not None:
+            told.append(_with_age(_draw(WORDINGS.age, voice, rng), facts.age))
+        if site is not None:
+            told.append(_with_site(_draw(WORDINGS.site, voice, rng), site, voice, rng))
+    if facts.age is None and facts.age_range is not None:
+        range_ = rng.choice(_pool(WORDINGS.age_ranges[facts.age_range], voice))
+        told.append(_draw(WORDINGS.age_range, voice, rng).replace("{range}", range_))
+    if facts.kind is not None:
+        told.append(_draw(WORDINGS.kinds[facts.kind], voice, rng))
+    if facts.more_sites:
+        told.append(_tell_regions(facts.more_sites, voice, rng))
+    if facts.duration is not None:
+        time = rng.choice(_pool(WORDINGS.durations[facts.duration], voice))
+        told.append(_draw(WORDINGS.duration, voice, rng).replace("{time}", time))
+    rng.shuffle(told)
+    return told
+
+
+def _tell_regions(names: tuple[str, ...], voice: str, rng: Random) -> str:
+    """All regions in one sentence, in any order: "on my legs, arms and back"."""
+    frame = _draw(WORDINGS.region, voice, rng)
+    regions = [WORDINGS.regions[name] for name in rng.sample(names, len(names))]
+    if "{noun}" in frame:
+        return frame.replace("{noun}", _joined([rng.choice(region.nouns) for region in regions], "and"))
+    if voice == "held_out":
+        places = _joined([rng.choice(region.held_out_places) for region in regions], "and")
+    elif rng.random() < NAMES_REGIONS_IN_ONE:
+        places = f"on my {_joined([rng.choice(region.nouns) for region in regions], 'and')}"
+    else:
+        places = _joined([rng.choice(region.places) for region in regions], "and")
+    return frame.replace("{place}", places)
+
+
+def _with_site(frame: str, site: Site, voice: str, rng: Random) -> str:
+    if "{noun}" in frame:
+        return frame.replace("{noun}", rng.choice(site.nouns))
+    if voice == "held_out":
+        return frame.replace("{place}", rng.choice(site.held_out_places))
+    choice = rng.randrange(len(site.nouns) + len(site.places))
+    is_noun = choice < len(site.nouns)
+    place = f"on my {site.nouns[choice]}" if is_noun else site.places[choice - len(site.nouns)]
+    return frame.replace("{place}", place)
+
+
+def _with_age(frame: str, age: int) -> str:
+    return frame.format(
+        age=age,
+        a=_article(age),
+        ordinal=_ordinal(age),
+        words=_in_words(age),
+        place="{place}",
+        noun="{noun}",
+    )
+
+
+def _article(age: int) -> str:
+    return "an" if age in (8, 11, 18) or 80 <= age <= 89 else "a"
+
+
+def _ordinal(age: int) -> str:
+    suffix = "th" if 11 <= age % 100 <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(age % 10, "th")
+    return f"{age}{suffix}"
+
+
+ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+TEENS = (
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+)
+TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+
+
+@cache
+def _in_words(age: int) -> str:
+    if age >= 100:
+        return "one hundred" if age == 100 else f"one hundred and {_in_words(age - 100)}"
+    if age < 20:
+        return (*ONES, *TEENS)[age]
+    tens = TENS[age // 10 - 2]
+    return tens if age % 10 == 0 else f"{tens}-{ONES[age % 10]}"
+
+
+def _tell_symptoms(facts: Facts, voice: str, rng: Random) -> list[str]:
+    """Every mentioned symptom once: alone, in a list with one answer, or as "this but not that"."""
+    alone: dict[Answer, list[str]] = {Answer.YES: [], Answer.NO: [], Answer.UNKNOWN: []}
+    for symptom, answer in facts.symptoms.items():
+        if answer is not Answer.UNSAID:
+            alone[answer].append(symptom)
+    told = []
+    for answer, symptoms in alone.items():
+        rng.shuffle(symptoms)
+        if len(symptoms) > 1 and rng.random() < LISTS_ONE_ANSWER:
+            count = rng.choice((2, 3))
+            listed, alone[answer] = symptoms[:count], symptoms[count:]
+            told.append(_tell_list(_draw(WORDINGS.lists[answer], voice, rng), listed, voice, rng))
+    if alone[Answer.YES] and alone[Answer.NO] and rng.random() < CONTRASTS_TWO:
+        told.append(
+            _draw(WORDINGS.contrast, voice, rng)
+            .replace("{yes}", _phrase("statement", alone[Answer.YES].pop(), voice, rng))
+            .replace("{no}", _phrase("denial", alone[Answer.NO].pop(), voice, rng))
+        )
+    for answer, symptoms in alone.items():
+        told += [_draw(WORDINGS.symptoms[symptom][answer], voice, rng) for symptom in symptoms]
+    return told
+
+
+LIST_PLACEHOLDER = re.compile(rf"\{{({'|'.join(FORMS)})_({'|'.join(JOINS)})\}}")
+
+
+def _tell_list(frame: str, symptoms: list[str], voice: str, rng: Random) -> str:
+    placeholder = LIST_PLACEHOLDER.search(frame)
+    if placeholder is None:
+        raise ValueError(f"The list frame {frame!r} has no place for symptoms.")
+    form, join = placeholder.groups()
+    phrases = [_phrase(form, symptom, voice, rng) for symptom in symptoms]
+    return frame[: placeholder.start()] + _joined(phrases, join) + frame[placeholder.end() :]
+
+
+def _joined(phrases: list[str], join: str) -> str:
+    between, last = JOINS[join]
+    *first, final = phrases
+    return between.join(first) + (last if first else "") + final
+
+
+def _phrase(form: str, symptom: str, voice: str, rng: Random) -> str:
+    return rng.choice(_pool(WORDINGS.forms[form][symptom], voice))
+
+
+def _pool(phrases: Phrases, voice: str) -> tuple[str, ...]:
+    return phrases.held_out if voice == "held_out" else phrases.training
+
+
+def _as_fragments(told: list[str], rng: Random) -> str:
+    # Commas only between fragments without any: "bleeding, itching, growth: no" could be read two ways.
+    has_commas = any("," in fragment for fragment in told)
+    separator = rng.choice((". ", "; ") if has_commas else (". ", "; ", ", "))
+    if separator == ". ":
+        told = [fragment[0].upper() + fragment[1:] for fragment in told]
+    return separator.join(told) + "."
