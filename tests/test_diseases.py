@@ -2,13 +2,9 @@ import re
 
 import pytest
 
-from skin_ai.diseases import DISEASES, LABEL_SETS, Nature, find
+from skin_ai.diseases import DISEASES, FILE, LABEL_SETS, DiseasesError, Nature, find, read_diseases
 
-TERMS = [
-    (code, term)
-    for code, disease in DISEASES.items()
-    for term in (disease.code, disease.name, *disease.synonyms)
-]
+TERMS = [(code, term) for code, disease in DISEASES.items() for term in disease.terms]
 
 
 @pytest.mark.parametrize(("code", "term"), TERMS)
@@ -38,6 +34,7 @@ def test_every_term_finds_its_own_type_so_none_belongs_to_two(code, term):
         ("hives", "URT"),
         ("ringworm", "TIN"),
         ("athletes foot", "TIN"),
+        ("inflamed seborrheic keratosis", "SEK"),
         ("eczema craquele", "ECZ"),
         ("Éczema", "ECZ"),
         ("tinea versicolor", "TVER"),
@@ -101,3 +98,25 @@ def test_the_tables_cannot_be_changed():
         DISEASES["NEW"] = DISEASES["BCC"]
     with pytest.raises(TypeError):
         LABEL_SETS["new"] = ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        ('nature = "malignant"', 'nature = "bad"', "BCC: nature 'bad'"),
+        ('icd10 = "L82"', 'icd10 = "L82.11"', "SEK: 'L82.11' is not a code"),
+        ('name = "melanoma"\n', "", "MEL must have the entries name"),
+        ('"rodent ulcer"', '"mole"', "'mole' belongs to both BCC and NEV"),
+        ('"rodent ulcer"', "3", "BCC: name must be a text, and synonyms a list"),
+        ('pad-ufes-20 = ["BCC"', 'pad-ufes-20 = ["BBC"', "pad-ufes-20: BBC is not among the types"),
+        ("[label_sets]", "[labels]", "must have the tables label_sets and types"),
+        ("[label_sets]", "[label_sets", "cannot be read"),
+    ],
+)
+def test_a_faulty_file_is_named_with_its_entry(tmp_path, before, after, found):
+    path = tmp_path / "diseases.toml"
+    text = FILE.read_text(encoding="utf-8")
+    assert before in text
+    path.write_text(text.replace(before, after), encoding="utf-8")
+    with pytest.raises(DiseasesError, match=rf"diseases\.toml.*{found}"):
+        read_diseases(path)
