@@ -7,17 +7,14 @@ import statistics
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
-import pytorch_grad_cam
 import torch
-from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
 from benchmarks.machine import machine
 from skin_ai.predict.bundle import load_bundle
-from skin_ai.predict.heatmap import _Tail, class_activation_maps
+from skin_ai.predict.heatmap import GRAD_CAM, HeadOnly, class_activation_maps, library_map
 from skin_ai.predict.image_model import ImageModel
 from skin_ai.predict.photo import crop_square
 from skin_ai.views.case.samples import SAMPLES
@@ -35,7 +32,7 @@ def main() -> None:
         model = _with_types(bundle.image_model, n_types)
         with torch.no_grad():
             features = model.feature_map(inputs)
-        tail = _Tail(model.head)
+        tail = HeadOnly(model.head)
         works = {
             "from the photo": (
                 partial(_theirs, model, model.backbone.bn2, inputs, n_types),
@@ -78,17 +75,7 @@ def _maps(features: Tensor, head: nn.Linear) -> np.ndarray:
 
 def _theirs(model: nn.Module, layer: nn.Module, inputs: Tensor, n_types: int) -> np.ndarray:
     """(K, h, w): the library's maps after their ReLU, before they are scaled and enlarged."""
-    maps = []
-    with pytorch_grad_cam.GradCAM(model, [layer]) as cam:
-        compute = cam.get_cam_image
-
-        def keep(*arguments: Any, **options: Any) -> np.ndarray:
-            maps.append(compute(*arguments, **options)[0])
-            return maps[-1][None]
-
-        cam.get_cam_image = keep
-        for type_index in range(n_types):
-            cam(inputs, [ClassifierOutputTarget(type_index)])
+    maps = [library_map(GRAD_CAM, model, inputs, type_index, layer) for type_index in range(n_types)]
     return np.maximum(maps, 0)
 
 

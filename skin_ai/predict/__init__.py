@@ -1,1 +1,1 @@
-"""From a photo and a narrative to a diagnosis: all that the app uses to predict."""
+"""From a photo and a narrative to a diagnosis: everything that predicts, in the app and in evaluation."""

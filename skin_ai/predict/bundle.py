@@ -1,6 +1,6 @@
 """A folder in `weights/`: image model, language model and manifest, checked before use.
 
-Files that several bundles share stand once, in the folder `shared` beside them.
+Files that several bundles share are stored once, in the folder `shared` next to them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
-if TYPE_CHECKING:  # torch comes with them, and a page that reads a manifest must not wait for torch
+if TYPE_CHECKING:  # these import torch, and a page that only reads a manifest should not wait for it
     from skin_ai.predict.chain import LanguageModel
     from skin_ai.predict.gate import Gate
     from skin_ai.predict.image_model import ImageModel, Preprocessing
@@ -29,27 +29,27 @@ MANIFEST = "manifest.json"
 SHARED = "shared"
 IMAGE_FILE = "image.safetensors"
 GATE_FILE = "gate.safetensors"
-LANGUAGE_BASE_FILE = "language_base.safetensors"  # word embeddings and the layers that training left alone
-LANGUAGE_FILE = "language.safetensors"  # what the bundle itself learnt
+LANGUAGE_BASE_FILE = "language_base.safetensors"  # word embeddings and frozen layers
+LANGUAGE_FILE = "language.safetensors"  # all other weights
 TOKENIZER_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
 PREDICTIONS_FILE = "out_of_fold.safetensors"
 FILES = (IMAGE_FILE, GATE_FILE, LANGUAGE_BASE_FILE, LANGUAGE_FILE, PREDICTIONS_FILE, *TOKENIZER_FILES)
-ROW_OF_NUMBERS = re.compile(r"\[[\s\d.,-]*\]")  # goes on one line of the manifest
+ROW_OF_NUMBERS = re.compile(r"\[[\s\d.,-]*\]")  # written on one line of the manifest
 
 
 class BundleError(RuntimeError):
-    """A bundle that cannot be trusted; the message names the file."""
+    """A bundle that cannot be used; the message names the file."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """Both models, ready to be asked and never changed; one object serves all sessions.
+    """Both models, ready for use and never changed; all sessions share one object.
 
-    image_types: those of `types` that the image model knows, in their order; gate: which photos it may be
-    asked about; quality_limits: by kind of fault (`quality.py`); temperatures: what logits are divided by
-    before the softmax, fitted out of fold; schedule: options in play at each step, from all types to 1;
-    least_probability: below it the first type of an answer is "not sure"; sha256: of the manifest, which
-    holds that of every file.
+    image_types: those of `types` that the image model knows, in their order; gate: recognises photos unlike
+    its training photos; quality_limits: by kind of fault (`quality.py`); temperatures: divide the logits
+    before the softmax, fitted out of fold; schedule: number of options at each step, from all types to 1;
+    least_probability: an answer whose first type has less is "not sure"; sha256: of the manifest, which holds
+    the sha256 of every file.
     """
 
     name: str
@@ -70,16 +70,16 @@ class Bundle:
 
 
 def bundle_names() -> tuple[str, ...]:
-    """The bundles that are there, the default first."""
+    """All bundles in `weights/`, the default first."""
     names = {path.parent.name for path in WEIGHTS.glob(f"*/{MANIFEST}")} - {SHARED}
     return tuple(sorted(names, key=lambda name: (name != DEFAULT_BUNDLE, name)))
 
 
 def file_of(folder: Path, name: str) -> Path:
-    """Where the bundle's file is: in its own folder, else in `shared` beside it.
+    """Path of a bundle's file: in its own folder, else in `shared` next to it.
 
-    A file that is in neither would belong in its own. The tokenizer's are read together, from one folder:
-    the own one if any of them is there.
+    A missing file is expected in the bundle's own folder. The tokenizer's files are read from one folder: the
+    bundle's own if any of them is there.
     """
     together = TOKENIZER_FILES if name in TOKENIZER_FILES else (name,)
     shared = folder.parent / SHARED / name
@@ -88,7 +88,7 @@ def file_of(folder: Path, name: str) -> Path:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest alone; raises BundleError if it is missing or not ours."""
+    """The manifest alone. Raises BundleError if it is missing, damaged or of another format."""
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -97,17 +97,17 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise BundleError(f"{path} is damaged: {error}. Restore it from the repository.") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise BundleError(f"{path} is not of format {FORMAT}, which this version of skin_ai reads.")
+        raise BundleError(f"{path} is not in format {FORMAT}, the one that this version of skin_ai reads.")
     return manifest
 
 
 def image_types_of(manifest: dict[str, Any]) -> tuple[str, ...]:
-    """The types that the bundle's image model knows: all of the bundle's where its entry names none."""
+    """The types that the bundle's image model knows: by default all of the bundle's types."""
     return tuple(manifest["image_model"].get("types", manifest["types"]))
 
 
 def verify_files(folder: Path, manifest: dict[str, Any]) -> None:
-    """Compares every file with the sha256 in the manifest; BundleError names the first that differs."""
+    """Checks the sha256 of every file against the manifest; BundleError names the first that differs."""
     checksums = manifest.get("files", {})
     for name in FILES:
         path = file_of(folder, name)
@@ -116,11 +116,13 @@ def verify_files(folder: Path, manifest: dict[str, Any]) -> None:
         if not path.is_file():
             raise BundleError(f"{path} is missing. Restore it from the repository.")
         if sha256(path) != checksums[name]:
-            raise BundleError(f"{path} is damaged: its sha256 differs from the manifest. Restore it.")
+            raise BundleError(
+                f"{path} is damaged: its sha256 differs from the manifest. Restore it from the repository."
+            )
 
 
 def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
-    """The bundle `weights/name` with every file verified; raises BundleError, never guesses."""
+    """The bundle `weights/name`, every file verified. Raises BundleError."""
     import torch
     from safetensors.torch import load_file
 
@@ -141,7 +143,7 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
             )
         if tuple(language["prompts"]) != PROMPTS:
             raise BundleError(
-                f"{folder / MANIFEST} was trained with another prompt than this version of skin_ai asks."
+                f"{folder / MANIFEST}: the prompts differ from those of this version of skin_ai."
             )
         schedule, temperatures = tuple(language["schedule"]), tuple(language["temperatures"])
         _check_schedule(folder / MANIFEST, schedule, temperatures, len(types))
@@ -170,7 +172,7 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
             name=name,
             types=types,
             manifest=manifest,
-            # With the channels last in memory a view takes a processor three quarters of the time.
+            # With channels last in memory, a view takes three quarters of the time on a processor.
             image_model=image_model.eval().requires_grad_(False).to(memory_format=torch.channels_last),
             image_types=image_types,
             gate=gate,
@@ -187,7 +189,7 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
     except KeyError as error:
         raise BundleError(f"{folder / MANIFEST} lacks the entry {error}.") from error
     except (TypeError, AttributeError, ValueError) as error:
-        raise BundleError(f"{folder / MANIFEST} has an entry of the wrong kind: {error}.") from error
+        raise BundleError(f"{folder / MANIFEST} has an invalid entry: {error}.") from error
 
 
 def _check_schedule(
@@ -197,24 +199,24 @@ def _check_schedule(
     if not falls or (schedule[:1], schedule[-1:]) != ((n_types,), (1,)) or n_types < 2:
         raise BundleError(f"{path}: the schedule {list(schedule)} does not lead from {n_types} types to 1.")
     if len(temperatures) != len(schedule) - 1:
-        raise BundleError(f"{path}: {len(schedule) - 1} temperatures are needed, one a step of the schedule.")
+        raise BundleError(f"{path}: the schedule needs {len(schedule) - 1} temperatures, one per step.")
 
 
 @contextmanager
 def _fitting(path: Path, folder: Path) -> Iterator[None]:
-    """Weights that are not those of the model that the manifest describes are one clear error."""
+    """BundleError for weights that do not match the model in the manifest."""
     try:
         yield
     except (SafetensorError, RuntimeError, ValueError, OSError) as error:
-        # PyTorch lists every layer; the first lines say enough.
+        # PyTorch lists every layer; the beginning is enough.
         found = " ".join(str(error).split())[:200]
         raise BundleError(f"{path} does not fit {folder / MANIFEST}: {found}") from error
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Adds the checksum of every file and writes the manifest; deletes what stands in `shared` as well."""
+    """Writes the manifest with the checksum of every file; deletes files that `shared` has too."""
     if folder.name == SHARED:
-        raise BundleError(f"{folder} is for what bundles share; give the bundle another name.")
+        raise BundleError(f"{folder} is for files that bundles share; give the bundle another name.")
     checksums = {name: sha256(file_of(folder, name)) for name in FILES}
     text = json.dumps({"format": FORMAT, **manifest, "files": checksums}, indent=2, ensure_ascii=False)
     text = ROW_OF_NUMBERS.sub(lambda row: " ".join(row[0].split()), text)

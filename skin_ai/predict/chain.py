@@ -1,4 +1,4 @@
-"""Chain of Options: a language model eliminates types step by step (arXiv 2411.13855, our reading)."""
+"""Chain of Options: a language model rules out types step by step (after arXiv 2411.13855)."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from transformers import (
 
 from skin_ai.diseases import DISEASES
 
-# The photo's recommendations stand beside the options that they speak of, so that no name is read twice.
+# Each option is followed by the photo's probability for it, so that no name is read twice.
 PROMPT_WITH_PHOTO = "photo and options: {options}"
 PROMPT_WITHOUT_PHOTO = "no photo, options: {options}"
 NO_WORDS = "no words"
-# Of many options only those that the photo speaks of are named: the others would be the most of the prompt.
+# With many options only those that the photo model considers likely are named, to keep the prompt short.
 ALL_NAMED = 13
-LEAST_NAMED = 0.02  # of the photo's probability
+LEAST_NAMED = 0.02  # probability by the photo model
 OTHERS, ALL = "{n} others", "all {n}"
 PROMPTS = (PROMPT_WITH_PHOTO, PROMPT_WITHOUT_PHOTO, NO_WORDS, OTHERS, ALL)
-# What an image model of fewer types leaves to those that it does not know, together.
+# Probability that all types unknown to the image model share.
 UNKNOWN_TO_PHOTO = 0.2
 MAX_TOKENS = 384
-# Of prompts that are asked together, padding included: memory stays bounded. Larger batches gain nothing on a
-# processor (100 cases, one thread: one by one 9.0 s, 2,000 characters 6.5 s, 4,000 and 8,000 each 6.0 s).
+# Of the prompts in one batch, padding included, to bound memory. Larger batches are no faster on a processor
+# (100 cases, one thread: one by one 9.0 s, 2,000 characters 6.5 s, 4,000 and 8,000 each 6.0 s).
 BATCH_CHARACTERS = 4_000
 OWN_POOLING, WORDS_POOLING = "own", "words"
-# A fast tokenizer keeps padding and truncation as its own state: two threads at once break it.
+# Fast tokenizers store padding and truncation as state, so two threads at once would break them.
 _TOKENIZING = Lock()
 
 
 @dataclass(frozen=True)
 class Question:
-    """One asking: what is known, and which types are still options.
+    """One question to the language model: what is known, and which types are still options.
 
     photo: (K,) probabilities of the image model, or None; options: indices into the label set.
     """
@@ -54,7 +54,7 @@ class Question:
     options: tuple[int, ...]
 
     def prompt(self, types: Sequence[str]) -> tuple[str, str]:
-        """Narrative and rest, as the two segments of the language model's input."""
+        """The two segments of the language model's input: the narrative, and the options."""
         named = [option for option in self.options if self._is_named(option)]
         names = [DISEASES[types[option]].name for option in named]
         template = PROMPT_WITHOUT_PHOTO
@@ -73,9 +73,9 @@ class Question:
 
 
 def over_label_set(photo: Tensor, image_types: Sequence[str], types: Sequence[str]) -> Tensor:
-    """(K,) probabilities over the label set of an image model that knows `image_types` only.
+    """(K,) probabilities over the label set, from an image model that knows only `image_types`.
 
-    photo: (image types,) its probabilities. Types that it does not know share UNKNOWN_TO_PHOTO equally.
+    photo: (image types,) its probabilities. The types it does not know share UNKNOWN_TO_PHOTO equally.
     """
     if tuple(image_types) == tuple(types):
         return photo
@@ -86,11 +86,11 @@ def over_label_set(photo: Tensor, image_types: Sequence[str], types: Sequence[st
 
 
 class LanguageModel(nn.Module):
-    """A sequence classifier over the label set, with the photo's log probabilities as a head start.
+    """A sequence classifier over the label set, with the photo's log probabilities added.
 
-    logit(o) = z(o | prompt) + w · log p_photo(o), with w learned; types that are no options get -inf.
-    pooling: OWN_POOLING asks the classifier as it comes, an encoder by its first token; WORDS_POOLING gives
-    an encoder's head the mean of the narrative's token vectors, near to how MiniLM was trained (Reimers and
+    logit(o) = z(o | prompt) + w · log p_photo(o), with w learned; types that are not options get -inf.
+    pooling: OWN_POOLING uses the classifier as it is (an encoder: its first token); WORDS_POOLING gives an
+    encoder's head the mean of the narrative's token vectors, similar to how MiniLM was trained (Reimers and
     Gurevych 2019).
     """
 
@@ -103,7 +103,7 @@ class LanguageModel(nn.Module):
     ) -> None:
         super().__init__()
         if pooling not in (OWN_POOLING, WORDS_POOLING):
-            raise ValueError(f"There is no pooling {pooling!r}.")
+            raise ValueError(f"Unknown pooling {pooling!r}.")
         self.pooling = pooling
         self.classifier = classifier
         self.tokenizer = tokenizer
@@ -111,7 +111,7 @@ class LanguageModel(nn.Module):
         self.photo_weight = nn.Parameter(torch.ones(()))
 
     def encode(self, questions: Sequence[Question]) -> dict[str, Tensor]:
-        """The prompts as padded token ids; what is too long is cut in the narrative only."""
+        """The prompts as padded token ids; of a prompt that is too long, only the narrative is cut."""
         narratives, rests = zip(*(question.prompt(self.types) for question in questions), strict=True)
         with _TOKENIZING:
             return dict(
@@ -126,13 +126,13 @@ class LanguageModel(nn.Module):
             )
 
     def token_count(self, question: Question) -> int:
-        """Tokens of the whole prompt before anything is cut."""
+        """Tokens of the whole prompt, before truncation."""
         narrative, rest = question.prompt(self.types)
         with _TOKENIZING:
             return len(self.tokenizer(narrative, rest)["input_ids"])
 
     def scores(self, questions: Sequence[Question]) -> Tensor:
-        """(n, outputs) of the classification head, before the photo's term and whatever the options are."""
+        """(n, outputs) of the classification head, without the photo's term and the mask of the options."""
         device = self.photo_weight.device
         inputs = {name: value.to(device) for name, value in self.encode(questions).items()}
         classifier: Any = self.classifier
@@ -169,9 +169,9 @@ def option_mask(questions: Sequence[Question], n_types: int) -> Tensor:
 class Option:
     """One type at one step.
 
-    probability: among the options of the step; words, photo: by how much the narrative and the
-    photo moved its calibrated logit relative to the other options (0 where there is none). They say what
-    the model used, not what is true.
+    probability: among the options of the step; words, photo: how far the narrative and the photo moved its
+    calibrated logit relative to the other options (0 without one). They say what the model used, not what is
+    true.
     """
 
     type: str
@@ -183,7 +183,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Step:
-    """One round of elimination: options in, best first, and which are kept."""
+    """One round of elimination: its options, most probable first, and which are kept."""
 
     options: tuple[Option, ...]
 
@@ -217,9 +217,9 @@ def eliminate(
     *,
     shares: bool = True,
 ) -> tuple[Step, ...]:
-    """Asks with all options, keeps the most probable, asks again with only these, until one is left.
+    """Asks about all options, keeps the most probable, asks again about these, until one is left.
 
-    photo: (K,) probabilities or None; the others as in `eliminate_all`, of which this is one case.
+    photo: (K,) probabilities or None; the other arguments as in `eliminate_all`.
     """
     case = Question(narrative, photo, tuple(range(len(types))))
     (steps,) = eliminate_all(ask, [case], types, schedule, temperatures, shares=shares)
@@ -235,14 +235,14 @@ def eliminate_all(
     *,
     shares: bool = True,
 ) -> list[tuple[Step, ...]]:
-    """The eliminations of many cases, step by step together, so that prompts are asked in batches.
+    """`eliminate` for many cases at once, so that prompts are asked in batches.
 
-    ask: questions -> (n, K) logits; cases: the first question of each, whose options may be fewer than all
-    types and in any order, which is kept; schedule: options in play at each step, from K to 1, e.g.
-    (6, 3, 2, 1); temperatures: one a step, len(schedule) - 1. A step in which nothing would fall, as where a
-    case has fewer options from the start, is left out.
-    Each step also asks with the words and with the photo blanked, for the shares; without `shares` it does
-    not, and they are 0.
+    ask: questions -> (n, K) logits; cases: the first question of each, with any options in any order (the
+    order is kept); schedule: number of options at each step, from K to 1, e.g. (6, 3, 2, 1); temperatures:
+    one per step, len(schedule) - 1. A step that would rule out nothing, because a case starts with fewer
+    options, is left out.
+    shares: also ask without the words and without the photo, for `Option.words` and `Option.photo`; otherwise
+    they are 0.
     """
     left = [case.options for case in cases]
     steps: list[list[Step]] = [[] for _ in cases]
@@ -263,7 +263,7 @@ def eliminate_all(
 
 
 def _askings(question: Question, shares: bool) -> list[Question]:
-    """The question, and where both are there to be told apart, with the words and with the photo blanked."""
+    """The question; with both words and photo, also without the words and without the photo."""
     if not shares or not question.narrative or question.photo is None:
         return [question]
     return [question, replace(question, narrative=""), replace(question, photo=None)]
@@ -272,7 +272,7 @@ def _askings(question: Question, shares: bool) -> list[Question]:
 def _step(
     asking: Sequence[Question], logits: Tensor, types: tuple[str, ...], keep: int, shares: bool
 ) -> Step:
-    """logits: (askings, K), tempered."""
+    """logits: (askings, K), divided by the temperature."""
     options = asking[0].options
     logits = logits[:, list(options)]
     probabilities = logits[0].softmax(0).tolist()
@@ -281,7 +281,7 @@ def _step(
     if len(asking) == 3:
         words, seen = (relative[0] - relative[1]).tolist(), (relative[0] - relative[2]).tolist()
     elif shares and asking[0].narrative:
-        # With one input only, all that sets the options apart comes from it.
+        # With only one input, all differences between the options come from it.
         words = relative[0].tolist()
     elif shares:
         seen = relative[0].tolist()
@@ -295,7 +295,7 @@ def _step(
 
 
 def _ask_in_batches(ask: Ask, questions: Sequence[Question], types: Sequence[str]) -> Tensor:
-    """(n, K) logits; questions of similar length are asked together, BATCH_CHARACTERS at a time."""
+    """(n, K) logits; questions of similar length share a batch of up to BATCH_CHARACTERS."""
     lengths = [sum(map(len, question.prompt(types))) for question in questions]
     batches: list[list[int]] = [[]]
     for place in sorted(range(len(questions)), key=lengths.__getitem__):
@@ -307,11 +307,11 @@ def _ask_in_batches(ask: Ask, questions: Sequence[Question], types: Sequence[str
 
 
 def answer(steps: Sequence[Step]) -> tuple[Probability, ...]:
-    """The types with probabilities that sum to 1, best first.
+    """The types with probabilities that sum to 1, most probable first.
 
-    An option dropped at step k gets the mass that had reached step k times its probability there.
-    The option that is left always comes first: at each step the kept ones have at least the mean
-    mass. Lower ranks may cross where a later step turns against an option that an earlier one kept.
+    A type ruled out at step k gets its probability there times the probability that had reached step k. The
+    type that is left always comes first, because the kept options have at least the mean probability at each
+    step. A type ruled out later can still rank below one ruled out earlier.
     """
     ranked, mass = [], 1.0
     for step in steps:
@@ -322,11 +322,11 @@ def answer(steps: Sequence[Step]) -> tuple[Probability, ...]:
 
 
 def undecided(steps: Sequence[Step], least_probability: float) -> tuple[str, ...]:
-    """The types between which going on would be a guess, most probable first; () where the answer is sure.
+    """The types between which the answer is not sure, most probable first; () where it is sure.
 
-    The mass that has reached the options left falls with every step, and at the end it is the probability of
-    the answer's first type. The elimination stops before the first step that would leave less than
-    `least_probability`; so it stops somewhere exactly where the answer's first type has less than that.
+    The probability that reaches the remaining options falls with every step; at the end it is that of the
+    answer's first type. The elimination stops before the first step that would leave less than
+    `least_probability`, so it stops exactly where the answer's first type has less than that.
     """
     mass = 1.0
     for step in steps:
@@ -337,12 +337,12 @@ def undecided(steps: Sequence[Step], least_probability: float) -> tuple[str, ...
 
 
 def single_pass(steps: Sequence[Step]) -> tuple[Probability, ...]:
-    """The first asking alone, with all options: best first."""
+    """The first step alone, with all options, most probable first."""
     return tuple(Probability(option.type, option.probability) for option in steps[0].options)
 
 
 def build_language_model(folder: Path, types: tuple[str, ...], pooling: str = OWN_POOLING) -> LanguageModel:
-    """The architecture and tokenizer of a Hugging Face folder with a fresh head, weights not loaded."""
+    """Architecture and tokenizer of a Hugging Face folder, with random weights and a new head."""
     config = AutoConfig.from_pretrained(folder, num_labels=len(types), local_files_only=True)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     set_padding(tokenizer, config)
@@ -351,21 +351,21 @@ def build_language_model(folder: Path, types: tuple[str, ...], pooling: str = OW
 
 
 def set_padding(tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig) -> None:
-    """Prompts are asked in batches: what has no padding token (Llama, Mistral, Falcon) pads with its end."""
+    """Batches need padding: models without a padding token (Llama, Mistral, Falcon) use their end token."""
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     config.pad_token_id = tokenizer.pad_token_id
 
 
 def save_language_model(model: LanguageModel, path: Path) -> None:
-    """All weights in single precision, the photo's weight included, as one safetensors file."""
+    """Writes all weights, the photo's weight included, as one safetensors file."""
     save_file({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}, path)
 
 
 def save_in_parts(model: LanguageModel, base: Path, own: Path, frozen_layers: int) -> None:
-    """The bundle's two files: what the reading stage left for all bundles, and what this one learnt.
+    """Writes the bundle's two files: the frozen weights that bundles share, and its own.
 
-    base: word embeddings and the encoder's first `frozen_layers`; own: all the rest. Matrices are in 8 bits
+    base: word embeddings and the encoder's first `frozen_layers`; own: the rest. Matrices are in 8 bits
     (`quantize`), vectors in half precision.
     """
     shared: dict[str, Tensor] = {}
@@ -386,13 +386,13 @@ EIGHT_BITS, SCALE = ".int8", ".scale"
 
 
 def quantize(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """(n, d) -> (n, d) whole numbers of 8 bits and (n, 1) what to multiply each row with."""
+    """(n, d) -> (n, d) 8-bit integers, and (n, 1) scales to multiply the rows with."""
     scale = (rows.abs().amax(dim=1, keepdim=True) / 127).clamp_min(1e-8)
     return (rows / scale).round().to(torch.int8), scale
 
 
 def base_names(model: LanguageModel, frozen_layers: int) -> set[str]:
-    """Names of the weights that stay as the reading stage left them: embeddings and lower layers."""
+    """Names of the weights that are frozen after the reading stage: embeddings and lower layers."""
     classifier: Any = model.classifier
     base = classifier.base_model
     stack = next(module for module in base.modules() if isinstance(module, nn.ModuleList))
@@ -402,7 +402,7 @@ def base_names(model: LanguageModel, frozen_layers: int) -> set[str]:
 
 
 def read_weights(*paths: Path) -> dict[str, Tensor]:
-    """What the `save_...` functions wrote, in single precision."""
+    """Weights written by the `save_...` functions, in single precision."""
     state = {}
     for path in paths:
         with safe_open(path, "pt") as file:
@@ -416,5 +416,5 @@ def read_weights(*paths: Path) -> dict[str, Tensor]:
 
 
 def load_language_weights(model: LanguageModel, *paths: Path) -> None:
-    """Reads all weights of a model; every name and shape must fit."""
+    """Loads all weights of a model; every name and shape must match."""
     model.load_state_dict(read_weights(*paths))

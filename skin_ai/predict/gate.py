@@ -1,4 +1,4 @@
-"""Whether a photo looks like those that the image model was trained on, by the model's early features."""
+"""Recognises photos unlike those that the image model was trained on, by its early features."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch import Tensor
 
 from skin_ai.predict.image_model import ImageModel
 
-# Of timm's feature stages, counted from 0. Colours and textures tell a foreign photo better than the last
-# feature map, which training makes blind to all that does not part the types: caught 0.93 against 0.57.
+# Of timm's feature stages, counted from 0. Early features (colour, texture) recognise foreign photos better
+# than the last feature map, which keeps only what separates the types: 0.93 recognised against 0.57.
 STAGE = 2
 
 
 def early_features(model: ImageModel, inputs: Tensor) -> Tensor:
-    """Mean and standard deviation of every channel of an early stage, over the photo.
+    """Mean and standard deviation of every channel of an early stage.
 
-    inputs: (n, 3, size, size), one upright view. Returns (n, 2 c). Costs less than half of one view's pass.
+    inputs: (n, 3, size, size), one upright view. Returns (n, 2 c). Takes less than half the time of one view.
     """
     (stage,) = model.backbone.forward_intermediates(
         inputs, indices=[STAGE], stop_early=True, intermediates_only=True
@@ -29,10 +29,10 @@ def early_features(model: ImageModel, inputs: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Gate:
-    """A Gaussian of the training photos' early features; photos far from it are foreign.
+    """A Gaussian fitted to the early features of the training photos; photos far from it are foreign.
 
-    centre: (F,) mean; whitening: (F, F), makes a difference from the centre one in standard deviations;
-    threshold: the largest distance that counts as familiar. Holds statistics over all photos, none of one.
+    centre: (F,) mean; whitening: (F, F), scales a difference from the centre to standard deviations;
+    threshold: the largest distance of a familiar photo. Contains no single photo's features.
     """
 
     centre: Tensor = field(repr=False)
@@ -42,22 +42,22 @@ class Gate:
     def distance(self, features: Tensor) -> float:
         """Squared Mahalanobis distance of (F,) features, divided by F: about 1 for a training photo.
 
-        Lee et al. 2018, eq. 2, with one mean for all types and features of one stage.
+        Lee et al. 2018, eq. 2, with one mean for all types and the features of one stage.
         """
         return float((self.whitening @ (features - self.centre)).square().mean())
 
     def is_familiar(self, features: Tensor) -> bool:
-        """Whether the photo of these (F,) features may be shown to the image model."""
+        """Whether a photo with these (F,) features resembles the training photos."""
         return self.distance(features) <= self.threshold
 
     def save(self, path: Path) -> None:
-        """One safetensors file of F * (F + 1) numbers; the threshold belongs into the manifest."""
+        """Writes one safetensors file of F * (F + 1) numbers; the threshold goes into the manifest."""
         save_file({"centre": self.centre.contiguous(), "whitening": self.whitening.contiguous()}, path)
 
 
 def load_gate(path: Path, threshold: float) -> Gate:
-    """What `Gate.save` wrote; raises OSError, SafetensorError or ValueError where it did not."""
-    # Not load_file: its tensors stay on the file, and change, or end the server, when that does.
+    """Reads what `Gate.save` wrote. Raises OSError, SafetensorError or ValueError."""
+    # Not load_file: it maps the file into memory, so a change of the file would change or crash the server.
     tensors = load(path.read_bytes())
     shapes = {name: tuple(value.shape) for name, value in tensors.items()}
     n = shapes.get("centre", (0,))[0]

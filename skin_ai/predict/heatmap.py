@@ -1,4 +1,4 @@
-"""Feature map -> one map a type, in closed form; the grad-cam library's other methods, on demand."""
+"""Heatmaps: Grad-CAM of every type in closed form; the grad-cam library's other methods on demand."""
 
 from __future__ import annotations
 
@@ -22,11 +22,19 @@ METHODS: Mapping[str, str] = {
     "layer_cam": "Layer-CAM",
     "score_cam": "Score-CAM",
     "eigen_cam": "Eigen-CAM",
-}  # by key: the name for reading; only the first is on the scale of the logit
-SCORED = 64  # channels that Score-CAM tries out, the most variable ones: all 1,280 take 20 times as long
+}  # key -> name on screen; only the first is on the scale of the logit
+_LIBRARY_CLASSES: Mapping[str, str] = {
+    GRAD_CAM: "GradCAM",
+    "grad_cam_plus_plus": "GradCAMPlusPlus",
+    "hires_cam": "HiResCAM",
+    "layer_cam": "LayerCAM",
+    "score_cam": "ScoreCAM",
+    "eigen_cam": "EigenCAM",
+}
+SCORED = 64  # channels that Score-CAM masks, the most variable ones: all 1,280 take 20 times as long
 BATCH = 16
 
-# One at a time, however many sessions ask: Score-CAM alone keeps the processor busy for about a second.
+# One at a time across all sessions: Score-CAM alone keeps the processor busy for about a second.
 _one_at_a_time = Lock()
 
 
@@ -47,44 +55,44 @@ def class_activation_maps(features: Tensor, weight: Tensor) -> Tensor:
 def computed_by(
     method: str, model: ImageModel, features: Tensor, inputs: Tensor, type_index: int
 ) -> np.ndarray:
-    """(h, w) map of one type by a key of METHODS: what speaks for it, relative to the strongest place.
+    """(h, w) evidence for one type by a key of METHODS, from 0 to 1, relative to its strongest place.
 
-    features: (C, h, w), the last feature map as the diagnosis holds it, mean of all views; inputs:
-    (1, 3, size, size), the same photo. From 0 to 1, and 0 everywhere where nothing speaks for the type: such
-    a map tells places apart, but neither types nor photos. The model is left as it was. Raises HeatmapError.
+    features: (C, h, w), the last feature map of the diagnosis, mean of all views; inputs: (1, 3, size, size),
+    the same photo. Compares places within one map, not types or photos; all 0 without evidence for the type.
+    Leaves the model unchanged. Raises HeatmapError.
     """
     with _one_at_a_time, torch.inference_mode(False), torch.enable_grad():
-        # Copies: what was made in inference mode takes part in no gradient.
+        # Copies, because tensors made in inference mode cannot take part in gradients.
         features, inputs = features.clone(), inputs.clone()
         if method == "score_cam":
-            evidence = _library_map(method, _Scored(model, features), inputs, type_index)
+            evidence = library_map(method, _FewerChannels(model, features), inputs, type_index)
         else:
-            evidence = _library_map(method, _Tail(model.head), features[None].requires_grad_(), type_index)
+            evidence = library_map(method, HeadOnly(model.head), features[None].requires_grad_(), type_index)
     if method == "eigen_cam":
-        # A principal component has no sign: ours is bright where the network is active.
+        # The sign of a principal component is arbitrary: bright is where the network is active.
         evidence = evidence * np.sign((evidence * features.detach().sum(0).numpy()).sum())
     evidence = np.maximum(evidence, 0)
     return evidence / evidence.max() if evidence.max() > 0 else evidence
 
 
-class _Tail(nn.Module):
-    """The network from its last feature map on, in a copy that no other session sees.
+class HeadOnly(nn.Module):
+    """The network from its last feature map on, as a copy.
 
-    Gradients at the last feature map need no more of it, so the shared network gets neither hooks nor
-    gradients.
+    Gradients at the last feature map need nothing else, so the network that sessions share gets neither hooks
+    nor gradients.
     """
 
     def __init__(self, head: nn.Linear) -> None:
         super().__init__()
-        self.seen = nn.Identity()  # where the library hangs its hooks
+        self.seen = nn.Identity()  # the library's hooks go here
         self.head = copy.deepcopy(head).requires_grad_(False)
 
     def forward(self, features: Tensor) -> Tensor:
         return self.head(self.seen(features).mean(dim=(2, 3)))
 
 
-class _Scored(nn.Module):
-    """The whole network; the library sees only the channels that differ most from place to place."""
+class _FewerChannels(nn.Module):
+    """The whole network; the library sees only the channels that vary most over the photo."""
 
     def __init__(self, model: ImageModel, features: Tensor) -> None:
         super().__init__()
@@ -99,35 +107,32 @@ class _Scored(nn.Module):
             return self.model.logits(features)
 
 
-def _library_map(method: str, network: _Tail | _Scored, inputs: Tensor, type_index: int) -> np.ndarray:
-    """The library's map as it is before its ReLU, scaling and enlarging."""
+def library_map(
+    method: str, network: nn.Module, inputs: Tensor, type_index: int, layer: nn.Module | None = None
+) -> np.ndarray:
+    """(h, w) map of the grad-cam library before its ReLU, scaling and enlarging.
+
+    layer: where the map is taken, by default `network.seen`.
+    """
     try:
-        # Here: it brings OpenCV and Matplotlib, which no page must wait for.
+        # Imported here because it brings OpenCV and Matplotlib, for which no page should wait.
         import pytorch_grad_cam as library
         from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
     except ImportError as error:  # OpenCV needs libraries of the system
         raise HeatmapError(f"The grad-cam library cannot be loaded: {error}.") from error
-    classes = {
-        GRAD_CAM: library.GradCAM,
-        "grad_cam_plus_plus": library.GradCAMPlusPlus,
-        "hires_cam": library.HiResCAM,
-        "layer_cam": library.LayerCAM,
-        "score_cam": library.ScoreCAM,
-        "eigen_cam": library.EigenCAM,
-    }
-    # Not as a context manager: as such it swallows an IndexError.
-    cam = classes[method](network, [network.seen])
+    # Not as a context manager: that would hide an IndexError.
+    cam = getattr(library, _LIBRARY_CLASSES[method])(network, [network.seen if layer is None else layer])
     cam.batch_size = BATCH
-    kept: list[np.ndarray] = []
+    unscaled: list[np.ndarray] = []
     compute = cam.get_cam_image
 
     def keep(*arguments: Any, **options: Any) -> np.ndarray:
-        kept.append(compute(*arguments, **options))
-        return kept[0]
+        unscaled.append(compute(*arguments, **options))
+        return unscaled[0]
 
     cam.get_cam_image = keep
     cam(inputs, [ClassifierOutputTarget(type_index)])
     cam.activations_and_grads.release()
-    if len(kept) != 1 or not np.isfinite(kept[0]).all():
+    if len(unscaled) != 1 or not np.isfinite(unscaled[0]).all():
         raise HeatmapError(f"{METHODS[method]} gave no map for this photo.")
-    return np.asarray(kept[0][0], dtype=np.float32)
+    return np.asarray(unscaled[0][0], dtype=np.float32)

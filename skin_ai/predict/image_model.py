@@ -1,4 +1,4 @@
-"""Photo -> recommendations and feature map."""
+"""The image model: square of a photo -> logits and feature map."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How the square crop of a photo becomes the network's input."""
+    """From the square crop of a photo to the network's input."""
 
     size: int = 224
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
 
     def resize(self, square: np.ndarray) -> np.ndarray:
-        """(s, s, 3) uint8 -> (size, size, 3) uint8; antialiased when it shrinks."""
+        """(s, s, 3) uint8 -> (size, size, 3) uint8, antialiased."""
         image = Image.fromarray(square).resize((self.size, self.size), Image.Resampling.BICUBIC)
         return np.array(image)
 
@@ -37,10 +37,10 @@ class Preprocessing:
 
 
 class ImageModel(nn.Module):
-    """A backbone of timm -> feature map -> average -> one linear layer.
+    """timm backbone -> feature map -> mean -> one linear layer.
 
-    The head is ours for every backbone, so that the closed form of Grad-CAM (`heatmap.py`) is
-    exact for all of them; a transformer's patch tokens are its feature map.
+    Every backbone gets this head, so that the closed form of Grad-CAM (`heatmap.py`) is exact; a
+    transformer's patch tokens are its feature map.
     """
 
     def __init__(self, backbone: str, n_types: int, *, dropout: float = 0.0, drop_path: float = 0.0) -> None:
@@ -48,7 +48,7 @@ class ImageModel(nn.Module):
         options = {"drop_path_rate": drop_path} if drop_path else {}
         self.backbone = timm.create_model(backbone, num_classes=0, **options)
         if hasattr(self.backbone, "pre_logits"):
-            # VGG's fully connected layers: nine tenths of its weights, and no part of a feature map.
+            # VGG's fully connected layers: nine tenths of its weights, not part of a feature map.
             self.backbone.pre_logits = nn.Identity()
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(self.backbone.num_features, n_types)
@@ -67,10 +67,10 @@ class ImageModel(nn.Module):
         return self.head(self.dropout(self.feature_map(inputs).mean(dim=(2, 3))))
 
     def feature_map_of_views(self, inputs: Tensor, views: int) -> Tensor:
-        """(n, 3, size, size) -> (n, C, h, w): mean over turned and mirrored views, each turned back.
+        """(n, 3, size, size) -> (n, C, h, w): mean over rotated and mirrored views, each turned back.
 
-        The head is linear, so the logit of the mean map is the mean of the views' logits. The
-        views are the first of: as it is, mirrored, upside down, both, and these four transposed.
+        The head is linear, so the logit of the mean map is the mean of the views' logits. The first `views`
+        of: original, mirrored, upside down, both, and these four transposed.
         """
         total: Tensor | None = None
         for view in range(views):

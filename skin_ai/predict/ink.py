@@ -1,4 +1,4 @@
-"""Where a photo shows a surgeon's blue or violet pen."""
+"""Finds marks of a blue or violet surgical pen."""
 
 from __future__ import annotations
 
@@ -8,44 +8,41 @@ import numpy as np
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
-SEEN = (
-    "The photo seems to show a pen's mark. Marks are no part of the lesion, and the model may be swayed "
-    "by them: a photo without any is better."
-)
+SEEN = "The photo seems to show pen marks, which can mislead the model: use a photo without them if you can."
 
-SIDE = 256  # pixels; lengths and areas below are at this size
-COARSE, MEDIAN = 48, 11  # the skin around a pixel is the median over 11 / 48 of the side, wider than a stroke
+SIDE = 256  # pixels; lengths and areas below are for this size
+COARSE, MEDIAN = 48, 11  # surrounding skin: the median over 11 / 48 of the side, wider than a stroke
 LEAST_RED, LEAST_BLUENESS, LEAST_SHARE = 0.10, 0.10, 0.25
 LEAST_AREA = 60
-REACH = 3  # gaps in a stroke that are closed
+REACH = 3  # radius of the closing that bridges gaps in a stroke
 
 # Log odds that a piece is a stroke, per unit of its density in red, green and blue and of its slenderness:
-# logistic regression on the pieces of 245 photos of PAD-UFES-20 that were labelled by eye. Violet pens take
-# away green most, blue ones red and green; a dark naevus, though bluish on its skin, takes away all three.
+# logistic regression on the pieces of 245 photos of PAD-UFES-20, labelled by eye. Violet ink absorbs mostly
+# green, blue ink red and green; a dark naevus that looks bluish absorbs all three.
 WEIGHTS = np.array((-6.35, 24.52, -13.69, 0.59))
 BIAS = -2.09
-LEAST_SLENDERNESS, MIDDLE = 1.0, 0.10  # what is more compact this near the middle, share of SIDE, is a lesion
-SURE, SUPPORTING = 0.7, 0.3  # a photo has ink if one piece is sure; then weaker pieces are believed too
+LEAST_SLENDERNESS, MIDDLE = 1.0, 0.10  # a compact piece this near the middle (share of SIDE) is a lesion
+SURE, SUPPORTING = 0.7, 0.3  # a photo has ink if one piece is sure; weaker pieces then count too
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A bluish piece of a photo: (SIDE, SIDE) bool, and how probably it is a stroke of a pen."""
+    """A bluish piece of a photo: (SIDE, SIDE) bool, and the probability that it is a pen stroke."""
 
     pixels: np.ndarray
     probability: float
 
 
 def has_ink(square: np.ndarray) -> bool:
-    """Whether the photo, (s, s, 3) uint8, seems to show a pen's stroke."""
+    """Whether the square, (s, s, 3) uint8, seems to show pen marks."""
     return bool(ink_mask(square).any())
 
 
 def ink_mask(square: np.ndarray) -> np.ndarray:
-    """(s, s) bool: the pixels of a photo, (s, s, 3) uint8, that look like a blue or violet pen on skin.
+    """(s, s) bool: pixels of a square, (s, s, 3) uint8, that look like blue or violet ink on skin.
 
-    Misses dots, faint lines, and pens of other colours; clothes at the edge and dark, shiny naevi on orange
-    skin can be taken for ink.
+    Misses dots, faint lines and other colours; clothes at the edge and dark, shiny naevi on orange skin can
+    be mistaken for ink.
     """
     density = _densities(square)
     found = np.zeros((SIDE, SIDE), bool)
@@ -54,16 +51,16 @@ def ink_mask(square: np.ndarray) -> np.ndarray:
         for piece in bluish:
             if piece.probability >= SUPPORTING:
                 found |= piece.pixels
-        # Where the pen ran dry, the stroke goes on in paler pixels.
+        # Where the pen ran dry, the stroke continues in paler pixels.
         found = ndimage.binary_propagation(found, np.ones((3, 3)), mask=found | _pale(density))
     side = len(square)
     return np.array(Image.fromarray(found).resize((side, side), Image.Resampling.NEAREST))
 
 
 def pieces(density: np.ndarray) -> list[Piece]:
-    """Connected pixels that take away red rather than blue from the light of the skin around.
+    """Connected pixels that absorb more red than blue, compared with the surrounding skin.
 
-    density: (SIDE, SIDE, 3). Melanin and blood take away blue at least as much as red.
+    density: (SIDE, SIDE, 3). Melanin and blood absorb at least as much blue as red.
     """
     red, blueness = density[..., 0], density[..., 0] - density[..., 2]
     share = blueness / np.maximum(density.sum(-1), 0.3)
@@ -90,20 +87,20 @@ def pieces(density: np.ndarray) -> list[Piece]:
 
 
 def _pale(density: np.ndarray) -> np.ndarray:
-    """(SIDE, SIDE) bool: half as bluish as what starts a piece, and of a pen's colour by WEIGHTS."""
+    """(SIDE, SIDE) bool: half as bluish as a piece must be, and ink-coloured by WEIGHTS."""
     red, blueness = density[..., 0], density[..., 0] - density[..., 2]
     of_a_pen = density @ WEIGHTS[:3] + BIAS > 0
     return np.asarray((red > LEAST_RED / 2) & (blueness > LEAST_BLUENESS / 2) & of_a_pen)
 
 
 def _densities(square: np.ndarray) -> np.ndarray:
-    """(SIDE, SIDE, 3) log of the light of the skin around over that of the pixel."""
+    """(SIDE, SIDE, 3) optical density: log of the surrounding skin's value over the pixel's."""
     filter_ = Image.Resampling.BOX if len(square) > SIDE else Image.Resampling.BICUBIC
     image = Image.fromarray(square).resize((SIDE, SIDE), filter_)
     skin = image.resize((COARSE, COARSE), Image.Resampling.BOX).filter(ImageFilter.MedianFilter(MEDIAN))
     around = np.asarray(skin.resize((SIDE, SIDE), Image.Resampling.BILINEAR), np.float32)
     pixels = ndimage.gaussian_filter(np.asarray(image, np.float32), (0.7, 0.7, 0))
-    return np.asarray(np.log((around + 8) / (pixels + 8)))  # 8 of 255: below it the camera's noise rules
+    return np.asarray(np.log((around + 8) / (pixels + 8)))  # 8 of 255: below it is mostly noise
 
 
 def _disc(radius: int) -> np.ndarray:

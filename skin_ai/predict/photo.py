@@ -1,4 +1,4 @@
-"""Bytes -> clean RGB, or one clear sentence why not."""
+"""Bytes of an uploaded file -> RGB pixels, or one clear sentence why not."""
 
 import struct
 from dataclasses import dataclass
@@ -18,15 +18,14 @@ MAX_BYTES: Final = 20 * 1024**2
 MAX_PIXELS: Final = 50_000_000
 MIN_SIDE: Final = 64  # pixels of the shorter side
 
-# The clinician crops before the model looks: a tenth of this would be 120 pixels, half is 600, and the
-# networks see 224 to 260.
-DRAFT_SIDE: Final = 1200  # pixels of the shorter side that a large JPEG keeps
-MAX_SIDE: Final = 3000  # pixels of the longer side that any photo keeps
+# The clinician may crop to a part, and the networks see 224 to 260 pixels: half of this is 600.
+DRAFT_SIDE: Final = 1200  # pixels of the shorter side to which a large JPEG is reduced at least
+MAX_SIDE: Final = 3000  # pixels of the longer side at most
 
-_ONE_AT_A_TIME: Final = Lock()  # of MAX_PIXELS pixels: each takes hundreds of megabytes while it is read
+_ONE_AT_A_TIME: Final = Lock()  # a photo of MAX_PIXELS takes hundreds of megabytes while it is read
 
-# What Pillow and pillow-heif raise on damaged files, by their documentation and by flipping bytes in files.
-# Pillow's decoders also say MemoryError where a header's numbers contradict each other.
+# Raised by Pillow and pillow-heif on damaged files, by their documentation and by tests with flipped bytes.
+# MemoryError: Pillow's decoders, where numbers in a header contradict each other.
 DAMAGED: Final = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, MemoryError, struct.error)
 
 UPRIGHT: Final = {
@@ -44,7 +43,7 @@ PROFILED_MODES: Final = ("RGB", "L", "CMYK")  # Pillow's modes that colour profi
 
 
 class PhotoError(ValueError):
-    """One plain sentence for a clinician: what is wrong with the photo and what to do."""
+    """One sentence for the clinician: what is wrong with the photo and what to do."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +56,11 @@ class Crop:
 
     def __post_init__(self) -> None:
         if not (0 <= self.x <= 1 and 0 <= self.y <= 1):
-            raise PhotoError("The centre of the crop lies outside the photo: choose a point inside it.")
+            raise PhotoError("The centre of the crop is outside the photo: choose a point inside it.")
         if not 0.1 <= self.size <= 1:
-            raise PhotoError("The crop must be a tenth to all of the photo's shorter side: resize it.")
+            raise PhotoError(
+                "The crop must be between a tenth and all of the photo's shorter side: resize it."
+            )
 
 
 LARGEST_SQUARE: Final = Crop()
@@ -68,7 +69,7 @@ LARGEST_SQUARE: Final = Crop()
 def read_photo(data: bytes) -> np.ndarray:
     """The photo as (h, w, 3) uint8 sRGB pixels, upright, without metadata, at most MAX_SIDE pixels long.
 
-    Raises PhotoError where the bytes are not one still photo of a known format and reasonable size.
+    Raises PhotoError if the bytes are not one still photo in a known format and of reasonable size.
     """
     with _ONE_AT_A_TIME:
         return _read(data)
@@ -77,7 +78,7 @@ def read_photo(data: bytes) -> np.ndarray:
 def _read(data: bytes) -> np.ndarray:
     image = _open(data)
     if isinstance(image, JpegImageFile):
-        # The decoder skips the detail: it halves (quarters ...) while both sides stay at least this long.
+        # Decodes at half, a quarter ... of the size, as long as both sides stay at least this long.
         image.draft(None, (DRAFT_SIDE, DRAFT_SIDE))
     try:
         image.load()
@@ -102,7 +103,7 @@ def _read(data: bytes) -> np.ndarray:
 
 
 def crop_square(photo: np.ndarray, crop: Crop = LARGEST_SQUARE) -> np.ndarray:
-    """The square (s, s, 3) of a photo (h, w, 3), moved inwards where it would reach over the edge."""
+    """The square (s, s, 3) of a photo (h, w, 3), moved inwards where it would cross the edge."""
     height, width = photo.shape[:2]
     side = max(1, round(crop.size * min(height, width)))
     left = min(max(round(crop.x * width - side / 2), 0), width - side)
@@ -111,7 +112,7 @@ def crop_square(photo: np.ndarray, crop: Crop = LARGEST_SQUARE) -> np.ndarray:
 
 
 def _open(data: bytes) -> ImageFile:
-    """The photo with its header read and found acceptable, no pixel decoded yet."""
+    """The photo after its header was checked, before any pixel is decoded."""
     if not data:
         raise PhotoError("The file is empty: choose the photo again.")
     if len(data) > MAX_BYTES:
@@ -136,10 +137,10 @@ def _open(data: bytes) -> ImageFile:
 
 
 def _reader(data: bytes) -> type[ImageFile] | None:
-    """The class that reads these bytes, told by their first bytes and never by a name.
+    """The class that reads these bytes, by their first bytes and never by a file name.
 
-    The classes themselves, not Image.open: that writes warnings to the log for large photos, and takes a
-    phone's JPEG with a depth or gain map behind it for a file of several frames (MPO).
+    Not Image.open: it logs warnings for large photos, and treats a phone's JPEG with a depth or gain map as a
+    file of several frames (MPO).
     """
     if data.startswith(b"\xff\xd8\xff"):
         return JpegImageFile
@@ -154,15 +155,15 @@ def _reader(data: bytes) -> type[ImageFile] | None:
 
 def _is_animated(image: ImageFile) -> bool:
     if isinstance(image, HeifImageFile):
-        # A still HEIC may hold several pictures; the one that it names as primary is what viewers show.
+        # A still HEIC may hold several pictures; its primary one is what viewers show.
         return str(image.custom_mimetype).endswith("-sequence")
     return bool(getattr(image, "is_animated", False))
 
 
 def _orientation(image: ImageFile) -> object:
-    """EXIF orientation of a loaded photo, 1 where it is unreadable or was applied by the decoder.
+    """EXIF orientation of a loaded photo; 1 if it is unreadable or the decoder has applied it.
 
-    Not ImageOps.exif_transpose: it also writes the EXIF anew, and fails on odd tags that do not matter here.
+    Not ImageOps.exif_transpose: it also rewrites the EXIF data, and fails on odd tags that are not needed.
     """
     if isinstance(image, HeifImageFile):
         return 1
@@ -173,9 +174,9 @@ def _orientation(image: ImageFile) -> object:
 
 
 def _resizable(image: Image.Image) -> Image.Image:
-    """The same pixels without palette, with 8 bits a channel and with transparency as a channel."""
+    """The same pixels without palette, in 8 bits per channel, with transparency as a channel."""
     if image.mode.startswith("I"):
-        # Pillow's convert clips 16-bit gray at 255, which is white nearly everywhere.
+        # Pillow's convert clips 16-bit gray at 255, so that nearly everything is white.
         return Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
     if image.has_transparency_data:
         return image if image.mode == "RGBA" else image.convert("RGBA")
@@ -191,7 +192,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """The image in sRGB; a profile that is broken or not made for the image's mode is ignored."""
+    """The image in sRGB; a profile that is broken or for another mode is ignored."""
     if not profile:
         return image.convert("RGB")
     try:
@@ -210,4 +211,4 @@ def _too_many_pixels() -> PhotoError:
 
 
 def _damaged() -> PhotoError:
-    return PhotoError("The file is damaged or incomplete: send the photo again from the camera or phone.")
+    return PhotoError("The file is damaged or incomplete: copy the photo from the camera or phone again.")

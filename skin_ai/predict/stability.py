@@ -1,4 +1,4 @@
-"""Whether a case's answer hangs on what should not matter: order of sentences and options, small talk."""
+"""Whether a case's answer depends on what should not matter: order of sentences and options, small talk."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ SHUFFLED: Final = "shuffled"
 IRRELEVANT: Final = "irrelevant"
 OPTIONS_REVERSED: Final = "options_reversed"
 MEANING: Final[Mapping[str, str]] = {
-    SHUFFLED: "With the sentences in another order the answer would be {type}.",
-    IRRELEVANT: "With a sentence that has nothing to do with it, “{sentence}”, the answer would be {type}.",
-    OPTIONS_REVERSED: "With the options named in the opposite order the answer would be {type}.",
+    SHUFFLED: "With the sentences in another order, the answer would be {type}.",
+    IRRELEVANT: "With an irrelevant sentence added (“{sentence}”), the answer would be {type}.",
+    OPTIONS_REVERSED: "With the options listed in reverse order, the answer would be {type}.",
 }
-# Of nothing that a model was trained to overlook: none is among the fillers of wordings.py.
+# New to the models: none of these is among the fillers of the training narratives.
 SMALL_TALK: Final = (
     "It rained all morning.",
     "The weather has been lovely this week.",
@@ -31,10 +31,10 @@ SENTENCE_END = re.compile(r"(?<=[.!?;])\s+")
 
 
 def variants(narrative: str) -> dict[str, str]:
-    """The narrative in other words that say the same of the lesion: name of the variant -> words.
+    """Name of the variant -> a narrative that says the same about the lesion.
 
-    Seeded by the text: the same words always give the same variants. Without words there are none, and one
-    sentence cannot be shuffled.
+    Seeded by the text, so the same words always give the same variants. None without words; a single sentence
+    is not shuffled.
     """
     if not narrative:
         return {}
@@ -56,7 +56,7 @@ def _small_talk(narrative: str) -> str:
 
 
 def variant_questions(question: Question) -> dict[str, Question]:
-    """The case asked in every way that should make no difference, itself apart."""
+    """Name of the variant -> the case changed in a way that should make no difference."""
     asked = {name: replace(question, narrative=words) for name, words in variants(question.narrative).items()}
     return asked | {OPTIONS_REVERSED: replace(question, options=question.options[::-1])}
 
@@ -69,10 +69,9 @@ def unstable(
     schedule: tuple[int, ...],
     temperatures: tuple[float, ...],
 ) -> dict[str, str]:
-    """The variants under which the answer's first type is not `first`: name -> the type that it would be.
+    """The variants whose first type is not `first`: name -> their first type.
 
-    question: the case's first one, with all options; the others as in `eliminate_all`. All variants are
-    eliminated together, without shares.
+    question: the first one of the case, with all options; other arguments as in `eliminate_all`.
     """
     asked = variant_questions(question)
     chains = eliminate_all(ask, list(asked.values()), types, schedule, temperatures, shares=False)
@@ -81,5 +80,5 @@ def unstable(
 
 
 def in_words(name: str, type_: str, narrative: str) -> str:
-    """A sentence for the page on one of `unstable`."""
+    """One entry of `unstable` as a sentence."""
     return MEANING[name].format(type=DISEASES[type_].name, sentence=_small_talk(narrative))

@@ -112,7 +112,7 @@ def test_every_variant_can_be_told_on_the_page():
     told = in_words(IRRELEVANT, "MEL", WORDS)
     assert "melanoma" in told
     assert any(said in told and said in variants(WORDS)[IRRELEVANT] for said in SMALL_TALK)
-    assert in_words(SHUFFLED, "MEL", WORDS).endswith("in another order the answer would be melanoma.")
+    assert "melanoma" in in_words(SHUFFLED, "MEL", WORDS)
 
 
 def test_variants_cost_three_questions_a_step():

@@ -8,13 +8,15 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from skin_ai.__main__ import main
+from skin_ai.diseases import LABEL_SETS
 from skin_ai.predict import bundle as bundles
 from skin_ai.predict.chain import Probability
 from skin_ai.predict.diagnose import FLAGS, Diagnosis, diagnose
+from skin_ai.predict.heatmap_overlay import no_map_for
 from skin_ai.views.case import result
 
 WORDS = "I am 67. It is on my nose, it bleeds and it has grown."
-NO_MAP = "The photo model knows 6 types only; it has no map for acne."
+NO_MAP = no_map_for("acne", dict.fromkeys(LABEL_SETS["pad-ufes-20"]))
 TIMEOUT = 60  # seconds: the first import, perhaps beside other work
 
 

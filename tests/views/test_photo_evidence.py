@@ -95,7 +95,7 @@ def test_other_methods_say_what_they_are_and_that_they_are_on_no_scale(bundle, d
     app = choose(shown(diagnoses[0], Loader(bundle)), method)
     assert photo_evidence.HOW[method] in texts(app)
     assert photo_evidence.RELATIVE in texts(app)
-    assert "is strongest" in texts(app) or "finds nothing" in texts(app)
+    assert "is strongest" in texts(app) or "no evidence" in texts(app)
     assert "evidence against" not in texts(app)
 
 
