@@ -189,17 +189,32 @@ def test_no_wording_names_a_disease():
 @pytest.mark.parametrize(
     ("file", "before", "after", "found"),
     [
-        ("symptoms.toml", "[itch.yes]", "[itch.maybe]", "symptoms.toml: itch lacks yes.*maybe"),
-        ("symptoms.toml", "[itch.yes]\nplain", "[itch.yes]\nsimple", "itch.yes lacks plain.*simple"),
+        (
+            "symptoms.toml",
+            "[itch.yes]",
+            "[itch.maybe]",
+            "symptoms.toml: itch: missing entries: yes; .*: maybe",
+        ),
+        (
+            "symptoms.toml",
+            "[itch.yes]\nplain",
+            "[itch.yes]\nsimple",
+            "itch.yes: missing entries: plain; .*: simple",
+        ),
         ("symptoms.toml", '"It itches."', '"It itches {place}."', "itch.yes: plain: 'It itches {place}.'"),
         ("symptoms.toml", '"It itches."', "3", "itch.yes: plain must be a list"),
         ("symptoms.toml", '"It itches."', '"It {itches."', "itch.yes: plain: 'It {itches.'"),
         ("symptoms.toml", "[itch.yes]", "[itch.yes", "symptoms.toml cannot be read"),
         ("sites.toml", 'nouns = ["scalp"]', "nouns = []", "sites.toml: sites.SCALP: nouns must be a list"),
-        ("sites.toml", "[sites.SCALP]", "[sites.KNEE]", "sites.toml: sites lacks SCALP.*KNEE"),
+        (
+            "sites.toml",
+            "[sites.SCALP]",
+            "[sites.KNEE]",
+            "sites.toml: sites: missing entries: SCALP; .*: KNEE",
+        ),
         ("sites.toml", "It is {place}", "It is", "sites.toml: sentence: plain: 'It is.' needs {place} or"),
         ("lists.toml", "{statement_and}", "{statement_but}", "lists.toml: lists.yes: plain"),
-        ("kinds.toml", "[rash]", "[rush]", "kinds.toml lacks rash.*rush"),
+        ("kinds.toml", "[rash]", "[rush]", "kinds.toml: missing entries: rash; .*: rush"),
     ],
 )
 def test_a_faulty_file_is_named_with_its_entry(tmp_path, file, before, after, found):

@@ -150,10 +150,10 @@ def _subtables(where: str, table: object, names: tuple[str, ...]) -> dict[str, A
     missing = [name for name in names if name not in table]
     unknown = [name for name in table if name not in names]
     if missing or unknown:
-        found = [f"lacks {', '.join(missing)}"] * bool(missing) + [
-            f"has the unknown entry {', '.join(unknown)}"
-        ] * bool(unknown)
-        raise WordingsError(f"{where} {' and '.join(found)}.")
+        raise WordingsError(
+            f"{where}: missing entries: {', '.join(missing) or 'none'}; "
+            f"unknown entries: {', '.join(unknown) or 'none'}."
+        )
     return table
 
 
