@@ -21,17 +21,7 @@ AGE_BANDS: Final = ("0-17", "18-39", "40-59", "60-79", "80 and over")
 
 # Symptoms that PAD-UFES-20 records, and those that SCIN records besides (Ward et al. 2024).
 SYMPTOMS: Final = ("itch", "grew", "hurt", "changed", "bleed", "elevation")
-MORE_SYMPTOMS: Final = (
-    "burn",
-    "darken",
-    "rough",
-    "fluid",
-    "fever",
-    "tired",
-    "joints",
-    "mouth",
-    "breath",
-)
+MORE_SYMPTOMS: Final = ("burn", "darken", "rough", "fluid", "fever", "tired", "joints", "mouth", "breath")
 ALL_SYMPTOMS: Final = SYMPTOMS + MORE_SYMPTOMS
 
 # Body sites of PAD-UFES-20, from head to foot as on the form.
