@@ -1,15 +1,15 @@
-"""Figures of readings with their intervals, by a bootstrap over readers and cases.
+"""Figures with 95% percentile bootstrap intervals, and how to write them.
 
-Intervals are 95% percentile intervals of the pigeonhole bootstrap (Owen 2007, Ann. Appl. Stat. 1:386):
-readers and cases are drawn with replacement, each by themselves, and a reading counts as often as its reader
-times as often as its case was drawn. So they speak of other readers and other cases, as the intervals of
-multi-reader multi-case studies do, and readers need not have read the same cases. Resamples in which a
-figure is not defined are left out.
+Figures of models resample patients (`patient_weights`). Figures of readers resample readers and cases by the
+pigeonhole bootstrap (`reading_weights`; Owen 2007, Ann. Appl. Stat. 1:386): both are drawn with replacement,
+independently, and a reading counts as often as its reader was drawn times as often as its case was. These
+intervals generalise to other readers and other cases, as in multi-reader multi-case studies, and readers need
+not have read the same cases. Resamples in which a figure is undefined are left out.
 
-No bootstrap of crossed readers and cases is exact (McCullagh 2000, Bernoulli 6:285); this one errs on the
-wide side. By simulation it covers the true accuracy in 94 to 97% of studies of 40 cases by 1 to 20 readers,
-and in over 99%, at 1.5 to 1.7 times the width needed, where each reader has another case or where readers
-and cases are all alike.
+No bootstrap of crossed readers and cases is exact (McCullagh 2000, Bernoulli 6:285); this one is
+conservative. In simulations its intervals contain the true accuracy in 94 to 97% of studies of 40 cases and
+1 to 20 readers. Where every reader has other cases, or readers and cases do not differ, they contain it in
+over 99% and are 1.5 to 1.7 times as wide as needed.
 """
 
 from __future__ import annotations
@@ -18,25 +18,36 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 from threadpoolctl import ThreadpoolController
 
-MIN_N: Final = 5  # no figure where n is smaller
+if TYPE_CHECKING:  # it takes a quarter of a second, and a model card needs no table
+    import pandas as pd
+
+MIN_N: Final = 5  # readings; no figure is given for fewer
 RESAMPLES: Final = 1000
-SEED: Final = 0
 INTERVAL: Final = (2.5, 97.5)  # percent
-BLAS: Final = ThreadpoolController().select(user_api="blas")  # what multiplies numpy's matrices
-BLAS_LOCK: Final = Lock()  # its number of threads is set for the whole process
+SEED: Final = 42  # of the patients
+READING_SEED: Final = 0
+BLAS: Final = ThreadpoolController().select(user_api="blas")
+BLAS_LOCK: Final = Lock()  # the number of BLAS threads is set for the whole process
+
+
+def figure_text(
+    value: float, low: float | None = None, high: float | None = None, *, decimals: int = 2, unit: str = ""
+) -> str:
+    """A value with its interval, as 0.74 (0.65 to 0.82) or 30 s (29 to 31)."""
+    interval = "" if low is None or high is None else f" ({low:.{decimals}f} to {high:.{decimals}f})"
+    return f"{value:.{decimals}f}{unit}{interval}"
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95% interval; all three None where n is under MIN_N or the figure is not defined.
+    """A figure of readers with its 95% interval; all three None if n is under MIN_N or it is undefined.
 
-    n: how many readings it is of; count: how many of these, for rates.
+    n: readings; count: for rates, the readings in which it happened.
     """
 
     value: float | None
@@ -45,15 +56,55 @@ class Estimate:
     n: int
     count: int | None = None
 
+    def text(self, unit: str = "") -> str:
+        """With interval and n, as 0.74 (0.65 to 0.82), n = 120; otherwise why there is no figure."""
+        if self.value is None:
+            return f"too few (n = {self.n})" if self.n < MIN_N else f"not defined (n = {self.n:,})"
+        value = figure_text(self.value, self.low, self.high, decimals=0 if unit else 2, unit=unit)
+        return f"{value}, n = {self.n:,}"
 
-def resample(readings: pd.DataFrame) -> np.ndarray:
+    def value_text(self, unit: str = "") -> str:
+        """The value alone."""
+        return "" if self.value is None else figure_text(self.value, decimals=0 if unit else 2, unit=unit)
+
+
+def percentile_interval(samples: np.ndarray) -> tuple[float, float]:
+    """The 95% interval of the samples after the first, which is the figure itself; NaN if none is defined."""
+    known = samples[1:][np.isfinite(samples[1:])]
+    low, high = np.percentile(known, INTERVAL) if len(known) else (np.nan, np.nan)
+    return float(low), float(high)
+
+
+# ---- patients: the figures of models ----
+
+
+def patient_weights(patients: np.ndarray) -> np.ndarray:
+    """(1 + RESAMPLES, n) how often each case counts, resampling patients; the first row is all ones."""
+    unique, index = np.unique(patients, return_inverse=True)
+    rng = np.random.default_rng(SEED)
+    drawn = rng.multinomial(len(unique), np.full(len(unique), 1 / max(len(unique), 1)), size=RESAMPLES)
+    return np.vstack([np.ones(len(patients)), drawn[:, index]])
+
+
+def with_interval(samples: np.ndarray) -> dict[str, float | None]:
+    """{"value", "low", "high"} as a manifest holds it; None where undefined, as JSON has no NaN."""
+    values = dict(zip(("value", "low", "high"), (samples[0], *percentile_interval(samples)), strict=True))
+    return {name: round(float(value), 4) if np.isfinite(value) else None for name, value in values.items()}
+
+
+# ---- readers and cases: the figures of a study ----
+
+
+def reading_weights(readings: pd.DataFrame) -> np.ndarray:
     """(n, 1 + RESAMPLES) how often each reading counts; the first column is all ones, for the figure itself.
 
-    A single reader or a single case is not resampled; where there is one of each, their readings are.
+    A single reader or a single case is not resampled; if there is only one of each, readings are.
     """
+    import pandas as pd
+
     n = len(readings)
     weights = np.ones((n, 1 + RESAMPLES), dtype=np.float32)
-    random = np.random.default_rng(SEED)
+    random = np.random.default_rng(READING_SEED)
     sides = [pd.factorize(readings[column], sort=True)[0] for column in ("reader", "case")]
     for units in [side for side in sides if len(set(side)) > 1] or [np.arange(n)]:
         weights[:, 1:] *= _times_drawn(random, len(set(units)))[units]
@@ -71,8 +122,8 @@ def means(
     columns: Sequence[tuple[np.ndarray, np.ndarray]],
     weights: np.ndarray | None = None,
 ) -> list[Estimate]:
-    """For each values (n,) and among (n,) bool: the mean of these values, a rate where they are bool."""
-    weights = resample(readings) if weights is None else weights
+    """For each pair of values (n,) and mask (n,): the mean of the masked values; a rate if they are bool."""
+    weights = reading_weights(readings) if weights is None else weights
     rows = [row for values, among in columns for row in (np.where(among, values, 0), among)]
     sums = weighted_sums(np.array(rows), weights)
     estimates = []
@@ -82,7 +133,7 @@ def means(
         n, count = int(among.sum()), int(values[among].sum()) if values.dtype == bool else None
         estimate = estimate_of(samples, n, count)
         if estimate.value is not None and count in (0, n):
-            low, high = bounds_where_all_are_alike(count == n, readings[among])
+            low, high = bounds_of_none_or_all(count == n, readings[among])
             estimate = replace(estimate, low=low, high=high)
         estimates.append(estimate)
     return estimates
@@ -91,15 +142,15 @@ def means(
 def weighted_sums(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(k, n) rows and (n, m) weights -> (k, m).
 
-    On one core: where others use the second too, numpy's threads wait for each other and 3 ms became 600 ms.
+    On one thread: while other sessions use the cores, BLAS threads wait for each other; 3 ms became 600 ms.
     """
     with BLAS_LOCK, BLAS.limit(limits=1):
         return (rows.astype(np.float32) @ weights).astype(float)
 
 
 def median(readings: pd.DataFrame, values: np.ndarray, weights: np.ndarray | None = None) -> Estimate:
-    """The median of the values (n,) that are not nan."""
-    weights = resample(readings) if weights is None else weights
+    """The median of the values (n,) that are not NaN."""
+    weights = reading_weights(readings) if weights is None else weights
     n = int(np.isfinite(values).sum())
     if n < MIN_N:
         return Estimate(None, None, None, n)
@@ -109,10 +160,10 @@ def median(readings: pd.DataFrame, values: np.ndarray, weights: np.ndarray | Non
 
 
 def _weighted_medians(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(m,) median of the rising values (n,) if each stood there as often as a column of weights (n, m) says.
+    """(m,) weighted medians of the ascending values (n,), one for each column of weights (n, m).
 
-    The running sum of the weights is taken over blocks of rows first, then within the block of the median:
-    over all rows it takes five times as long.
+    The weights are summed by blocks of rows first, then within the block of the median, which is five times
+    as fast as a running sum over all rows.
     """
     n, resamples = weights.shape
     side, columns = math.isqrt(n - 1) + 1, np.arange(resamples)
@@ -122,8 +173,8 @@ def _weighted_medians(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     mass = np.cumsum(blocks.sum(axis=1), axis=0)
     half = mass[-1] / 2
     middle = []
-    # The mean of the two in the middle: the first value at which the mass, a whole number, reaches half of
-    # all, and the first at which it is more.
+    # The mean of the two middle values: the first at which the mass, a whole number, reaches half of the
+    # total, and the first at which it exceeds it.
     for target in (half, half + 0.25):
         block = np.minimum(np.count_nonzero(mass < target, axis=0), side - 1)
         inside = np.cumsum(blocks[block, :, columns], axis=1)
@@ -134,19 +185,18 @@ def _weighted_medians(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def estimate_of(samples: np.ndarray, n: int, count: int | None = None) -> Estimate:
-    """The first sample is the figure, the others are its bootstrap."""
+    """From samples (1 + RESAMPLES,): the figure itself, then its bootstrap."""
     if n < MIN_N or not np.isfinite(samples[0]):
         return Estimate(None, None, None, n, count)
-    low, high = np.percentile(samples[1:][np.isfinite(samples[1:])], INTERVAL)
-    return Estimate(float(samples[0]), float(low), float(high), n, count)
+    return Estimate(float(samples[0]), *percentile_interval(samples), n, count)
 
 
-def bounds_where_all_are_alike(all_true: bool, readings: pd.DataFrame) -> tuple[float, float]:
-    """The 95% interval of Clopper and Pearson (1934) for a rate of none or all.
+def bounds_of_none_or_all(all_true: bool, readings: pd.DataFrame) -> tuple[float, float]:
+    """The 95% interval of a rate of 0 or 1 (Clopper and Pearson 1934).
 
-    Every resample is alike then, and the bootstrap would call 0 of 7 harmful switches certain. The interval
-    takes the number of cases, or of readers if they are more, for n: ten readings of one case are not ten
-    independent observations.
+    All resamples are equal then, and the bootstrap would call 0 of 7 harmful switches certain. n is the
+    number of cases or of readers, whichever is larger: ten readings of one case are not ten independent
+    observations.
     """
     bound = 0.025 ** (1 / max(readings["case"].nunique(), readings["reader"].nunique()))
     return (bound, 1.0) if all_true else (0.0, 1 - bound)

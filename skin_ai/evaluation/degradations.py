@@ -12,7 +12,8 @@ from scipy import ndimage
 from scipy.signal import fftconvolve
 from tqdm import tqdm
 
-from skin_ai.evaluation.figures import INTERVAL, SEED, mean_figure, patient_weights, weighted_mean
+from skin_ai.evaluation.figures import mean_figure, weighted_mean
+from skin_ai.intervals import INTERVAL, SEED, patient_weights
 from skin_ai.predict.quality import KINDS, linear_light, measures, reaches
 from skin_ai.training.image import OutOfFold
 

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skin_ai.evaluation.figures import mean_figure, patient_weights
+from skin_ai.evaluation.figures import mean_figure
+from skin_ai.intervals import patient_weights
 from skin_ai.predict.chain import Ask, Question, Step, answer, eliminate_all, single_pass
 from skin_ai.predict.stability import IRRELEVANT, OPTIONS_REVERSED, SHUFFLED, variant_questions
 from skin_ai.training.datasets import Case, digest

@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from skin_ai.evaluation.figures import mean_figure, patient_weights
+from skin_ai.evaluation.figures import mean_figure
+from skin_ai.intervals import patient_weights
 from skin_ai.predict.heatmap import GRAD_CAM, class_activation_maps, computed_by
 from skin_ai.predict.heatmap_overlay import enlarged, middle_share
 from skin_ai.predict.image_model import ImageModel

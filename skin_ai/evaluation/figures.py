@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
+from skin_ai.intervals import patient_weights, with_interval
 from skin_ai.predict.chain import Probability
 
 log = logging.getLogger(__name__)
 
-RESAMPLES = 1000
 MODES = ("photo_only", "words_only", "single_pass", "chain")
-INTERVAL = (2.5, 97.5)  # percent
 CALIBRATION_BINS = 15
-SEED = 42
 
 
 @dataclass(frozen=True)
@@ -58,14 +56,6 @@ def is_asked(scores: np.ndarray) -> np.ndarray:
     return np.asarray(np.isfinite(scores).all(1))
 
 
-def patient_weights(patients: np.ndarray) -> np.ndarray:
-    """(1 + RESAMPLES, n): how often each case counts, drawing patients; the first row is all ones."""
-    unique, index = np.unique(patients, return_inverse=True)
-    rng = np.random.default_rng(SEED)
-    drawn = rng.multinomial(len(unique), np.full(len(unique), 1 / max(len(unique), 1)), size=RESAMPLES)
-    return np.vstack([np.ones(len(patients)), drawn[:, index]])
-
-
 def _mode_figures(evaluated: Evaluated, scores: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
     truth, types = evaluated.truth, evaluated.types
     recall = recall_samples(truth, scores.argmax(1), len(types), weights)
@@ -100,14 +90,6 @@ def samples_of(evaluated: Evaluated, scores: np.ndarray, weights: np.ndarray) ->
         "accuracy": weighted_mean(in_the_clinic.argmax(1) == truth, weights),
         "top3": weighted_mean(top3, weights),
     }
-
-
-def with_interval(samples: np.ndarray) -> dict[str, float | None]:
-    """None for what is not defined, as an AUC where all cases are of one type (JSON has no NaN)."""
-    known = samples[1:][np.isfinite(samples[1:])]
-    low, high = np.percentile(known, INTERVAL) if len(known) else (np.nan, np.nan)
-    values = {"value": samples[0], "low": low, "high": high}
-    return {name: round(float(value), 4) if np.isfinite(value) else None for name, value in values.items()}
 
 
 def figure(samples: np.ndarray, n: int) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import torch
 from sklearn.covariance import LedoitWolf
 from tqdm import tqdm
 
-from skin_ai.evaluation.figures import mean_figure, patient_weights
+from skin_ai.evaluation.figures import mean_figure
 from skin_ai.evaluation.foreign import PER_KIND, foreign_photos
+from skin_ai.intervals import patient_weights
 from skin_ai.predict.gate import STAGE, Gate, early_features
 from skin_ai.predict.image_model import ImageModel, Preprocessing
 from skin_ai.training.image import OutOfFold

@@ -10,15 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from skin_ai.evaluation.figures import (
-    Evaluated,
-    figure,
-    is_asked,
-    mean_figure,
-    patient_weights,
-    recall_samples,
-)
+from skin_ai.evaluation.figures import Evaluated, figure, is_asked, mean_figure, recall_samples
 from skin_ai.evaluation.malignancy import area_under, receiver_operating
+from skin_ai.intervals import patient_weights
 from skin_ai.training.datasets import Case, DatasetError
 from skin_ai.vocabulary import AGE_BANDS, age_band_of
 

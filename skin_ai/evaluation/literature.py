@@ -26,15 +26,9 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from skin_ai.diseases import LABEL_SETS
-from skin_ai.evaluation.figures import (
-    Evaluated,
-    auc_samples,
-    figures,
-    mean_figure,
-    patient_weights,
-    samples_of,
-)
+from skin_ai.evaluation.figures import Evaluated, auc_samples, figures, mean_figure, samples_of
 from skin_ai.evaluation.temperatures import fit_temperature, softmax
+from skin_ai.intervals import patient_weights
 from skin_ai.training.datasets import FOLDS, SPLIT_SEED, load_cases
 from skin_ai.training.image import ImageSettings, predict_logits, read_squares, train_model
 from skin_ai.vocabulary import SYMPTOMS

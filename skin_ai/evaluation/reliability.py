@@ -9,18 +9,14 @@ import numpy as np
 
 from skin_ai.evaluation.figures import (
     CALIBRATION_BINS,
-    INTERVAL,
-    RESAMPLES,
-    SEED,
     Evaluated,
     figure,
     is_asked,
     mean_figure,
-    patient_weights,
     weighted_mean,
-    with_interval,
 )
 from skin_ai.evaluation.temperatures import softmax, step_logits
+from skin_ai.intervals import INTERVAL, RESAMPLES, SEED, patient_weights, with_interval
 from skin_ai.predict.chain import Step, undecided
 
 COVERAGE = 0.8  # of the cases that shall get an answer

@@ -15,17 +15,16 @@ from sklearn.metrics import (
 from skin_ai.evaluation.evaluate import evaluate
 from skin_ai.evaluation.figures import (
     MODES,
-    RESAMPLES,
     Evaluated,
     as_rows,
     auc_samples,
     balanced_accuracy_gain,
     calibration_error_samples,
     figures,
-    patient_weights,
 )
 from skin_ai.evaluation.simple_models import regression_on_fields
 from skin_ai.evaluation.temperatures import fit_temperature, softmax, step_logits, with_temperatures
+from skin_ai.intervals import RESAMPLES, patient_weights
 from skin_ai.predict.bundle import DEFAULT_BUNDLE
 from skin_ai.predict.chain import Option, Probability, Step, answer
 from skin_ai.predict.narrative import Answer, Facts
