@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 import pandas as pd
 
 from skin_ai.diseases import DISEASES, Nature, find
-from skin_ai.study.store import ANSWER_COLUMNS, SCALES
+from skin_ai.study.store import ANSWER_COLUMNS, ANSWER_TYPES, SCALES, Ranking
 from skin_ai.vocabulary import AGE_BANDS, ROLES, SITES, YEARS_OF_PRACTICE
 
 FileFormat = Literal["csv", "jsonl"]
@@ -116,8 +116,9 @@ def _rows(answers: pd.DataFrame, with_patient_words: bool) -> Iterator[dict[str,
     columns = _columns(with_patient_words)
     table = answers[list(ANSWER_COLUMNS)]
     for row in table.astype(object).where(table.notna(), None).to_dict("records"):
-        row["answered_at"] = f"{row['answered_at'].astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
         row |= _derived(row)
+        row["ai_answer"] = "" if row["ai_answer"] is None else json.dumps(row["ai_answer"])
+        row["answered_at"] = f"{row['answered_at'].astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
         yield {column: row[column] for column in columns}
 
 
@@ -128,7 +129,7 @@ def _derived(row: dict[str, Any]) -> dict[str, Any]:
     if first in DISEASES:
         is_malignant = DISEASES[first].nature is Nature.MALIGNANT
         rating = row["confidence"] if is_malignant else 100 - row["confidence"]
-    ai = json.loads(row["ai_answer"] or "[]")
+    ai = row["ai_answer"]
     return {
         "modality": MODALITIES[row["stage"]],
         "truth_nature": "" if nature is None else nature.value,
@@ -283,14 +284,14 @@ def _duration(cell: str) -> float:
     return seconds
 
 
-def _ai_answer(cell: str) -> str:
+def _ai_answer(cell: str) -> Ranking | None:
     try:
-        for type_, probability in json.loads(cell or "[]"):
-            if not isinstance(type_, str) or not 0 <= probability < 1.001:  # 1 and its rounding
-                raise ValueError
+        ranking = tuple((type_, probability) for type_, probability in json.loads(cell or "[]"))
+        if not all(isinstance(type_, str) and 0 <= value < 1.001 for type_, value in ranking):  # 1, rounded
+            raise ValueError
     except (ValueError, TypeError, RecursionError):
         raise ValueError('must be JSON as [["BCC", 0.61], ["SCC", 0.39]], or empty.') from None
-    return cell
+    return ranking if cell else None
 
 
 # What is none of these is any text.
@@ -311,14 +312,6 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "bundle_sha256": _shaped(r"([0-9a-f]{64})?", "64 hexadecimal digits or empty"),
     "ai_answer": _ai_answer,
     **dict.fromkeys(SCALES, _whole_number(1, 5, may_be_missing=True)),
-}
-_TYPES: Final = {
-    **dict.fromkeys(ANSWER_COLUMNS, "str"),
-    "blinded": "bool",
-    "answered_at": "datetime64[us, UTC]",
-    "seconds": "float64",
-    "confidence": "int64",
-    **dict.fromkeys(("fitzpatrick", *SCALES), "Int64"),
 }
 # A reader, a case and a run are each kept once: what the rows say of them must agree.
 _SAME: Final = {
@@ -344,13 +337,13 @@ def _answers(rows: Rows) -> pd.DataFrame:
     if problems:
         more = len(problems) - MOST_PROBLEMS
         raise ExportError("\n".join(problems[:MOST_PROBLEMS] + [f"and {more} more problems."] * (more > 0)))
-    return pd.DataFrame(records.values(), columns=list(ANSWER_COLUMNS)).astype(_TYPES)
+    return pd.DataFrame(records.values(), columns=list(ANSWER_COLUMNS)).astype(ANSWER_TYPES)
 
 
 def _contradictions(records: dict[int, dict[str, Any]]) -> Iterator[str]:
     seen: dict[tuple[str, ...], int] = {}
     for row, record in records.items():
-        if bool(record["bundle"]) != bool(record["ai_answer"]):
+        if bool(record["bundle"]) != (record["ai_answer"] is not None):
             yield f"row {row}, ai_answer: stands there if and only if bundle does; fill in or empty both."
         if record["stage"] == "before":
             if not record["blinded"]:

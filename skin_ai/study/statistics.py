@@ -6,7 +6,6 @@ intervals speak of other readers and other cases (bootstrap.py).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -19,11 +18,11 @@ from skin_ai.diseases import DISEASES, find
 from skin_ai.intervals import MIN_N as MIN_N  # with `as`: for others to import from here
 from skin_ai.intervals import Estimate as Estimate
 from skin_ai.intervals import (
-    bounds_where_all_are_alike,
+    bounds_of_none_or_all,
     estimate_of,
     means,
     median,
-    resample,
+    reading_weights,
     weighted_sums,
 )
 from skin_ai.study.store import RANKS
@@ -111,15 +110,13 @@ def readings(answers: pd.DataFrame) -> pd.DataFrame:
     blinded = answers[answers["blinded"].astype(bool)]
     before = blinded.loc[blinded["stage"] == "before", ["reader", "case", *RANKS, "confidence", "seconds"]]
     after = blinded[blinded["stage"] == "after"]
-    runs = {text: json.loads(text) for text in after["ai_answer"].unique() if text}
-    after = after[after["ai_answer"].isin([text for text, types in runs.items() if types])]
+    after = after[after["ai_answer"].astype(bool)]  # a run with at least one type
     both = after.merge(before, on=["reader", "case"], suffixes=("", "_before"), validate="one_to_one")
     both = both.sort_values("answered_at", kind="stable", ignore_index=True)
 
     ranks_before = [f"{column}_before" for column in RANKS]
     texts = np.concatenate([both[column].unique() for column in ("truth", *ranks_before, *RANKS)])
     spelling = _one_spelling(texts)
-    types = {text: tuple(str(type_) for type_, _ in run) for text, run in runs.items()}
 
     def ranked(columns: list[str]) -> list[tuple[str, ...]]:
         rows = zip(*(both[column] for column in columns), strict=True)
@@ -131,8 +128,8 @@ def readings(answers: pd.DataFrame) -> pd.DataFrame:
             "case": both["case"].where(both["sample"] == "", "sample:" + both["sample"]),
             "fitzpatrick": both["fitzpatrick"],
             "truth": both["truth"].map(spelling).astype("str"),
-            "ai": pd.Series([types[text] for text in both["ai_answer"]], dtype=object),
-            "ai_probability": np.array([runs[text][0][1] for text in both["ai_answer"]], dtype=float),
+            "ai": pd.Series([tuple(type_ for type_, _ in run) for run in both["ai_answer"]], dtype=object),
+            "ai_probability": np.array([run[0][1] for run in both["ai_answer"]], dtype=float),
             "before": pd.Series(ranked(ranks_before), dtype=object),
             "after": pd.Series(ranked([*RANKS]), dtype=object),
             "before_confidence": both["confidence_before"],
@@ -175,7 +172,7 @@ def _in_scope(readings: pd.DataFrame, stage: Stage) -> np.ndarray:
     return np.array([first in types for first, types in pairs], dtype=bool)
 
 
-# ---- figures with intervals; weights: of resample(readings), drawn where they are not given ----
+# ---- figures with intervals; weights: of reading_weights(readings), drawn where they are not given ----
 
 
 def accuracy(readings: pd.DataFrame, who: Who, top: int = 1, weights: np.ndarray | None = None) -> Estimate:
@@ -217,12 +214,12 @@ def reliance(readings: pd.DataFrame, weights: np.ndarray | None = None) -> Relia
 def agreement(readings: pd.DataFrame, stage: Stage, weights: np.ndarray | None = None) -> Agreement:
     """Cohen's kappa of the first diagnoses of reader and AI, over all readings in scope together."""
     said, ai, in_scope = _first(readings, stage), _first(readings, "ai"), _in_scope(readings, stage)
-    weights = resample(readings) if weights is None else weights
+    weights = reading_weights(readings) if weights is None else weights
     n = int(in_scope.sum())
     observed, expected = _observed_and_expected(said, ai, in_scope, weights)
     kappa = estimate_of(_kappa(observed, expected), n)
     if kappa.value is not None and observed[0] in (0, 1):
-        bounds = np.array(bounds_where_all_are_alike(observed[0] == 1, readings[in_scope]))
+        bounds = np.array(bounds_of_none_or_all(observed[0] == 1, readings[in_scope]))
         low, high = _kappa(bounds, expected[0])
         kappa = replace(kappa, low=float(low), high=float(high))
     return Agreement(kappa, outside_scope=len(readings) - n)
@@ -241,7 +238,7 @@ def confidence(readings: pd.DataFrame, stage: Stage, weights: np.ndarray | None 
 
 def summary(readings: pd.DataFrame) -> Summary:
     """Every figure, from one bootstrap: the same as of the functions one by one."""
-    weights = resample(readings)
+    weights = reading_weights(readings)
     return Summary(
         n_readings=len(readings),
         n_readers=readings["reader"].nunique(),

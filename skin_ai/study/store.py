@@ -1,15 +1,14 @@
-"""What is kept: readers, decks, and the one table of answers that everything is counted from.
+"""The store of a study: readers, decks, and the table of answers that all figures are computed from.
 
-What a method calls saved is on disk when it returns. What fails raises StoreError, one sentence for the
-person at the screen, and leaves nothing behind. A reader's work on one case is in flow.py.
+When a method that writes returns, the data are on disk. If it fails, it raises StoreError with a sentence for
+the user and changes nothing. A reader's work on one case is in flow.py.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from io import BytesIO
@@ -34,46 +33,37 @@ if TYPE_CHECKING:
 MAX_RANKS: Final = 4
 RANKS: Final = tuple(f"rank_{place}" for place in range(1, MAX_RANKS + 1))
 SCALES: Final = ("agrees", "heatmap_on_lesion", "steps_helped", "would_use")
-ANSWER_COLUMNS: Final = (
-    "reader",
-    "role",
-    "years_of_practice",
-    "deck",
-    "case",
-    "sample",
-    "stage",
-    "blinded",
-    "answered_at",
-    "seconds",
-    *RANKS,
-    "confidence",
-    "reason",
-    "age_band",
-    "body_site",
-    "fitzpatrick",
-    "truth",
-    "bundle",
-    "bundle_version",
-    "bundle_sha256",
-    "ai_answer",
-    *SCALES,
-    "comment",
-    "narrative",
-)
-# Letters and digits that are not taken for one another when a code is read aloud or from paper.
+# Column of the answers table -> its pandas dtype; dataset_schema.md explains the columns.
+ANSWER_TYPES: Final = {
+    **dict.fromkeys(("reader", "role", "years_of_practice", "deck", "case", "sample", "stage"), "str"),
+    "blinded": "bool",
+    "answered_at": "datetime64[us, UTC]",
+    "seconds": "float64",
+    **dict.fromkeys(RANKS, "str"),
+    "confidence": "int64",
+    **dict.fromkeys(("reason", "age_band", "body_site"), "str"),
+    "fitzpatrick": "Int64",
+    **dict.fromkeys(("truth", "bundle", "bundle_version", "bundle_sha256"), "str"),
+    "ai_answer": "object",  # a Ranking; None without a run
+    **dict.fromkeys(SCALES, "Int64"),
+    **dict.fromkeys(("comment", "narrative"), "str"),
+}
+ANSWER_COLUMNS: Final = tuple(ANSWER_TYPES)
+Ranking = tuple[tuple[str, float], ...]  # types with their probabilities, most likely first
+# Letters and digits that are not confused when a code is read aloud or from paper.
 CODE_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 CODE_HALF: Final = 4  # characters before and after the hyphen: 39 bits
 
 
 class Store:
-    """One database, shared by all sessions. Objects that it returns are copies, free of the database."""
+    """One database, shared by all sessions. Returned objects are detached from it."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """A transaction that is kept as a whole at the end, or not at all: then StoreError says so."""
+        """A transaction that is committed as a whole or not at all; then it raises StoreError."""
         try:
             with (
                 database.writing(self.engine) as connection,
@@ -82,7 +72,7 @@ class Store:
                 yield session
                 session.flush()
         except SQLAlchemyError as error:
-            # PostgreSQL tells the whole row that it refused: what was said must not reach a log.
+            # PostgreSQL's error quotes the rejected row, and answers must not appear in a log.
             raise database.not_saved(error) from None
 
     @contextmanager
@@ -108,32 +98,30 @@ class Store:
                 clinician.role, clinician.years_of_practice = role, years_of_practice
 
     def clinician(self, code: str) -> Clinician | None:
-        """The reader with this code, however it is typed: in lower case, without the hyphen, with spaces."""
-        plain = "".join(character for character in code.upper() if character.isalnum())
+        """The reader with this code; lower case, spaces and a missing hyphen are accepted."""
+        letters = "".join(character for character in code.upper() if character.isalnum())
         with self.reading() as session:
-            return session.get(Clinician, f"{plain[:CODE_HALF]}-{plain[CODE_HALF:]}")
+            return session.get(Clinician, f"{letters[:CODE_HALF]}-{letters[CODE_HALF:]}")
 
     def readers(self) -> list[str]:
-        """The codes of all who have answered, in order."""
+        """The codes of all readers who have answered, sorted."""
         with self.reading() as session:
             return list(session.scalars(select(Answer.clinician).distinct().order_by(Answer.clinician)))
 
     def counts(self, since: datetime) -> tuple[int, int]:
-        """How many readers have joined and how many answers were given."""
+        """How many readers joined and how many answers were given since a time."""
         with self.reading() as session:
             joined = session.scalar(select(func.count()).where(Clinician.joined_at >= since))
             answered = session.scalar(select(func.count()).where(Answer.answered_at >= since))
         return joined or 0, answered or 0
 
     def add_deck(self, deck: decks.Deck) -> str:
-        """Takes a deck as a whole; its id. StoreError if one of this name is there already."""
+        """Adds a deck as a whole and returns its id; StoreError if the name is taken."""
         deck_id = uuid.uuid4().hex
         photos = [None if case.photo is None else as_png(case.photo) for case in deck.cases]
         with self.writing() as session:
             if session.scalar(select(Deck).where(Deck.name == deck.name)):
-                raise StoreError(
-                    f"There is a deck named “{deck.name}” already: delete it, or rename the new one."
-                )
+                raise StoreError(f"A deck named “{deck.name}” exists: delete it, or rename the new one.")
             session.add(
                 Deck(id=deck_id, name=deck.name, shows_reference=deck.shows_reference, note=deck.note)
             )
@@ -158,33 +146,37 @@ class Store:
         return deck_id
 
     def decks(self) -> list[tuple[Deck, int]]:
-        """All decks by name, each with its number of cases."""
+        """All decks, sorted by name, each with its number of cases."""
         sizes = select(Case.deck_id, func.count().label("size")).group_by(Case.deck_id).subquery()
         query = select(Deck, sizes.c.size).join(sizes, sizes.c.deck_id == Deck.id).order_by(Deck.name)
         with self.reading() as session:
             return [(deck, size) for deck, size in session.execute(query)]
 
     def delete_deck(self, deck_id: str) -> None:
-        """The deck with its cases, photos and all answers to them."""
+        """Deletes a deck with its cases, photos and all answers to them."""
         with self.writing() as session:
             session.execute(delete(Deck).where(Deck.id == deck_id))
         self.forget_deleted()
 
     def forget_deleted(self) -> None:
-        """Removes what is deleted from the disk as well."""
+        """Overwrites deleted data on disk."""
         database.forget_deleted(self.engine)
 
-    def answers(self, deck: str | None = None, reader: str | None = None) -> pd.DataFrame:
-        """One row an answer, oldest first: ANSWER_COLUMNS, as dataset_schema.md says.
+    def answers(
+        self, deck: str | None = None, reader: str | None = None, except_decks: Collection[str] = ()
+    ) -> pd.DataFrame:
+        """The answers table, one row per answer, oldest first.
 
-        deck: only of the deck of this name ("": of none); reader: only of this one.
+        deck: only answers to the deck of this name ("": to no deck); reader: only this reader's;
+        except_decks: without these decks.
         """
+        deck_name = func.coalesce(Deck.name, "")
         query = (
             select(
                 Answer.clinician.label("reader"),
                 Clinician.role,
                 Clinician.years_of_practice,
-                func.coalesce(Deck.name, "").label("deck"),
+                deck_name.label("deck"),
                 Answer.case_id.label("case"),
                 Case.sample,
                 Answer.stage,
@@ -203,6 +195,7 @@ class Store:
                 func.coalesce(Feedback.comment, "").label("comment"),
                 Case.narrative,
             )
+            .select_from(Answer)
             .join(Clinician, Clinician.code == Answer.clinician)
             .join(Case, Case.id == Answer.case_id)
             .join(Reading, and_(Reading.clinician == Answer.clinician, Reading.case_id == Answer.case_id))
@@ -218,20 +211,24 @@ class Store:
             .order_by(Answer.answered_at, Answer.id)
         )
         if deck is not None:
-            query = query.where(func.coalesce(Deck.name, "") == deck)
+            query = query.where(deck_name == deck)
         if reader is not None:
             query = query.where(Answer.clinician == reader)
-        runs = select(Run.id, Run.bundle, Run.bundle_version, Run.bundle_sha256, Run.result["answer"])
+        if except_decks:
+            query = query.where(deck_name.not_in(except_decks))
+        runs = select(Run.id, Run.bundle, Run.bundle_version, Run.bundle_sha256, Run.result["answer"]).where(
+            Run.id.in_(query.with_only_columns(Reading.run_id).order_by(None))
+        )
         with self.reading() as session:
             rows = session.execute(query).all()
             of_run = {id_: (*bundle, _ranking(answer)) for id_, *bundle, answer in session.execute(runs)}
         return _table(rows, of_run)
 
     def add_answers(self, answers: pd.DataFrame) -> None:
-        """Takes an exported table into a database that holds no answers yet; StoreError otherwise."""
+        """Imports an answers table; StoreError if the database already holds answers."""
         with self.writing() as session:
             if session.scalar(select(func.count()).select_from(Answer)):
-                raise StoreError("This database holds answers already: import into an empty one.")
+                raise StoreError("This database already holds answers: import into an empty one.")
             for table in _as_rows(answers):
                 session.add_all(table)
                 session.flush()
@@ -246,40 +243,35 @@ def open_store(url: str = "") -> Store:
 
 
 def as_png(pixels: np.ndarray) -> bytes:
-    """The pixels (h, w, 3) as a file that holds nothing else."""
+    """The pixels (h, w, 3) as a PNG without metadata."""
     file = BytesIO()
     Image.fromarray(pixels).save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 
-def _ranking(answer: Any) -> str:
-    return json.dumps([[item["type"], item["probability"]] for item in answer or ()])
+def _ranking(answer: Any) -> Ranking:
+    return tuple((item["type"], item["probability"]) for item in answer or ())
 
 
-def _table(rows: Sequence[Any], of_run: dict[int, tuple[str, ...]]) -> pd.DataFrame:
-    """The answers table from what the database gave."""
+def _table(rows: Sequence[Any], of_run: Mapping[int, tuple[Any, ...]]) -> pd.DataFrame:
     import pandas as pd  # here: it takes a quarter of a second, and the first page shows no table
 
     if not rows:
-        table = pd.DataFrame(columns=[*ANSWER_COLUMNS], dtype=object)
-    else:
-        table = pd.DataFrame(rows, columns=[*rows[0]._fields])
-        ranks = [(*given, *[""] * (MAX_RANKS - len(given))) for given in table.pop("ranks")]
-        table[[*RANKS]] = pd.DataFrame(ranks, index=table.index)
-        runs = [of_run.get(run, ("", "", "", "")) for run in table.pop("run_id")]
-        table[["bundle", "bundle_version", "bundle_sha256", "ai_answer"]] = runs
-    types = dict.fromkeys(ANSWER_COLUMNS, "str")
-    types |= dict.fromkeys(("fitzpatrick", *SCALES), "Int64")
-    types |= {"blinded": "bool", "seconds": "float64", "confidence": "int64"}
-    types["answered_at"] = "datetime64[us, UTC]"
-    moments = pd.to_datetime(table["answered_at"], utc=True)
-    return table.assign(answered_at=moments).astype(types)[[*ANSWER_COLUMNS]]
+        return pd.DataFrame(columns=[*ANSWER_COLUMNS], dtype=object).astype(ANSWER_TYPES)
+    table = pd.DataFrame(rows, columns=[*rows[0]._fields])
+    for place, column in enumerate(RANKS):
+        table[column] = [ranks[place] if place < len(ranks) else "" for ranks in table["ranks"]]
+    runs = [of_run.get(run, ("", "", "", None)) for run in table["run_id"]]
+    for place, column in enumerate(("bundle", "bundle_version", "bundle_sha256", "ai_answer")):
+        table[column] = pd.Series([run[place] for run in runs], dtype=object)
+    table["answered_at"] = pd.to_datetime(table["answered_at"], utc=True)
+    return table[[*ANSWER_COLUMNS]].astype(ANSWER_TYPES)
 
 
 def _as_rows(answers: pd.DataFrame) -> Iterator[list[Any]]:
-    """Objects of each table in turn: clinicians, decks, cases, runs, readings, answers, feedback.
+    """The rows of each database table in turn: clinicians, decks, cases, runs, readings, answers, feedback.
 
-    Each table must be in the database before the next is asked for.
+    Each table must be flushed before the next is requested: readings need the ids of runs.
     """
     records = answers.astype(object).where(answers.notna(), None).to_dict("records")
     clinicians: dict[str, Clinician] = {}
@@ -306,14 +298,13 @@ def _as_rows(answers: pd.DataFrame) -> Iterator[list[Any]]:
                 },
             )
         if row["bundle"] and (case_id, row["bundle_sha256"]) not in runs:
-            ranking = [{"type": type_, "probability": value} for type_, value in json.loads(row["ai_answer"])]
+            ranking = [{"type": type_, "probability": value} for type_, value in row["ai_answer"]]
             runs[case_id, row["bundle_sha256"]] = Run(
                 case_id=case_id,
                 result={"answer": ranking},
                 **{column: row[column] for column in ("bundle", "bundle_version", "bundle_sha256")},
             )
     yield from map(list, (clinicians.values(), loaded.values(), cases.values(), runs.values()))
-    # Only now have the runs got their numbers.
     for row in records:
         run = runs.get((row["case"], row["bundle_sha256"]))
         readings[row["reader"], row["case"]] = Reading(

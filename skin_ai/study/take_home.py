@@ -1,4 +1,4 @@
-"""What one reader takes home after a deck: their figures in words, and as one page of PDF."""
+"""The personal summary of one reader and one deck: in sentences, and as a PDF of one page."""
 
 from __future__ import annotations
 
@@ -12,38 +12,34 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from skin_ai.diseases import DISEASES
+from skin_ai.intervals import Estimate
 from skin_ai.study import statistics
-from skin_ai.study.statistics import MIN_N, Estimate, Stage, Summary, Who
+from skin_ai.study.statistics import STAGES, Summary, Who
 
-if TYPE_CHECKING:  # its fonts take a while to load, and only who asks for the page needs them
+if TYPE_CHECKING:  # slow to import, and needed only for the PDF
     from fpdf import FPDF
 
 PROTOCOL = (
-    "Protocol: every case was answered twice, first without the AI and then with its result on screen. A "
-    "diagnosis counts as right if it is the reference diagnosis of the deck. In brackets: 95% intervals by "
-    "bootstrap over cases. Answers that were given with the AI in view from the start are left out."
+    "Protocol: you answered every case twice, first without the AI and then with its result on screen. A "
+    "diagnosis is right if it is the deck's reference diagnosis. In brackets: 95% bootstrap intervals over "
+    "cases. Cases in which you saw the AI from the start are excluded."
 )
 WHO: dict[Who, str] = {"before": "Before the AI", "after": "After the AI", "ai": "AI alone"}
-STAGES: tuple[Stage, ...] = ("before", "after")
-LISTED = 5  # types by name among the moments; the others are counted
-NAME_LENGTH = 60  # characters of a diagnosis that is no type but a deck's own text
+ACCURACY_TITLES = {1: "First diagnosis right", 3: "Right among the first three"}  # by top
+LISTED = 5  # types named in a sentence; the others are only counted
+NAME_LENGTH = 60  # characters of a reference that is free text
 MARGIN, WIDTH = 18.0, 174.0  # millimetres of A4
 LABEL, BAR = 58.0, 56.0
 LINE = 5.2
-ACCENT, ORANGE, GREY, TRACK, INK = (
-    (36, 133, 143),
-    (191, 102, 28),
-    (128, 138, 142),
-    (228, 233, 234),
-    (27, 37, 40),
-)
-SMALL = (90, 100, 104)  # of text: as pale as can be read
+ACCENT, ORANGE, GREY = (36, 133, 143), (191, 102, 28), (128, 138, 142)
+TRACK, NOTICE_FILL = (228, 233, 234), (234, 243, 244)
+INK, SMALL = (27, 37, 40), (90, 100, 104)  # of text
 COLOURS = {"before": GREY, "after": ACCENT, "ai": ORANGE}
 
 
 @dataclass(frozen=True)
 class TakeHome:
-    """A reader's deck. helped, misled: how many cases of which reference diagnosis were switched."""
+    """helped, misled: reference diagnosis -> number of beneficial and harmful switches."""
 
     reader: str
     deck: str
@@ -56,7 +52,7 @@ class TakeHome:
 
 
 def take_home(answers: pd.DataFrame) -> TakeHome | None:
-    """The personal summary of the answers of one reader to one deck; None if no case was read both ways."""
+    """The summary of one reader's answers to one deck; None if no case has answers before and after."""
     readings = statistics.readings(answers)
     if readings.empty:
         return None
@@ -70,40 +66,28 @@ def take_home(answers: pd.DataFrame) -> TakeHome | None:
         ai=" ".join(filter(None, (last["bundle"], last["bundle_version"]))),
         summary=statistics.summary(readings),
         of_those_with_truth=statistics.summary(with_truth),
-        helped=_counts({type_: of_type.switches.beneficial for type_, of_type in by_type.items()}),
-        misled=_counts({type_: of_type.switches.harmful for type_, of_type in by_type.items()}),
+        helped=_counts({type_: group.switches.beneficial for type_, group in by_type.items()}),
+        misled=_counts({type_: group.switches.harmful for type_, group in by_type.items()}),
     )
 
 
 def _counts(switches: dict[str, Estimate]) -> dict[str, int]:
-    """Only what happened, the most frequent first."""
-    counts = {type_: switch.count or 0 for type_, switch in switches.items()}
-    return {type_: n for type_, n in sorted(counts.items(), key=lambda item: -item[1]) if n}
-
-
-def written(estimate: Estimate, unit: str = "") -> str:
-    """A figure with its interval and n, as 0.74 (0.65 to 0.82), n = 120; in words where there is none."""
-    if estimate.value is None:
-        return f"too few (n = {estimate.n})" if estimate.n < MIN_N else f"not defined (n = {estimate.n:,})"
-    value, low, high = (short(number, unit) for number in (estimate.value, estimate.low, estimate.high))
-    interval = "" if estimate.low is None else f" ({low.removesuffix(unit)} to {high.removesuffix(unit)})"
-    return f"{value}{interval}, n = {estimate.n:,}"
-
-
-def short(value: float | None, unit: str = "") -> str:
-    """A value alone: two decimals, or none where it has a unit."""
-    if value is None:
-        return ""
-    return f"{value:.0f}{unit}" if unit else f"{value:.2f}"
+    """The types with switches, the most frequent first."""
+    counts = {type_: switch.count for type_, switch in switches.items() if switch.count}
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
 def named(diagnosis: str) -> str:
-    """A type's name for its code; what is not a code stays as it was written."""
+    """The name of a type; free text as it is."""
     return DISEASES[diagnosis].name if diagnosis in DISEASES else diagnosis
 
 
-def moments(summary: TakeHome) -> list[str]:
-    """In which cases the AI helped and in which it misled, always both."""
+def plural(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def help_and_harm(summary: TakeHome) -> list[str]:
+    """In which cases the AI helped and in which it misled; always both."""
     return [
         f"The AI helped (wrong before, right after): {_listed(summary.helped)}.",
         f"The AI misled (right before, wrong after): {_listed(summary.misled)}.",
@@ -111,75 +95,71 @@ def moments(summary: TakeHome) -> list[str]:
 
 
 def _listed(counts: dict[str, int]) -> str:
-    if not counts:
-        return "in no case"
-    shown = [
-        f"{shorten(named(type_), NAME_LENGTH, placeholder='...')} ({n} case{'s' * (n > 1)})"
+    listed = [
+        f"{shorten(named(type_), NAME_LENGTH, placeholder='...')} ({plural(n, 'case')})"
         for type_, n in list(counts.items())[:LISTED]
     ]
     if rest := sum(list(counts.values())[LISTED:]):
-        shown.append(f"other types ({rest} case{'s' * (rest > 1)})")
-    return ", ".join(shown)
+        listed.append(f"other types ({plural(rest, 'case')})")
+    return ", ".join(listed) or "no case"
 
 
-def sureness(summary: TakeHome) -> list[str]:
-    """How confidence fitted what was right, before and after."""
-    said = []
+def confidence_lines(summary: TakeHome) -> list[str]:
+    """How well confidence matched accuracy, before and after."""
+    lines = []
     for stage in STAGES:
         right = summary.of_those_with_truth.accuracy[stage, 1]
         if right.value is None or right.low is None or right.high is None:
-            sure = summary.summary.confidence[stage].value
-            if sure is not None:
-                said.append(f"{WHO[stage]} you were on average {sure:.0f}% sure.")
+            confidence = summary.summary.confidence[stage].value
+            if confidence is not None:
+                lines.append(f"{WHO[stage]}: your mean confidence was {confidence:.0f}%.")
             continue
-        sure = summary.of_those_with_truth.confidence[stage].value or 0.0
-        if sure > 100 * right.high:
-            verdict = "surer than right"
-        elif sure < 100 * right.low:
-            verdict = "more often right than sure"
+        confidence = summary.of_those_with_truth.confidence[stage].value or 0.0
+        if confidence > 100 * right.high:
+            verdict = "you were overconfident"
+        elif confidence < 100 * right.low:
+            verdict = "you were underconfident"
         else:
-            verdict = f"as far as {right.n} cases can tell, your confidence fits"
-        said.append(
-            f"{WHO[stage]} you were on average {sure:.0f}% sure, and right in {right.value:.0%} of cases: "
-            f"{verdict}."
+            verdict = f"no difference detectable in {plural(right.n, 'case')}"
+        lines.append(
+            f"{WHO[stage]}: your mean confidence was {confidence:.0f}%, and {right.value:.0%} of your first "
+            f"diagnoses were right: {verdict}."
         )
-    return said
+    return lines
 
 
-def pace(summary: TakeHome) -> str:
-    """The time that a case took."""
-    before, after = (written(summary.summary.seconds[stage], " s") for stage in STAGES)
-    return f"Median time per case: {before}, until your first answer; {after}, with the AI's result in view."
+def time_line(summary: TakeHome) -> str:
+    before, after = (summary.summary.seconds[stage].text(" s") for stage in STAGES)
+    return f"Median time per case: {before}, until your first answer; {after}, with the AI's result."
 
 
-def counted(summary: TakeHome) -> str:
-    """How much there is behind the figures."""
+def case_count(summary: TakeHome) -> str:
     n, with_truth = summary.summary.n_readings, summary.summary.n_with_truth
     reference = "all" if with_truth == n else str(with_truth) if with_truth else "none"
-    return f"{n} case{'s' * (n != 1)}, {reference} with a reference diagnosis"
+    return f"{plural(n, 'case')}, {reference} with a reference diagnosis"
 
 
 def pdf(summary: TakeHome, notice: str, *, compress: bool = True) -> bytes:
-    """The summary on one page of A4, in the letters of Latin-1; notice: what must stand on it."""
+    """The summary on one page of A4; letters outside Latin-1 become question marks."""
     from fpdf import FPDF
 
     page = FPDF(format="A4")
     page.set_compression(compress)
     page.set_auto_page_break(False)
     page.set_margins(MARGIN, MARGIN)
-    page.set_title(_latin("skin_ai: personal summary"))
+    page.set_title("skin_ai: personal summary")
     page.add_page()
     page.set_text_color(*INK)
     _write(page, "Your summary", size=22, bold=True)
     _write(page, _fitting(page, summary.deck), size=13)
-    _write(page, f"Reader {summary.reader} · {summary.day.isoformat()} · {counted(summary)}", colour=SMALL)
+    _write(page, f"Reader {summary.reader} · {summary.day.isoformat()} · {case_count(summary)}", colour=SMALL)
     _write(page, f"AI: {summary.ai}", colour=SMALL)
     page.ln(2)
-    page.set_fill_color(234, 243, 244)
+    page.set_fill_color(*NOTICE_FILL)
     _write(page, notice, fill=True)
     figures = summary.summary
     if figures.n_with_truth:
-        for top, title in ((1, "First diagnosis right"), (3, "Right among the first three")):
+        for top, title in ACCURACY_TITLES.items():
             _heading(page, title)
             for who, label in WHO.items():
                 _bar(page, label, figures.accuracy[who, top], COLOURS[who])
@@ -190,29 +170,29 @@ def pdf(summary: TakeHome, notice: str, *, compress: bool = True) -> bytes:
         ):
             _bar(page, f"{label}: {switch.count or 0}", switch, colour)
         page.ln(1)
-        _write(page, " ".join(moments(summary)))
+        _write(page, " ".join(help_and_harm(summary)))
     else:
         page.ln(3)
-        _write(page, "The deck has no reference diagnoses, so nothing is said about right and wrong.")
+        _write(page, "This deck has no reference diagnoses, so accuracy is not shown.")
     _heading(page, "Confidence")
-    _write(page, " ".join(sureness(summary)) or f"Too few cases (n = {figures.n_readings}).")
+    _write(page, " ".join(confidence_lines(summary)) or f"Too few cases (n = {figures.n_readings}).")
     _heading(page, "Agreement with the AI (Cohen's kappa; 1: always the same, 0: as by chance)")
     for stage in STAGES:
         _bar(page, WHO[stage], figures.agreement[stage].kappa, COLOURS[stage])
     _heading(page, "Time")
-    _write(page, pace(summary))
+    _write(page, time_line(summary))
     page.ln(3)
     _write(page, PROTOCOL, size=8.5, colour=SMALL)
     return bytes(page.output())
 
 
 def _latin(text: str) -> str:
-    """What the core fonts can write: accents are kept, letters of other scripts become question marks."""
+    """The text in the letters of the PDF's built-in fonts."""
     return unicodedata.normalize("NFC", text).encode("latin-1", "replace").decode("latin-1")
 
 
 def _fitting(page: FPDF, text: str) -> str:
-    """The beginning of a text, as much as goes on one line."""
+    """The text, cut to one line."""
     page.set_font("Helvetica", size=13)
     text = " ".join(_latin(text).split())
     if page.get_string_width(text) <= WIDTH - 4:
@@ -252,7 +232,7 @@ def _heading(page: FPDF, title: str) -> None:
 
 
 def _bar(page: FPDF, label: str, estimate: Estimate, colour: Sequence[int]) -> None:
-    """One figure as a bar from 0 to 1 with its interval as a line, and as text."""
+    """A figure as a bar from 0 to 1, its interval as a line, and as text."""
     top, left = page.get_y(), MARGIN + LABEL
     page.set_font("Helvetica", size=10)
     page.set_text_color(*INK)
@@ -272,5 +252,5 @@ def _bar(page: FPDF, label: str, estimate: Estimate, colour: Sequence[int]) -> N
         for end in (low, high):
             page.line(end, middle - 0.9, end, middle + 0.9)
     page.set_xy(left + BAR + 3, top)
-    page.cell(WIDTH - LABEL - BAR - 3, LINE, written(estimate))
+    page.cell(WIDTH - LABEL - BAR - 3, LINE, estimate.text())
     page.set_xy(MARGIN, top + LINE)

@@ -1,7 +1,5 @@
 """A made-up study: what readers of varied skill might have answered with an AI at their side."""
 
-import json
-
 import numpy as np
 import pandas as pd
 
@@ -112,7 +110,7 @@ def _cases(random: np.random.Generator, n: int) -> pd.DataFrame:
             "bundle_version": "1.0",
             "bundle_sha256": "0" * 64,
             "ai_answer": [
-                json.dumps([[str(TYPES[k]), round(float(row[k]), 4)] for k in ranked])
+                tuple((str(TYPES[k]), round(float(row[k]), 4)) for k in ranked)
                 for row, ranked in zip(probabilities, order, strict=True)
             ],
             "ai_first": TYPES[order[:, 0]],

@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +8,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.proportion import proportion_confint
 
 from skin_ai import intervals
-from skin_ai.diseases import DISEASES, LABEL_SETS
+from skin_ai.diseases import LABEL_SETS
 from skin_ai.study import statistics
 from skin_ai.study.statistics import NOT_STATED, OUTSIDE_SCOPE, Estimate
 
@@ -26,16 +24,16 @@ COLUMNS = [
 
 
 def ai_says(first, types=PAD):
-    """The JSON of a run that has this type first, then the others."""
+    """The ranking of a run that has this type first, then the others."""
     others = [type_ for type_ in types if type_ != first]
-    return json.dumps([[first, 0.5], *([type_, 0.5 / len(others)] for type_ in others)])
+    return ((first, 0.5), *((type_, 0.5 / len(others)) for type_ in others))
 
 
 def read(before, after, ai="BCC", truth="", reader="R1", case=None, types=PAD, minute=0, **more):
     """The two answers of a reading; diagnoses are a text or a list of up to four."""
     row = dict.fromkeys(COLUMNS, "") | dict.fromkeys(["fitzpatrick", *SCALES], None)
     row |= {"reader": reader, "case": case or "0" * 32, "blinded": True, "seconds": 30.0, "confidence": 60}
-    row |= {"truth": truth, "bundle": "pad-ufes-20", "ai_answer": ai and ai_says(ai, types)}
+    row |= {"truth": truth, "bundle": "pad-ufes-20", "ai_answer": ai_says(ai, types) if ai else None}
     rows = []
     for stage, ranks in (("before", before), ("after", after)):
         ranks = [ranks] if isinstance(ranks, str) else ranks
@@ -60,7 +58,9 @@ def answers(*read_):
     table = pd.DataFrame(rows, columns=COLUMNS)
     integers = dict.fromkeys(["fitzpatrick", *SCALES], "Int64")
     table = table.astype({"blinded": bool, "confidence": int, "seconds": float} | integers)
-    text = table.columns.difference(["blinded", "confidence", "seconds", "answered_at", *integers])
+    text = table.columns.difference(
+        ["blinded", "confidence", "seconds", "answered_at", "ai_answer", *integers]
+    )
     return table.astype(dict.fromkeys(text, "str") | {"answered_at": "datetime64[us, UTC]"})
 
 
@@ -155,7 +155,7 @@ def test_reading_joins_both_answers_of_a_reader_to_a_case():
         "unblinded": read("BCC", "BCC", blinded=False)[1:],
         "not finished": read("BCC", "BCC")[:1],
         "without a run": read("BCC", "BCC", ai=""),
-        "with a run that has no types": [row | {"ai_answer": "[]"} for row in read("BCC", "BCC")],
+        "with a run that has no types": [row | {"ai_answer": ()} for row in read("BCC", "BCC")],
     }.items(),
 )
 def test_no_reading_is(left_out, rows):
@@ -419,7 +419,7 @@ def test_medians_of_resamples_are_those_of_the_values_drawn():
 
 
 def test_reader_and_case_are_drawn_whole(crossed):
-    weights = intervals.resample(crossed)
+    weights = intervals.reading_weights(crossed)
     assert (weights[:, 0] == 1).all()
     table = pd.DataFrame(weights[:, 1:], index=[crossed["reader"], crossed["case"]])
     grid = table.to_numpy().reshape(crossed["reader"].nunique(), -1, weights.shape[1] - 1)
@@ -436,7 +436,7 @@ def test_reader_and_case_are_drawn_whole(crossed):
 def test_single_reader_or_case_is_not_resampled(readers, cases):
     n = max(readers, cases, 8)
     table = pd.DataFrame({"reader": np.arange(n) % readers, "case": np.arange(n) % cases})
-    assert (intervals.resample(table).sum(0) == n).all()
+    assert (intervals.reading_weights(table).sum(0) == n).all()
 
 
 def test_interval_is_wider_where_readers_differ():
@@ -582,10 +582,3 @@ def test_group_is_summed_up_as_if_it_were_alone(crossed):
     groups = statistics.by_group(crossed, "role")
     assert list(groups) == ["dermatologist", "nurse"]
     assert groups["nurse"] == statistics.summary(crossed[crossed["role"] == "nurse"])
-
-
-def test_natural_orders_are_those_that_the_store_takes():
-    store = pytest.importorskip("skin_ai.study.store")
-    assert statistics.NATURAL_ORDER["role"] == store.ROLES
-    assert statistics.NATURAL_ORDER["years_of_practice"] == store.YEARS_OF_PRACTICE
-    assert statistics.NATURAL_ORDER["truth"] == tuple(DISEASES)

@@ -1,6 +1,5 @@
 """Readers, decks and the answers table, the same on each database."""
 
-import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -297,13 +296,13 @@ def test_answers_tell_all_of_a_reading(store: Store, reader: str) -> None:
         "bundle": "pad",
         "bundle_version": "0.1.0",
         "bundle_sha256": "a" * 64,
-        "ai_answer": '[["MEL", 0.75], ["NEV", 0.25]]',
+        "ai_answer": (("MEL", 0.75), ("NEV", 0.25)),
         **dict.fromkeys(SCALES),
         "comment": "",
         "narrative": "It grew.",
     }
     assert after == {**before, "stage": "after", "agrees": 5, "would_use": 1, "comment": "clear"}
-    assert json.loads(after["ai_answer"])[0] == ["MEL", 0.75]
+    assert after["ai_answer"][0] == ("MEL", 0.75)
 
 
 def test_answer_without_particulars_and_without_a_run(store: Store, reader: str) -> None:
@@ -311,8 +310,9 @@ def test_answer_without_particulars_and_without_a_run(store: Store, reader: str)
     answer(store, reader, "0" * 32, Stage.BEFORE)
     row = store.answers().iloc[0]
     assert row["sample"] == "pearly-bump"
-    empty = row[["deck", "age_band", "body_site", "truth", "bundle", "bundle_sha256", "ai_answer", "comment"]]
+    empty = row[["deck", "age_band", "body_site", "truth", "bundle", "bundle_sha256", "comment"]]
     assert set(empty) == {""}
+    assert row["ai_answer"] is None
     assert row[["fitzpatrick", *SCALES]].isna().all()
 
 
@@ -331,6 +331,7 @@ def test_answers_are_filtered_by_deck_and_reader(store: Store) -> None:
     assert set(store.answers(deck="")["deck"]) == {""} and len(store.answers(deck="")) == 2
     assert set(store.answers(reader=readers[1])["reader"]) == {readers[1]}
     assert len(store.answers(deck="two", reader=readers[0])) == 2
+    assert set(store.answers(except_decks={"one"})["deck"]) == {"two", ""}
     for empty in (store.answers(deck="three"), store.answers(reader="nobody"), store.answers("ONE")):
         assert empty.empty and {column: str(type_) for column, type_ in empty.dtypes.items()} == TYPES
 

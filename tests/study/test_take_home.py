@@ -3,9 +3,9 @@ import re
 import pandas as pd
 import pytest
 
+from skin_ai.intervals import Estimate
 from skin_ai.study import statistics
-from skin_ai.study.statistics import Estimate
-from skin_ai.study.take_home import moments, pace, pdf, sureness, take_home, written
+from skin_ai.study.take_home import confidence_lines, help_and_harm, pdf, take_home, time_line
 from tests.study.made_up_study import WORDS_OF_THE_PATIENT, answers
 
 NOTICE = "Research software, not a medical device."
@@ -44,7 +44,7 @@ def pages(page: str) -> int:
     ],
 )
 def test_figures_are_written_with_interval_and_n(estimate, unit, text):
-    assert written(estimate, unit) == text
+    assert estimate.text(unit) == text
 
 
 def test_figures_are_those_of_the_statistics(mine):
@@ -66,9 +66,13 @@ def test_pdf_is_one_page_with_every_figure(mine):
         figures.switches.harmful,
         *(figures.agreement[stage].kappa for stage in ("before", "after")),
     ):
-        assert written(estimate) in text
+        assert estimate.text() in text
     flowing = text.replace("  ", " ")
-    for sentence in (*moments(take_home(mine)), *sureness(take_home(mine)), pace(take_home(mine))):
+    for sentence in (
+        *help_and_harm(take_home(mine)),
+        *confidence_lines(take_home(mine)),
+        time_line(take_home(mine)),
+    ):
         assert sentence in flowing
 
 
@@ -122,15 +126,15 @@ def test_few_cases_give_no_figures(mine):
     text = text_of(page_of(few))
     assert "too few (n = 3)" in text
     assert not re.search(r"\d\.\d\d \(", text)
-    assert sureness(take_home(few)) == []
+    assert confidence_lines(take_home(few)) == []
 
 
 def test_deck_without_reference_speaks_of_agreement_confidence_and_time_only(mine):
     text = text_of(page_of(mine.assign(truth="")))
     assert "no reference diagnoses" in text
     assert "Cohen's kappa" in text
-    assert "you were on average" in text
-    assert "right in" not in text
+    assert "mean confidence" in text
+    assert "were right" not in text
     assert "First diagnosis right" not in text
     assert "none with a reference diagnosis" in text
 
@@ -139,20 +143,17 @@ def test_unblinded_answers_give_no_summary(mine):
     assert take_home(mine[mine["stage"] == "after"].assign(blinded=False)) is None
 
 
-@pytest.mark.parametrize(
-    ("confidence", "verdict"), [(100, "surer than right"), (5, "more often right than sure")]
-)
+@pytest.mark.parametrize(("confidence", "verdict"), [(100, "overconfident"), (5, "underconfident")])
 def test_confidence_is_set_against_what_was_right(mine, confidence, verdict):
-    for sentence in sureness(take_home(mine.assign(confidence=confidence))):
+    for sentence in confidence_lines(take_home(mine.assign(confidence=confidence))):
         assert verdict in sentence
-        assert f"{confidence}% sure" in sentence
+        assert f"{confidence}%" in sentence
 
 
 def test_moments_name_both_sides_even_where_nothing_happened(mine):
     same = mine.copy()
     before = mine[mine["stage"] == "before"].set_index("case")["rank_1"]
     same["rank_1"] = same["case"].map(before).fillna(same["rank_1"])
-    assert moments(take_home(same)) == [
-        "The AI helped (wrong before, right after): in no case.",
-        "The AI misled (right before, wrong after): in no case.",
-    ]
+    helped, misled = help_and_harm(take_home(same))
+    assert "helped" in helped and "no case" in helped
+    assert "misled" in misled and "no case" in misled

@@ -11,10 +11,9 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from skin_ai.study import statistics
-from skin_ai.study.statistics import OUTSIDE_SCOPE
+from skin_ai.study.statistics import OUTSIDE_SCOPE, STAGES
 from skin_ai.study.store import Store, open_store
-from skin_ai.study.take_home import STAGES, WHO, written
-from skin_ai.views.compare import before_to_after as compare_flow
+from skin_ai.study.take_home import WHO
 from skin_ai.views.compare import charts as compare_charts
 from skin_ai.views.compare import results as compare
 from skin_ai.views.compare import tables as compare_tables
@@ -34,10 +33,8 @@ def cells(table: compare_tables.Table) -> str:
     return "\n".join(cell for row in table for cell in row.values())
 
 
-def written_in(figure) -> str:
-    return "\n".join(
-        str(text) for trace in figure.data if trace.type == "scatter" for text in (trace.text or ())
-    )
+def labels_in(figure) -> list[str]:
+    return list(figure.layout.yaxis.ticktext)
 
 
 def of_mode(figure, mode: str):
@@ -52,10 +49,10 @@ def test_tables_hold_the_figures_of_the_statistics():
         cells(compare_tables.accuracy_table(SUMMARY)),
         cells(compare_tables.switches_table(SUMMARY)),
     )
-    assert all(written(estimate) in accuracy for estimate in SUMMARY.accuracy.values())
-    assert written(SUMMARY.gain[1]) in accuracy
+    assert all(estimate.text() in accuracy for estimate in SUMMARY.accuracy.values())
+    assert SUMMARY.gain[1].text() in accuracy
     for switch in (SUMMARY.switches.beneficial, SUMMARY.switches.harmful):
-        assert written(switch) in switches
+        assert switch.text() in switches
         assert f"{switch.count} of {switch.n}" in switches
     for table, estimates in (
         (
@@ -64,9 +61,9 @@ def test_tables_hold_the_figures_of_the_statistics():
         ),
         (compare_tables.agreement_table(SUMMARY), [SUMMARY.agreement[stage].kappa for stage in STAGES]),
     ):
-        assert all(written(estimate) in cells(table) for estimate in estimates)
+        assert all(estimate.text() in cells(table) for estimate in estimates)
     assert all(
-        written(SUMMARY.seconds[stage], " s") in cells(compare_tables.time_table(SUMMARY)) for stage in STAGES
+        SUMMARY.seconds[stage].text(" s") in cells(compare_tables.time_table(SUMMARY)) for stage in STAGES
     )
 
 
@@ -87,16 +84,17 @@ def test_few_readings_give_words_instead_of_figures(table):
 
 def test_chart_of_few_readings_says_so_and_draws_nothing():
     figure = compare_charts.intervals(compare.accuracy_rows(FEW_SUMMARY))
-    assert written_in(figure).count("too few (n = 3)") == 6
+    assert sum("too few (n = 3)" in label for label in labels_in(figure)) == 6
     assert not of_mode(figure, "markers")
 
 
 def test_chart_of_intervals_draws_what_the_table_says():
     figure = compare_charts.intervals(compare.accuracy_rows(SUMMARY))
     hovered = [data[2] for trace in of_mode(figure, "markers") for data in trace.customdata]
-    assert sorted(hovered) == sorted(written(estimate) for estimate in SUMMARY.accuracy.values())
+    assert sorted(hovered) == sorted(estimate.text() for estimate in SUMMARY.accuracy.values())
     before = next(trace for trace in of_mode(figure, "markers") if trace.customdata[0][1] == "before")
     estimate = SUMMARY.accuracy["before", 1]
+    assert labels_in(figure)[before.y[0]] == f"before {estimate.value:.2f}"
     assert before.x[0] == estimate.value
     assert before.x[0] - before.error_x.arrayminus[0] == pytest.approx(estimate.low)
     assert before.x[0] + before.error_x.array[0] == pytest.approx(estimate.high)
@@ -105,14 +103,13 @@ def test_chart_of_intervals_draws_what_the_table_says():
 def test_markers_differ_beside_colour():
     assert len({style.symbol for style in compare_charts.STYLES.values()}) == len(compare_charts.STYLES)
     assert len({compare_charts.STYLES[who].dash for who in WHO}) == 3
-    hatchings = [hatching for _, _, hatching in compare_flow.FLOWS.values()]
-    assert len(set(hatchings)) == 4
+    assert len({label for label, _ in compare_charts.SWITCHES.values()}) == 4
 
 
 def figures():
     bins = compare_tables.calibration(READINGS)
     yield compare_charts.intervals([Row("Accuracy", {"ai": SUMMARY.accuracy["ai", 1]})])
-    yield compare_flow.flow_chart(compare_tables.flow_counts(statistics.flow(READINGS)))
+    yield compare_charts.before_to_after(compare_tables.flow_counts(statistics.flow(READINGS)))
     yield compare_charts.confusion(compare_tables.most_frequent(statistics.confusion(READINGS, "before")))
     yield compare_charts.calibration(bins)
     yield compare_charts.over_time(statistics.kappa_over_time(READINGS))
@@ -120,42 +117,44 @@ def figures():
 
 @pytest.mark.parametrize("figure", list(figures()))
 def test_charts_have_readable_text_no_background_and_let_a_phone_scroll(figure):
-    sizes = [trace.textfont.size for trace in of_mode(figure, "text")]
-    assert min(sizes, default=12) >= 12
+    sizes = re.findall(r'"(?:tickfont|textfont|font)":{"size":(\d+)}', figure.to_json())
+    assert sizes
+    assert min(map(int, sizes)) >= 12
     assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
     assert figure.layout.dragmode is False
 
 
-def test_flow_writes_the_same_counts_in_chart_and_table():
+def test_flow_has_the_same_counts_in_chart_and_table():
     flow = statistics.flow(READINGS)
-    chart = written_in(compare_flow.flow_chart(compare_tables.flow_counts(flow)))
-    for _, _, n in flow.itertuples(index=False):
-        assert f"<b>{n}</b>" in chart
+    (sankey,) = compare_charts.before_to_after(compare_tables.flow_counts(flow)).data
     assert [row["Readings"] for row in compare_tables.flow_table(flow)] == [str(n) for n in flow["n"]]
-    switches = SUMMARY.switches
-    assert f"<b>{switches.beneficial.count}</b> ▲ wrong to right" in chart
-    assert f"<b>{switches.harmful.count}</b> ▼ right to wrong" in chart
-
-
-@pytest.mark.parametrize(
-    "counts", [{}, {("right", "right"): 7}, {("wrong", "right"): 1, ("right", "wrong"): 1}]
-)
-def test_labels_of_a_flow_never_overlap(counts):
-    figure = compare_flow.flow_chart(counts)
-    after = of_mode(figure, "text")[-1]
-    assert len(after.text) == 4
-    assert min(low - high for high, low in zip(after.y[:-1], after.y[1:], strict=True)) >= 40
-    assert 0 <= min(after.y) <= max(after.y) <= compare_flow.FLOW_HEIGHT
+    labels = sankey.node.label
+    drawn = {
+        (labels[source], labels[target]): value
+        for source, target, value in zip(
+            sankey.link.source, sankey.link.target, sankey.link.value, strict=True
+        )
+    }
+    right, wrong = (
+        f"{state} before: {flow.loc[flow['before'] == state, 'n'].sum()}" for state in ("right", "wrong")
+    )
+    n = compare_tables.flow_counts(flow)
+    assert drawn == {
+        (right, f"stayed right: {n['right', 'right']}"): n["right", "right"],
+        (right, f"▼ right to wrong: {SUMMARY.switches.harmful.count}"): n["right", "wrong"],
+        (wrong, f"▲ wrong to right: {SUMMARY.switches.beneficial.count}"): n["wrong", "right"],
+        (wrong, f"stayed wrong: {n['wrong', 'wrong']}"): n["wrong", "wrong"],
+    }
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_confusion_shows_every_count_in_chart_and_table(stage):
     counts = compare_tables.most_frequent(statistics.confusion(READINGS, stage))
     assert counts.to_numpy().sum() == len(READINGS)
-    numbers = of_mode(compare_charts.confusion(counts), "text")[0].text
-    assert [int(number) for number in numbers] == counts.to_numpy().ravel().tolist()
+    numbers = compare_charts.confusion(counts).data[0].text
+    assert [[int(number) for number in row] for row in numbers] == counts.to_numpy().tolist()
     table = compare_tables.confusion_table(counts)
-    in_table = re.findall(r"\d+", " ".join(row["AI the same"] + " " + row["AI otherwise"] for row in table))
+    in_table = re.findall(r"\d+", " ".join(row["AI the same"] + " " + row["AI different"] for row in table))
     assert sum(map(int, in_table)) == len(READINGS)
     assert table[-1]["Reader"] == "outside"
 
@@ -187,9 +186,9 @@ def test_groups_have_every_figure_with_its_n():
     tables = compare_tables.group_tables(groups)
     for group, summary in groups.items():
         rows = {title: next(row for row in table if row[""] == group) for title, table in tables.items()}
-        assert rows["First diagnosis right"][WHO["after"]] == written(summary.accuracy["after", 1])
-        assert rows["Switches"]["▼ Harmful"].endswith(written(summary.switches.harmful))
-        assert rows["Median time"][WHO["before"]] == written(summary.seconds["before"], " s")
+        assert rows["Top 1 accuracy"][WHO["after"]] == summary.accuracy["after", 1].text()
+        assert rows["Switches"]["▼ Harmful"].endswith(summary.switches.harmful.text())
+        assert rows["Median time"][WHO["before"]] == summary.seconds["before"].text(" s")
 
 
 @pytest.mark.parametrize(
@@ -219,10 +218,10 @@ def test_what_is_left_out_is_counted():
     unblinded = int((~table["blinded"]).sum())
     assert unblinded
     left = table.drop(table[(table["stage"] == "after") & table["blinded"]].index[0])
-    said = " ".join(compare_tables.left_out(left, n - 1))
-    assert f"{unblinded} unblinded answer" in said
-    assert "1 case begun but not finished is left out too." in said
-    assert compare_tables.left_out(table[table["blinded"]], n) == ["No answer was unblinded."]
+    text = compare_tables.excluded(left, n - 1)
+    assert f"{unblinded} unblinded answer" in text
+    assert "1 unfinished case" in text
+    assert "No answer" in compare_tables.excluded(table[table["blinded"]], n)
 
 
 def test_scope_counts_what_the_ai_could_not_have_said():
@@ -312,7 +311,7 @@ def test_whole_study_shows_every_section_with_its_figures(store):
     page = visit()
     assert choices(page) == [f"Deck: {DECK}", "All answers"]
     text = said(page)
-    for title in ("Accuracy", "Switches", "Following the AI", "Agreement", "Confidence", "Time per case"):
+    for title in ("Accuracy", "Switches", "Adopting", "Agreement", "Confidence", "Time per case"):
         assert title in text
     assert compare_tables.size(SUMMARY) in text
     assert f"{SUMMARY.switches.harmful.count} of {SUMMARY.switches.harmful.n}" in text
@@ -330,7 +329,7 @@ def test_stage_of_the_confusion_can_be_changed(store):
         compare_tables.most_frequent(statistics.confusion(READINGS, "after"))
     )
     assert said(page) != before
-    assert all(row["AI otherwise"] in said(page) for row in table)
+    assert all(row["AI different"] in said(page) for row in table)
 
 
 @pytest.mark.parametrize("grouping", compare_tables.GROUPINGS)
@@ -350,7 +349,7 @@ def test_study_without_reference_shows_agreement_time_and_confidence_only(store)
     text = said(page)
     assert compare.NO_TRUTH in text
     titles = [subheader.value.split(" · ")[1] for subheader in page.subheader if "·" in subheader.value]
-    assert titles == ["Agreement of reader and AI", "Confidence", "Time per case", "In parts of the readings"]
+    assert titles == ["Agreement with the AI", "Confidence", "Time per case", "Subgroups"]
     assert "Disease type" not in page.segmented_control(key="grouping").options
 
 
@@ -394,7 +393,7 @@ def test_unfinished_deck_is_kept_from_its_reader_in_every_choice(store):
     store.add_answers(table.drop(unfinished))
     page = visit(reader)
     assert choices(page) == ["My answers", "Deck: Second deck", "All answers"]
-    assert "Not shown until you have finished: Made-up deck" in said(page)
+    assert "Hidden until you have finished: Made-up deck" in said(page)
     n = len(statistics.readings(table[table["deck"] == "Second deck"]))
     page.selectbox(key="compare_choice").set_value("All answers").run()
     assert f"{n} readings" in said(page)

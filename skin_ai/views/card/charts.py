@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 
 from skin_ai.model_card.charts import IN_CHARTS
 from skin_ai.model_card.labels import label
-from skin_ai.views.case.elimination import ACCENT, MUTED
-from skin_ai.views.compare.charts import ORANGE, lay_out, lay_out_axes
+from skin_ai.views.colours import ACCENT, MUTED, ORANGE
+from skin_ai.views.compare.charts import lay_out, lay_out_axes
 
 Figures = Mapping[str, Any]
 

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from skin_ai.diseases import DISEASES
 from skin_ai.views.case.own_answer import MARK, NONE, Own
+from skin_ai.views.colours import ACCENT, HAIRLINE, MUTED, TRACK
 
 if TYPE_CHECKING:  # torch comes with it
     from skin_ai.predict.chain import Option, Step
@@ -21,10 +22,6 @@ STRONG = math.log(4)
 # Words or photo decided a step alone when it set kept and dropped apart at least twice as far as the other.
 MOSTLY = 2 / 3
 
-ACCENT = "#24858f"  # at least 4 : 1 on the light and on the dark page
-MUTED = "rgba(128, 138, 142, 0.95)"
-TRACK = "rgba(128, 138, 142, 0.16)"
-HAIRLINE = "rgba(128, 138, 142, 0.35)"
 # Streamlit does not draw a chart anew when the clinician changes between light and dark, so its text takes
 # the colour of the text around it.
 FOLLOW_THEME = "<style>.js-plotly-plot .scatterlayer text {fill: currentColor !important}</style>"

@@ -1,4 +1,4 @@
-"""What the Compare page shows of a set of answers: each chart with the same figures as a table."""
+"""The sections of the Compare page: each chart beside its content as a table."""
 
 from __future__ import annotations
 
@@ -8,77 +8,66 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from skin_ai.intervals import MIN_N
 from skin_ai.study import statistics
-from skin_ai.study.statistics import MIN_N, OUTSIDE_SCOPE, Summary
-from skin_ai.study.take_home import STAGES, WHO, TakeHome, counted, moments, named, pace, sureness
+from skin_ai.study.statistics import OUTSIDE_SCOPE, STAGES, Summary
+from skin_ai.study.take_home import (
+    ACCURACY_TITLES,
+    WHO,
+    TakeHome,
+    case_count,
+    confidence_lines,
+    help_and_harm,
+    named,
+    time_line,
+)
 from skin_ai.views.compare import charts, tables
-from skin_ai.views.compare.before_to_after import flow_chart
 from skin_ai.views.compare.charts import Row
 from skin_ai.views.compare.tables import Table
 from skin_ai.views.free_text import plain
 
-WHAT_IT_TELLS = {
-    "accuracy": "How often the reference diagnosis was the first that was named (top 1), or among the first "
-    "three (top 3).",
-    "switches": "A beneficial switch is a first diagnosis that was wrong before and right after the AI was "
-    "seen, a harmful switch the reverse; each rate is of the readings in which it could happen.",
-    "reliance": "Of the readings in which the reader had first said something else than the AI: how often "
-    "the reader then took over the AI's first diagnosis, when that was right and when it was wrong.",
-    "agreement": "Cohen's kappa says how often the first diagnoses of reader and AI were the same beyond "
-    "chance: 1 is always, 0 as often as by chance. It does not say who was right.",
-    "confidence": "Who is well calibrated is right in seven of ten cases when 70% sure: on the dotted line. "
-    "Below it one is surer than right, above it more often right than sure.",
-    "only confidence": "How sure the readers said that they were, on average, from 0 to 100%.",
-    "time": "The median time from the showing of the case, and from the showing of the AI's result, to the "
-    "answer.",
-    "groups": "The same figures in parts of the readings. Parts are small: look at intervals and n first. "
-    "Skin types are Fitzpatrick's.",
-}
-NO_TRUTH = (
-    "None of these cases has a reference diagnosis, so nothing can be said about right and wrong: only "
-    "agreement, confidence and time are shown."
-)
+NO_TRUTH = "These cases have no reference diagnosis, so accuracy and switches cannot be shown."
 NO_ANSWERS = (
-    "There are no answers to compare yet. Give your own answer to a case, look at the AI's, and give your "
-    "final answer: then the first figures appear here."
+    "No answers to compare yet. Answer a case, look at the AI's result and give your final answer: "
+    "the first figures then appear here."
 )
 INTERVALS = (
-    f"In brackets: 95% intervals, by bootstrap over readers and cases. No figure where n is under {MIN_N}. "
-    "n: readings, each of one case by one reader."
+    "In brackets: 95% bootstrap intervals over readers and cases. n: readings (one reader, one case); "
+    f"no figure below n = {MIN_N}."
 )
 
 
 def show(answers: pd.DataFrame) -> None:
-    """All sections for these answers, or one sentence why there are none."""
+    """All sections for these answers, or why there are none."""
     st.html(charts.FOLLOW_THEME)
     if answers.empty:
         st.info(NO_ANSWERS)
         return
     readings = statistics.readings(answers)
     if readings.empty:
-        st.markdown(" ".join(tables.left_out(answers, 0)))
+        st.markdown(tables.excluded(answers, 0))
         st.info(NO_ANSWERS)
         return
     summary = statistics.summary(readings)
     st.markdown(f"**{tables.size(summary)}**")
-    st.markdown(" ".join([*tables.left_out(answers, summary.n_readings), tables.scope(summary)]))
+    st.markdown(f"{tables.excluded(answers, summary.n_readings)} {tables.scope(summary)}")
     st.caption(INTERVALS)
-    sections: list[tuple[str, Callable[[], None]]] = [
-        ("Agreement of reader and AI", lambda: _agreement(summary, readings)),
-        ("Confidence", lambda: _confidence(summary, readings)),
-        ("Time per case", lambda: _time(summary)),
-        ("In parts of the readings", lambda: _groups(readings)),
-    ]
+    with_truth: dict[str, Callable[[], None]] = {
+        "Accuracy": lambda: _accuracy(summary),
+        "Switches": lambda: _switches(summary, readings),
+        "Adopting the AI's diagnosis": lambda: _reliance(summary),
+    }
+    sections: dict[str, Callable[[], None]] = {
+        "Agreement with the AI": lambda: _agreement(summary, readings),
+        "Confidence": lambda: _confidence(summary, readings),
+        "Time per case": lambda: _time(summary),
+        "Subgroups": lambda: _groups(readings),
+    }
     if summary.n_with_truth:
-        sections = [
-            ("Accuracy", lambda: _accuracy(summary)),
-            ("Switches", lambda: _switches(summary, readings)),
-            ("Following the AI", lambda: _reliance(summary)),
-            *sections,
-        ]
+        sections = with_truth | sections
     else:
         st.markdown(NO_TRUTH)
-    for number, (title, draw) in enumerate(sections, start=1):
+    for number, (title, draw) in enumerate(sections.items(), start=1):
         st.subheader(f"{number} · {title}")
         draw()
 
@@ -87,22 +76,24 @@ def show(answers: pd.DataFrame) -> None:
 
 
 def _accuracy(summary: Summary) -> None:
-    _explain("accuracy")
+    st.markdown("How often the reference diagnosis was named first (top 1) or among the first three (top 3).")
     _chart_beside_table(charts.intervals(accuracy_rows(summary)), tables.accuracy_table(summary), "accuracy")
 
 
 def accuracy_rows(summary: Summary) -> list[Row]:
     return [
-        Row(label, {who: summary.accuracy[who, top] for who in WHO})
-        for top, label in ((1, "First diagnosis right"), (3, "Right among the first three"))
+        Row(title, {who: summary.accuracy[who, top] for who in WHO}) for top, title in ACCURACY_TITLES.items()
     ]
 
 
 def _switches(summary: Summary, readings: pd.DataFrame) -> None:
-    _explain("switches")
+    st.markdown(
+        "Beneficial: the first diagnosis was wrong before the AI and right after it. Harmful: the reverse. "
+        "Each rate is of the readings in which that switch was possible."
+    )
     flow = statistics.flow(readings)
     _chart_beside_table(
-        flow_chart(tables.flow_counts(flow)),
+        charts.before_to_after(tables.flow_counts(flow)),
         tables.switches_table(summary),
         "switches",
         tables.flow_table(flow),
@@ -110,19 +101,24 @@ def _switches(summary: Summary, readings: pd.DataFrame) -> None:
 
 
 def _reliance(summary: Summary) -> None:
-    _explain("reliance")
+    st.markdown(
+        "When the reader's first diagnosis differed from the AI's: how often the reader adopted the AI's."
+    )
     rows = [
-        Row("Followed when the AI was right", {"beneficial": summary.reliance.followed_when_right}),
-        Row("Followed when the AI was wrong", {"harmful": summary.reliance.followed_when_wrong}),
+        Row("Adopted when the AI was right", {"beneficial": summary.reliance.followed_when_right}),
+        Row("Adopted when the AI was wrong", {"harmful": summary.reliance.followed_when_wrong}),
     ]
     _chart_beside_table(charts.intervals(rows), tables.reliance_table(summary), "reliance")
 
 
 def _agreement(summary: Summary, readings: pd.DataFrame) -> None:
-    _explain("agreement")
+    st.markdown(
+        "Cohen's kappa: agreement of the first diagnoses of reader and AI beyond chance (1: always the same, "
+        "0: as by chance). It does not say who was right."
+    )
     kappas = {stage: summary.agreement[stage].kappa for stage in STAGES}
     lowest = min((kappa.low for kappa in kappas.values() if kappa.low is not None), default=0.0)
-    ticks = (0, 0.25, 0.5, 0.75, 1) if lowest >= 0 else (-1, -0.5, 0, 0.5, 1)
+    ticks = charts.FULL_RANGE if lowest >= 0 else (-1, -0.5, 0, 0.5, 1)
     _chart_beside_table(
         charts.intervals([Row("Kappa", kappas)], ticks), tables.agreement_table(summary), "kappa"
     )
@@ -135,9 +131,9 @@ def _agreement(summary: Summary, readings: pd.DataFrame) -> None:
 
 @st.fragment
 def _confusion(readings: pd.DataFrame) -> None:
-    st.markdown("#### Which diagnosis met which")
+    st.markdown("#### Diagnoses of reader and AI")
     stage = st.segmented_control(
-        "Answers of the reader",
+        "Reader's answers",
         list(STAGES),
         format_func=WHO.__getitem__,
         default="before",
@@ -148,36 +144,30 @@ def _confusion(readings: pd.DataFrame) -> None:
     _chart_beside_table(charts.confusion(counts), tables.confusion_table(counts), "confusion")
     codes = ", ".join(f"{code} {named(code)}" for code in counts.columns if code != tables.OTHERS)
     st.caption(
-        "Rows: the reader's first diagnosis, columns: the AI's; readings. Framed: the same diagnosis. "
-        f"{tables.OUTSIDE}: {OUTSIDE_SCOPE}. {codes}."
+        "Number of readings by the reader's (rows) and the AI's first diagnosis (columns). Framed: the same "
+        f"diagnosis. {tables.OUTSIDE}: {OUTSIDE_SCOPE}. {codes}."
     )
 
 
 def _confidence(summary: Summary, readings: pd.DataFrame) -> None:
+    table = tables.confidence_table(summary)
     if summary.n_with_truth < MIN_N:
-        _explain("only confidence")
-        _chart_beside_table(
-            charts.intervals(confidence_rows(summary), (0, 25, 50, 75, 100), "%"),
-            tables.confidence_table(summary),
-            "confidence",
-        )
+        st.markdown("Mean confidence as the readers stated it, 0 to 100%.")
+        rows = [Row("Mean confidence", {stage: summary.confidence[stage] for stage in STAGES})]
+        _chart_beside_table(charts.intervals(rows, (0, 25, 50, 75, 100), "%"), table, "confidence")
         return
-    _explain("confidence")
-    bins = tables.calibration(readings)
-    _chart_beside_table(
-        charts.calibration(bins),
-        tables.confidence_table(summary),
-        "calibration",
-        tables.calibration_table(bins),
+    st.markdown(
+        "On the dotted line, confidence matches accuracy; below it, readers are overconfident; above it, "
+        "underconfident."
     )
-
-
-def confidence_rows(summary: Summary) -> list[Row]:
-    return [Row("Mean confidence", {stage: summary.confidence[stage] for stage in STAGES})]
+    bins = tables.calibration(readings)
+    _chart_beside_table(charts.calibration(bins), table, "calibration", tables.calibration_table(bins))
 
 
 def _time(summary: Summary) -> None:
-    _explain("time")
+    st.markdown(
+        "Median time from seeing the case (before) and from seeing the AI's result (after) to the answer."
+    )
     longest = max((estimate.high or 0.0 for estimate in summary.seconds.values()), default=0.0)
     rows = [Row("Median time", {stage: summary.seconds[stage] for stage in STAGES})]
     _chart_beside_table(
@@ -187,9 +177,9 @@ def _time(summary: Summary) -> None:
 
 @st.fragment
 def _groups(readings: pd.DataFrame) -> None:
-    _explain("groups")
+    st.markdown("Subgroups are small: check intervals and n. Skin types are Fitzpatrick types.")
     chosen = st.segmented_control(
-        "By", tables.groupings(readings), default="Skin type", required=True, key="grouping"
+        "Group by", tables.groupings(readings), default="Skin type", required=True, key="grouping"
     )
     groups = {
         tables.group_name(chosen, group): summary
@@ -200,10 +190,10 @@ def _groups(readings: pd.DataFrame) -> None:
         _titled(measures, tables.WITHOUT_TRUTH)
         return
     rows = [Row(group, {who: summary.accuracy[who, 1] for who in WHO}) for group, summary in groups.items()]
-    _chart(charts.intervals(rows), "groups", measures["First diagnosis right"])
-    _titled(measures, tables.FOREMOST)
-    with st.expander("Top 3, agreement, confidence and time"):
-        _titled(measures, [title for title in measures if title not in tables.FOREMOST])
+    _chart(charts.intervals(rows), "groups", measures["Top 1 accuracy"])
+    _titled(measures, tables.SHOWN_FIRST)
+    with st.expander("Top 3 accuracy, agreement, confidence and time"):
+        _titled(measures, [title for title in measures if title not in tables.SHOWN_FIRST])
 
 
 def _titled(measures: Mapping[str, Table], titles: Sequence[str]) -> None:
@@ -216,10 +206,10 @@ def _titled(measures: Mapping[str, Table], titles: Sequence[str]) -> None:
 
 
 def show_take_home(summary: TakeHome) -> None:
-    """The personal summary: the same as its PDF."""
+    """The personal summary, with the same content as its PDF."""
     figures = summary.summary
     st.markdown(
-        f"**{plain(summary.deck)}** · {summary.day.isoformat()} · {counted(summary)} · "
+        f"**{plain(summary.deck)}** · {summary.day.isoformat()} · {case_count(summary)} · "
         f"AI: {plain(summary.ai)}"
     )
     if figures.n_with_truth:
@@ -229,18 +219,17 @@ def show_take_home(summary: TakeHome) -> None:
             "own_accuracy",
             tables.switches_table(figures),
         )
-        lines = [*moments(summary), *sureness(summary), pace(summary)]
     else:
         st.table(tables.agreement_table(figures), hide_index=True, border="horizontal")
-        lines = [*sureness(summary), pace(summary)]
+    lines = [
+        *(help_and_harm(summary) if figures.n_with_truth else ()),
+        *confidence_lines(summary),
+        time_line(summary),
+    ]
     st.markdown("\n".join(f"- {plain(line)}" for line in lines))
 
 
 # ---- drawing ----
-
-
-def _explain(section: str) -> None:
-    st.markdown(WHAT_IT_TELLS[section])
 
 
 def _chart_beside_table(chart: go.Figure, table: Table, key: str, *more: Table) -> None:
