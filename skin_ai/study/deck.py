@@ -1,9 +1,9 @@
-"""Decks: cases for several readers, checked as a whole before anything of them is taken.
+"""Decks: sets of cases for several readers. A deck is checked completely before any of it is kept.
 
-A deck is a folder, or a zip of one, with `cases.csv` and the photos that it names. Columns of `cases.csv`
+A deck is a folder, or a zip of one, with `cases.csv` and the photos named in it. Columns of `cases.csv`
 (UTF-8; commas or semicolons): photo, narrative, age_band or age, body_site, fitzpatrick, reference,
-explanation. A row needs a photo or a narrative; everything else may be empty or left out. `deck.toml`
-may give `name = "..."` and `show_reference = true`; without it the reference is not shown to readers.
+explanation. Each row needs a photo or a narrative; everything else is optional. `deck.toml` may contain
+`name = "..."`, `note = "..."` and `show_reference = true`; by default readers do not see the reference.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import numpy as np
 from PIL import Image
 
 from skin_ai.file_paths import climbs, plain_path, shown
+from skin_ai.predict.narrative import NarrativeError
 from skin_ai.predict.photo import MAX_BYTES, PhotoError, read_photo
 from skin_ai.study.deck_rows import READ, CellError, one_line
 from skin_ai.study.safe_zip import MAX_FILES, READ_LIMIT, ZipRefused, files_of_zip
@@ -33,19 +34,18 @@ TABLE: Final = "cases.csv"
 SETTINGS: Final = "deck.toml"
 COLUMNS: Final = ("photo", *READ)
 MAX_CASES: Final = 2000
-NAME_LIMIT: Final = 100  # characters, of a deck's name
-NOTE_LIMIT: Final = 500  # characters
-# A deck stands in memory as a whole until it is kept. Of read_photo's 3000 pixels a photo may take 27 MB;
-# at this size it takes 8 at most, and one of 4:3 keeps the shorter side that read_photo aims at.
+TEXT_LIMITS: Final = {"name": 100, "note": 500}  # characters of these settings
+# A deck is held in memory until it is stored. A photo of 3000 pixels, read_photo's limit, can take 27 MB; at
+# this size it takes at most 8, and a 4:3 photo keeps the shorter side that read_photo aims at.
 MAX_SIDE: Final = 1600  # pixels of the longer side
 MAX_PIXEL_BYTES: Final = 2 * 1024**3  # of all photos together
 
-Files = Mapping[str, Callable[[], bytes]]  # path -> what reads the file, READ_LIMIT bytes at most
+Files = Mapping[str, Callable[[], bytes]]  # path -> function that reads the file, at most READ_LIMIT bytes
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong and what to do. row: as a spreadsheet numbers it, the header is 1; None: no one row."""
+    """What is wrong and what to do. row: as in a spreadsheet, the header is 1; None: not about one row."""
 
     row: int | None
     column: str
@@ -58,7 +58,7 @@ class Problem:
 
 
 class DeckError(ValueError):
-    """Everything that is wrong with a deck, one line a problem."""
+    """All problems of a deck, one per line."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -67,7 +67,7 @@ class DeckError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class DeckCase:
-    """One row. photo: clean pixels (h, w, 3), at most MAX_SIDE long; reference: a type's code, or text."""
+    """photo: pixels (h, w, 3) without metadata, at most MAX_SIDE long; reference: a type's code, or text."""
 
     photo: np.ndarray | None
     narrative: str
@@ -83,26 +83,27 @@ class Deck:
     name: str
     shows_reference: bool
     cases: tuple[DeckCase, ...]
-    note: str = ""  # what its readers and whoever compares should know
+    note: str = ""  # for its readers and on the Compare page
 
 
 def read_folder(folder: Path) -> Deck:
     """The deck in a folder; links that lead out of it are not followed. Raises DeckError."""
     if not folder.is_dir():
-        raise refusal(f"{folder} is not a folder: give the folder that holds {TABLE}.")
+        raise refusal(f"{folder} is not a folder: give the folder that contains {TABLE}.")
     root = folder.resolve()
     files: dict[str, Callable[[], bytes]] = {}
-    for place, _, names in os.walk(root):  # it does not enter links to folders
+    for place, _, names in os.walk(root):  # does not enter links to folders
         for path in (Path(place, name) for name in names):
             files[plain_path(path.relative_to(root).as_posix())] = partial(_read_within, root, path)
         if len(files) > MAX_FILES:
-            what = f"The folder holds more than {MAX_FILES:,} files: leave out what is not of the deck."
-            raise refusal(what)
+            raise refusal(
+                f"The folder holds more than {MAX_FILES:,} files: remove what is not part of the deck."
+            )
     return _read(files, root.name)
 
 
 def read_zip(data: bytes | BinaryIO, name: str) -> Deck:
-    """The deck in a zip, which is unpacked in memory only. Raises DeckError; a hostile zip is not read."""
+    """The deck in a zip, which is unpacked in memory only. Raises DeckError."""
     try:
         files = files_of_zip(BytesIO(data) if isinstance(data, bytes) else data)
     except ZipRefused as error:
@@ -111,7 +112,7 @@ def read_zip(data: bytes | BinaryIO, name: str) -> Deck:
 
 
 def read_files(files: Mapping[str, bytes], name: str) -> Deck:
-    """The deck in what a browser sends for a folder: relative path -> bytes. Raises DeckError."""
+    """The deck in a folder sent by a browser: relative path -> bytes. Raises DeckError."""
     for path in files:
         if climbs(path):
             raise refusal(f"The path {shown(path)} leads out of the deck's folder: choose the folder again.")
@@ -119,7 +120,7 @@ def read_files(files: Mapping[str, bytes], name: str) -> Deck:
 
 
 def small_photo(data: bytes) -> np.ndarray:
-    """What read_photo gives, at most MAX_SIDE pixels long."""
+    """The pixels of read_photo, at most MAX_SIDE long."""
     photo = Image.fromarray(read_photo(data))
     photo.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     return np.array(photo)
@@ -133,12 +134,12 @@ def _read_within(root: Path, path: Path) -> bytes:
     try:
         path = path.resolve()
         if not path.is_relative_to(root):
-            raise CellError("The file is a link out of the deck's folder: put the file itself there.")
-        if not path.is_file():  # a pipe would be waited for
-            raise CellError("This is not an ordinary file: put the file itself there.")
+            raise CellError("The file is a link out of the deck's folder: replace it with the file itself.")
+        if not path.is_file():  # reading a pipe would wait forever
+            raise CellError("This is not an ordinary file: replace it with the file itself.")
         with path.open("rb") as file:
             return file.read(READ_LIMIT)
-    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+    except (OSError, RuntimeError) as error:  # RuntimeError: a circle of links
         raise CellError("The file cannot be read: check its permissions, or copy it again.") from error
 
 
@@ -148,7 +149,7 @@ def _read(files: Files, name: str) -> Deck:
     cases = check.cases()
     if check.problems:
         raise DeckError(tuple(check.problems))
-    name = settings.get("name") or one_line(name)[:NAME_LIMIT] or "deck"
+    name = settings.get("name") or one_line(name)[: TEXT_LIMITS["name"]] or "deck"
     return Deck(name, settings.get("show_reference", False), cases, settings.get("note", ""))
 
 
@@ -157,15 +158,15 @@ def _top(files: Files) -> str:
     if TABLE in files:
         return ""
     found = [path for path in files if re.fullmatch(rf"(?!__MACOSX)[^/]+/{TABLE}", path)]
-    if len(found) == 1:
-        return found[0].removesuffix(TABLE)
-    if found:
-        raise refusal(f"There is a {TABLE} in several folders: choose the folder of one deck.")
-    raise refusal(f"There is no {TABLE} (in small letters): put it beside the photos or their folder.")
+    if len(found) > 1:
+        raise refusal(f"Several folders contain a {TABLE}: choose the folder of one deck.")
+    if not found:
+        raise refusal(f"There is no {TABLE} (lower case): put it next to the photos or their folder.")
+    return found[0].removesuffix(TABLE)
 
 
 class _Check:
-    """Goes through a deck's files once and collects all problems. After the first, no photo is kept."""
+    """Reads a deck's files and collects all problems. After the first problem no photo is kept."""
 
     def __init__(self, files: Files) -> None:
         self.files = files
@@ -174,39 +175,39 @@ class _Check:
         self.row_of_photo: dict[str, int] = {}
         self.pixel_bytes = 0
 
-    def say(self, row: int | None, column: str, what: str) -> None:
+    def add(self, row: int | None, column: str, what: str) -> None:
         self.problems.append(Problem(row, column, what))
 
     def settings(self) -> dict[str, Any]:
-        """What deck.toml says, as far as it is right."""
+        """The valid settings of deck.toml."""
         if self.top + SETTINGS not in self.files:
             return {}
         try:
             settings = tomllib.loads(self.text(SETTINGS))
         except (tomllib.TOMLDecodeError, RecursionError):
-            self.say(None, "", f'{SETTINGS}: write name = "..." and show_reference = true, a line each.')
+            self.add(None, "", f'{SETTINGS}: write name = "..." and show_reference = true, one per line.')
             return {}
-        right: dict[str, Any] = {}
+        valid: dict[str, Any] = {}
         for key, value in settings.items():
-            limit = {"name": NAME_LIMIT, "note": NOTE_LIMIT}.get(key, 0)
-            if limit and isinstance(value, str) and 0 < len(one_line(value)) <= limit:
-                right[key] = one_line(value)
-            elif key == "show_reference" and isinstance(value, bool):
-                right[key] = value
-            elif limit:
-                self.say(None, "", f"{SETTINGS}: {key} must be 1 to {limit} characters in quotes.")
+            if key in TEXT_LIMITS:
+                text = one_line(value) if isinstance(value, str) else ""
+                valid[key] = text if 0 < len(text) <= TEXT_LIMITS[key] else None
+                rule = f"{key} must be 1 to {TEXT_LIMITS[key]} characters in quotes."
             elif key == "show_reference":
-                self.say(None, "", f"{SETTINGS}: show_reference must be true or false, without quotes.")
+                valid[key] = value if isinstance(value, bool) else None
+                rule = "show_reference must be true or false, without quotes."
             else:
-                what = f"{shown(key)} is unknown: only name, show_reference and note may stand there."
-                self.say(None, "", f"{SETTINGS}: {what}")
-        return right
+                valid[key] = None
+                rule = f"{shown(key)} is not a setting: use name, note and show_reference only."
+            if valid[key] is None:
+                self.add(None, "", f"{SETTINGS}: {rule}")
+        return valid
 
     def cases(self) -> tuple[DeckCase, ...]:
         rows = self.rows()
         if len(rows) < 2:
             if not self.problems:
-                self.say(None, "", f"{TABLE} has no rows below a header: add a row for every case.")
+                self.add(None, "", f"{TABLE} has no rows below a header: add a row for every case.")
             return ()
         (number, header), *rows = rows
         columns = [cell.casefold() for cell in header]
@@ -217,8 +218,8 @@ class _Check:
         for number, cells in rows:
             named = zip_longest(columns, cells[: len(columns)], fillvalue="")
             if any(cells[len(columns) :]) or any(cell for column, cell in named if not column):
-                what = "Text stands under no column: put text that has commas or semicolons in quotes."
-                self.say(number, "", what)
+                what = "A cell is in no column: put text that has commas or semicolons in quotes."
+                self.add(number, "", what)
             row = {column: cell for column, cell in zip(columns, cells, strict=False) if column in COLUMNS}
             cases.append(self.case(number, row, is_right))
         return tuple(cases)
@@ -226,38 +227,38 @@ class _Check:
     def rows(self) -> list[tuple[int, list[str]]]:
         """Number and cells of every row that is not empty: spreadsheets leave empty ones below a table."""
         text = self.text(TABLE)
-        first = re.match(r"[^\r\n]*", text)
-        # Spreadsheets in Europe write semicolons; no column's name has either.
-        semicolons = first is not None and first[0].count(";") > first[0].count(",")
+        first_line = re.split(r"[\r\n]", text, maxsplit=1)[0]
+        # European spreadsheets write semicolons; no column's name contains one or a comma.
+        delimiter = ";" if first_line.count(";") > first_line.count(",") else ","
         rows: list[tuple[int, list[str]]] = []
         number = 0
         try:
-            table = csv.reader(StringIO(text, newline=""), delimiter=";" if semicolons else ",", strict=True)
+            table = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
             for number, cells in enumerate(table, start=1):
                 if not any(map(str.strip, cells)):
                     continue
                 if len(rows) > MAX_CASES:
-                    what = f"There are more than {MAX_CASES:,} cases: make several decks of it."
-                    self.say(number, "", what)
+                    self.add(number, "", f"There are more than {MAX_CASES:,} cases: split the deck.")
                     break
                 rows.append((number, [cell.strip() for cell in cells]))
         except csv.Error:
-            what = "The quotation marks do not match from here on: save the table as “CSV UTF-8” again."
-            self.say(number + 1, "", what)
+            what = "Quotation marks do not match from here on: save the table as “CSV UTF-8” again."
+            self.add(number + 1, "", what)
         return rows
 
     def check_header(self, number: int, columns: list[str]) -> None:
         for column, times in Counter(filter(None, columns)).items():
             if column not in COLUMNS:
                 what = f"This column is unknown: rename it ({', '.join(COLUMNS)}), or delete it."
-                self.say(number, one_line(column)[:NAME_LIMIT], what)
+                self.add(number, one_line(column)[:100], what)
             elif times > 1:
-                self.say(number, column, "This column stands there more than once: delete the others.")
+                self.add(number, column, "This column appears more than once: delete the others.")
         if {"age", "age_band"} <= set(columns):
-            self.say(number, "age", "Columns age and age_band say the same: delete one of them.")
+            self.add(number, "age", "Columns age and age_band mean the same: delete one of them.")
         if not {"photo", "narrative"} & set(columns):
-            what = "There is neither a column photo nor a column narrative: the first row must name one."
-            self.say(number, "", what)
+            self.add(
+                number, "", "There is no column photo and no column narrative: name one in the first row."
+            )
 
     def case(self, number: int, row: Mapping[str, str], header_is_right: bool) -> DeckCase:
         value: dict[str, Any] = dict.fromkeys(COLUMNS, "") | {"photo": None, "fitzpatrick": None}
@@ -267,46 +268,43 @@ class _Check:
             try:
                 if cell:
                     value[column] = read(cell)
-            except (CellError, PhotoError, ZipRefused) as error:
-                self.say(number, column, str(error))
+            except (CellError, NarrativeError, PhotoError, ZipRefused) as error:
+                self.add(number, column, str(error))
                 wrong = True
         if header_is_right and not (wrong or row.get("photo") or value["narrative"]):
-            what = "The row has neither a photo nor a narrative: fill in one, or delete the row."
-            self.say(number, "photo", what)
-        value["age_band"] = value["age_band"] or value.pop("age")
+            what = "The row has neither a photo nor a narrative: add one, or delete the row."
+            self.add(number, "photo", what)
+        value["age_band"] = value["age_band"] or value["age"]
         return DeckCase(**{field.name: value[field.name] for field in fields(DeckCase)})
 
     def photo(self, number: int, cell: str) -> np.ndarray | None:
         if climbs(cell):
-            raise CellError(f"{shown(cell)} leads out of the deck's folder: put the photo in it.")
+            raise CellError(f"{shown(cell)} leads out of the deck's folder: put the photo into it.")
         path = plain_path(cell.replace("\\", "/"))
         earlier = self.row_of_photo.setdefault(path, number)
         if earlier != number:
-            raise CellError(f"{shown(path)} stands in row {earlier} already: give every case its own photo.")
+            raise CellError(f"{shown(path)} is already in row {earlier}: give every case its own photo.")
         if self.top + path not in self.files:
-            raise CellError(
-                f"{shown(path)} is not in the deck: add it, or check the name, its ending and capitals too."
-            )
-        data = self.files[self.top + path]()
-        pixels = small_photo(data)
+            raise CellError(f"{shown(path)} is not in the deck: add it, or check its spelling and capitals.")
+        pixels = small_photo(self.files[self.top + path]())
         before, self.pixel_bytes = self.pixel_bytes, self.pixel_bytes + pixels.nbytes
-        if before <= MAX_PIXEL_BYTES < self.pixel_bytes:
+        if before <= MAX_PIXEL_BYTES < self.pixel_bytes:  # reported once
+            limit = MAX_PIXEL_BYTES // 1024**3
             raise CellError(
-                f"From here on the photos need more than {MAX_PIXEL_BYTES // 1024**3} GB of memory: "
-                "make several decks of it, or save smaller photos."
+                f"The photos up to here exceed {limit} GB: split the deck, or use smaller photos."
             )
         return None if self.problems else pixels
 
     def text(self, name: str) -> str:
-        """A text file of the deck; "" where it cannot be read."""
+        """A text file of the deck; "" if it cannot be read."""
         try:
             data = self.files[self.top + name]()
             if len(data) > MAX_BYTES:
-                raise CellError(f"It has more than {MAX_BYTES // 1024**2} MB: make several decks of it.")
+                raise CellError(f"It is larger than {MAX_BYTES // 1024**2} MB: split the deck.")
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
-            self.say(None, "", f"{name}: Line {line} is not in UTF-8: save it as “CSV UTF-8”.")
+            self.add(None, "", f"{name}: Line {line} is not UTF-8: save it as “CSV UTF-8”.")
         except (CellError, ZipRefused) as error:
-            self.say(None, "", f"{name}: {error}")
+            self.add(None, "", f"{name}: {error}")
         return ""

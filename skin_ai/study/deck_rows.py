@@ -1,4 +1,4 @@
-"""What a cell of a deck's cases.csv may hold, and one sentence where it holds something else."""
+"""Reads the cells of a deck's cases.csv; CellError says in one sentence what is wrong with a cell."""
 
 from __future__ import annotations
 
@@ -9,30 +9,22 @@ from typing import Any, Final
 
 from skin_ai import diseases
 from skin_ai.file_paths import shown
-from skin_ai.predict.narrative import AGE_LIMIT, NarrativeError, clean_narrative
+from skin_ai.predict.narrative import AGE_LIMIT, clean_narrative
 from skin_ai.vocabulary import AGE_BANDS, SITES, age_band_of
 
 REFERENCE_LIMIT: Final = 100  # characters
 EXPLANATION_LIMIT: Final = 2000  # characters
-FITZPATRICK: Final = (1, 6)
 
 
 class CellError(ValueError):
-    """What is wrong with one cell or file and what to do, in one sentence."""
+    """What is wrong with a cell or file and what to do, in one sentence."""
 
 
 def one_line(text: str) -> str:
-    """Plain characters in one line (Unicode NFC), without invisible ones."""
+    """The text on one line (Unicode NFC), without invisible characters."""
     kinds = ((character, unicodedata.category(character)) for character in text)
     visible = "".join(" " if kind in ("Cc", "Cs") else character for character, kind in kinds if kind != "Cf")
     return " ".join(unicodedata.normalize("NFC", visible).split())
-
-
-def _narrative(cell: str) -> str:
-    try:
-        return clean_narrative(cell)
-    except NarrativeError as error:
-        raise CellError(str(error)) from error
 
 
 def _limited(text: str, limit: int) -> str:
@@ -42,39 +34,27 @@ def _limited(text: str, limit: int) -> str:
     return text
 
 
-def _number(cell: str, least: int, most: int, of_what: str) -> float:
+def _one_of(values: tuple[str, ...], what: str, spell: Callable[[str], str], cell: str) -> str:
+    found = " ".join(spell(cell).split())
+    if found not in values:
+        raise CellError(f"{shown(cell)} is not {what}: write {', '.join(values)}, or leave the cell empty.")
+    return found
+
+
+def _number(cell: str, least: int, most: int, what: str) -> float:
     try:
         number = float(cell)
     except ValueError:
         number = -1
     if not least <= number <= most:
-        raise CellError(f"{shown(cell)} is not {of_what}: write {least} to {most}, or leave it empty.")
+        raise CellError(f"{shown(cell)} is not {what}: write {least} to {most}, or leave the cell empty.")
     return number
 
 
-def _age_band(cell: str) -> str:
-    # A dash that a word processor made of the hyphen is one too.
-    band = " ".join(cell.casefold().replace("\u2013", "-").split())
-    if band not in AGE_BANDS:
-        raise CellError(f"{shown(cell)} is no age band: write {', '.join(AGE_BANDS)}, or leave it empty.")
-    return band
-
-
-def _age(cell: str) -> str:
-    return age_band_of(_number(cell, 0, AGE_LIMIT, "an age in years"))
-
-
-def _body_site(cell: str) -> str:
-    site = " ".join(cell.upper().split())
-    if site not in SITES:
-        raise CellError(f"{shown(cell)} is no known site: write {', '.join(SITES)}, or leave it empty.")
-    return site
-
-
 def _fitzpatrick(cell: str) -> int:
-    number = _number(cell, *FITZPATRICK, "a skin type after Fitzpatrick")
+    number = _number(cell, 1, 6, "a Fitzpatrick skin type")
     if not number.is_integer():
-        raise CellError(f"{shown(cell)} is no whole number: write 1 to 6, or leave it empty.")
+        raise CellError(f"{shown(cell)} is not a whole number: write 1 to 6, or leave the cell empty.")
     return int(number)
 
 
@@ -84,11 +64,14 @@ def _reference(cell: str) -> str:
 
 
 READ: Final[Mapping[str, Callable[[str], Any]]] = {
-    "narrative": _narrative,
-    "age_band": _age_band,
-    "age": _age,
-    "body_site": _body_site,
+    "narrative": clean_narrative,  # raises NarrativeError
+    # Word processors turn the hyphen into a dash.
+    "age_band": partial(
+        _one_of, AGE_BANDS, "an age band", lambda cell: cell.casefold().replace("\u2013", "-")
+    ),
+    "age": lambda cell: age_band_of(_number(cell, 0, AGE_LIMIT, "an age in years")),
+    "body_site": partial(_one_of, SITES, "a known site", str.upper),
     "fitzpatrick": _fitzpatrick,
     "reference": _reference,
     "explanation": partial(_limited, limit=EXPLANATION_LIMIT),
-}  # what reads a cell of these columns
+}  # column -> reads a cell that is not empty

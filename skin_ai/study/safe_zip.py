@@ -1,4 +1,4 @@
-"""A zip from a stranger: refused as a whole where it could do harm, else read file by file in memory."""
+"""Untrusted zip files: refused as a whole if they could do harm, otherwise read file by file in memory."""
 
 from __future__ import annotations
 
@@ -17,36 +17,39 @@ from skin_ai.predict.photo import MAX_BYTES
 
 MAX_FILES: Final = 5000
 MAX_UNPACKED: Final = 4 * 1024**3  # bytes of all files together
-MAX_RATIO: Final = 100  # photos are compressed already, text shrinks to a tenth, a bomb to a thousandth
-SMALL: Final = 1024**2  # bytes; a file up to this size does no harm at any ratio
-READ_LIMIT: Final = MAX_BYTES + 1  # bytes of a file; the one more tells that it is longer than allowed
+MAX_RATIO: Final = 100  # text shrinks to a tenth, photos hardly, a zip bomb to a thousandth
+SMALL: Final = 1024**2  # bytes; smaller files are harmless at any ratio
+READ_LIMIT: Final = (
+    MAX_BYTES + 1
+)  # bytes of a file; one more than allowed, so that too long a file is noticed
 
-# Layout of a zip (PKWARE's APPNOTE 6.3.10, sections 4.3.7, 4.3.15, 4.3.16 and 4.4.4).
-FILE_HEADER_SIZE: Final = 30  # bytes before a file's name
+# Layout of a zip (PKWARE's APPNOTE 6.3.10, sections 4.3.7, 4.3.15, 4.3.16 and 4.4.4); sizes in bytes.
+FILE_HEADER_SIZE: Final = 30  # before the file's name
 END: Final = b"PK\x05\x06"
-END_SIZE: Final = 22  # bytes before the zip's comment
-MAX_COMMENT: Final = 65536  # bytes
-DIRECTORY_SIZE_AT: Final = 12  # bytes from the end record's first
+END_SIZE: Final = 22  # before the zip's comment
+MAX_COMMENT: Final = 65536
+DIRECTORY_SIZE_AT: Final = 12  # from the start of the end record
 ZIP64: Final = b"PK\x06\x07"
-ZIP64_SIZE: Final = 20  # bytes, right before the end record
-MAX_DIRECTORY: Final = MAX_FILES * 400  # bytes: 46 a file, its name, and what packers add
+ZIP64_SIZE: Final = 20  # right before the end record
+MAX_DIRECTORY: Final = MAX_FILES * 400  # for each file 46, its name, and extra fields
 ENCRYPTED: Final = 0x2041  # flags of a file: encrypted, strongly encrypted, header masked
 
-# What zipfile raises on damaged files, by its source and by flipping bytes in zips.
+# What zipfile raises for damaged files, found in its source and by flipping bytes.
 DAMAGED: Final = (
     BadZipFile, OSError, ValueError, EOFError, RuntimeError, OverflowError, struct.error, zlib.error
 )  # fmt: skip
+TOO_MANY_FILES: Final = f"The zip holds more than {MAX_FILES:,} files: remove what is not part of the deck."
 
 
 class ZipRefused(ValueError):
-    """One sentence: what is wrong with the zip and what to do."""
+    """What is wrong with the zip and what to do, in one sentence."""
 
 
 def files_of_zip(file: BinaryIO) -> dict[str, Callable[[], bytes]]:
-    """Path -> what reads that file, READ_LIMIT bytes at most; nothing is unpacked before, and never to disk.
+    """Path -> function that reads the file, at most READ_LIMIT bytes; nothing is unpacked before or on disk.
 
-    Raises ZipRefused for damage, bombs, links, and paths that climb; for files that are encrypted, overlap
-    or stand twice. What reads a file raises it too, where the damage shows only then.
+    Raises ZipRefused for damage, zip bombs, links, paths out of the folder, encryption, and overlapping or
+    repeated files. The functions raise it too, for damage that shows only then.
     """
     try:
         _refuse_long_directory(file)
@@ -57,30 +60,26 @@ def files_of_zip(file: BinaryIO) -> dict[str, Callable[[], bytes]]:
         raise ZipRefused("The file is not a zip, or it is damaged: make the zip again.") from error
     entries = archive.infolist()
     if len(entries) > MAX_FILES:
-        raise _too_many_files()
+        raise ZipRefused(TOO_MANY_FILES)
     for entry in entries:
         _refuse_entry(entry)
-    if sum(entry.file_size for entry in entries) > MAX_UNPACKED:
-        raise _too_large()
     _refuse_overlaps(entries, archive.start_dir)
+    _refuse_size(sum(entry.file_size for entry in entries))
     unpacker = _Unpacker(archive)
     paths = [plain_path(entry.filename) for entry in entries]
     for path, times in Counter(paths).items():
         if times > 1:
             raise ZipRefused(f"The zip holds {shown(path)} more than once: make the zip again.")
-    return {
-        path: partial(unpacker.read, entry)
-        for path, entry in zip(paths, entries, strict=True)
-        if not entry.is_dir()
-    }
+    files = zip(paths, entries, strict=True)
+    return {path: partial(unpacker.read, entry) for path, entry in files if not entry.is_dir()}
 
 
 class _Unpacker:
-    """Counts what really comes out, whatever the zip says of its sizes."""
+    """Counts the bytes that are really unpacked, whatever sizes the zip states."""
 
     def __init__(self, archive: ZipFile) -> None:
         self.archive = archive
-        self.left = MAX_UNPACKED
+        self.unpacked = 0
 
     def read(self, entry: ZipInfo) -> bytes:
         try:
@@ -88,16 +87,20 @@ class _Unpacker:
                 data = file.read(min(entry.file_size, READ_LIMIT))
         except DAMAGED as error:
             raise ZipRefused("The file is damaged in the zip: make the zip again.") from error
-        self.left -= len(data)
-        if self.left < 0:
-            raise _too_large()
+        self.unpacked += len(data)
+        _refuse_size(self.unpacked)
         return data
 
 
-def _refuse_long_directory(file: BinaryIO) -> None:
-    """zipfile makes an object of every file before any can be counted: millions fill the memory.
+def _refuse_size(unpacked: int) -> None:
+    if unpacked > MAX_UNPACKED:
+        raise ZipRefused(f"The files exceed {MAX_UNPACKED // 1024**3} GB together: split the deck.")
 
-    The end record is looked for as zipfile does it: the last one that is complete.
+
+def _refuse_long_directory(file: BinaryIO) -> None:
+    """Limits the number of files before zipfile creates an object for each: millions would fill the memory.
+
+    Finds the end record as zipfile does: the last complete one.
     """
     length = file.seek(0, 2)
     file.seek(max(0, length - END_SIZE - MAX_COMMENT))
@@ -106,52 +109,31 @@ def _refuse_long_directory(file: BinaryIO) -> None:
     if place < 0:
         raise BadZipFile
     (size,) = struct.unpack_from("<I", tail, place + DIRECTORY_SIZE_AT)
-    # Zip64 is for more files or bytes than are allowed here anyway.
+    # Zip64 is for more files or bytes than are allowed anyway.
     if size > MAX_DIRECTORY or tail[max(0, place - ZIP64_SIZE) :].startswith(ZIP64):
-        raise _too_many_files()
+        raise ZipRefused(TOO_MANY_FILES)
 
 
 def _refuse_entry(entry: ZipInfo) -> None:
-    # Not filename: there zipfile has cut the name at a zero character already.
-    name = entry.orig_filename
+    name = entry.orig_filename  # in filename, zipfile has already cut the name at a NUL
     if climbs(name) or "\\" in name or "\0" in name:
-        raise ZipRefused(
-            f"The zip holds a file whose path leads out of it, {shown(name)}: "
-            "make the zip from the deck's folder."
-        )
+        raise ZipRefused(f"The path {shown(name)} leads out of the zip: make the zip from the deck's folder.")
     if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise ZipRefused(f"The zip holds a link, {shown(name)}: put the file itself in its place.")
+        raise ZipRefused(f"{shown(name)} in the zip is a link: replace it with the file itself.")
     if entry.flag_bits & ENCRYPTED:
-        raise ZipRefused(f"The zip is encrypted ({shown(name)}): make it without a password.")
-    # Only these two unpack piecewise: bzip2 and LZMA could fill the memory within one piece.
+        raise ZipRefused(f"{shown(name)} in the zip is encrypted: make the zip without a password.")
+    # Only these two are unpacked piece by piece; one piece of bzip2 or LZMA could fill the memory.
     if entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-        raise ZipRefused(f"The zip is packed in an unusual way ({shown(name)}): make an ordinary zip.")
+        raise ZipRefused(f"{shown(name)} is compressed in an unusual way: make an ordinary zip.")
     if entry.file_size > SMALL and entry.file_size > MAX_RATIO * entry.compress_size:
-        raise ZipRefused(
-            f"The zip holds a file that grows more than {MAX_RATIO} times when unpacked, {shown(name)}: "
-            "leave it out."
-        )
+        raise ZipRefused(f"{shown(name)} grows more than {MAX_RATIO} times when unpacked: remove it.")
 
 
 def _refuse_overlaps(entries: list[ZipInfo], start_of_directory: int) -> None:
-    """Every file has bytes of its own: a bomb names the same ones many times (Fifield 2019)."""
-    spans = sorted(
-        (
-            entry.header_offset,
-            entry.header_offset + FILE_HEADER_SIZE + len(entry.orig_filename) + entry.compress_size,
-        )
-        for entry in entries
-    )
+    """Every file must have bytes of its own: a zip bomb uses the same ones many times (Fifield 2019)."""
+    sizes = [FILE_HEADER_SIZE + len(entry.orig_filename) + entry.compress_size for entry in entries]
+    starts = [entry.header_offset for entry in entries]
+    spans = sorted((start, start + size) for start, size in zip(starts, sizes, strict=True))
     spans = [(0, 0), *spans, (start_of_directory, start_of_directory)]
     if any(end > start for (_, end), (start, _) in pairwise(spans)):
         raise ZipRefused("Files overlap in the zip: make the zip again.")
-
-
-def _too_many_files() -> ZipRefused:
-    return ZipRefused(f"The zip holds more than {MAX_FILES:,} files: leave out what is not of the deck.")
-
-
-def _too_large() -> ZipRefused:
-    return ZipRefused(
-        f"The zip's files have more than {MAX_UNPACKED // 1024**3} GB together: make several decks of it."
-    )

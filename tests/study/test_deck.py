@@ -204,10 +204,10 @@ PROBLEMS = {
     "missing photo": ("photo\nx.jpg\n", 2, "photo", "'x.jpg' is not in the deck: add it"),
     "other capitals": ("photo\nA.jpg\n", 2, "photo", "capitals"),
     "no photo at all": ("photo\ncases.csv\n", 2, "photo", "not a JPEG, PNG, WebP or HEIC photo: save it"),
-    "climbing": ("photo\n../a.jpg\n", 2, "photo", "leads out of the deck's folder: put the photo in it"),
+    "climbing": ("photo\n../a.jpg\n", 2, "photo", "leads out"),
     "absolute": ("photo\n/etc/passwd\n", 2, "photo", "leads out"),
     "drive": ("photo\nC:\\a.jpg\n", 2, "photo", "leads out"),
-    "same photo": ("photo\na.jpg\nb.jpg\n./a.jpg\n", 4, "photo", "row 2 already: give every case its own"),
+    "same photo": ("photo\na.jpg\nb.jpg\n./a.jpg\n", 4, "photo", "row 2"),
     "long narrative": (f"narrative\n{'x' * 1501}\n", 2, "narrative", "please shorten it to at most 1,500"),
     "long reference": (f"photo,reference\na.jpg,{'x' * 101}\n", 2, "reference", "shorten it to at most 100"),
     "long explanation": (f"photo,explanation\na.jpg,{'x' * 2001}\n", 2, "explanation", "at most 2,000"),
@@ -215,20 +215,20 @@ PROBLEMS = {
     "age": ("photo,age\na.jpg,old\n", 2, "age", "'old' is not an age in years: write 0 to 120"),
     "too old": ("photo,age\na.jpg,121\n", 2, "age", "write 0 to 120"),
     "nan": ("photo,age\na.jpg,nan\n", 2, "age", "write 0 to 120"),
-    "site": ("photo,body_site\na.jpg,moon\n", 2, "body_site", "'moon' is no known site: write SCALP"),
+    "site": ("photo,body_site\na.jpg,moon\n", 2, "body_site", "'moon' is not a known site: write SCALP"),
     "skin type": ("photo,fitzpatrick\na.jpg,7\n", 2, "fitzpatrick", "write 1 to 6"),
     "half a skin type": ("photo,fitzpatrick\na.jpg,2.5\n", 2, "fitzpatrick", "write 1 to 6"),
-    "nothing to see or read": (f"{NAMED},,60-79,,,,\n", 2, "photo", "narrative: fill in one"),
-    "invisible words": ('narrative,age_band\n"\u200b",60-79\n', 2, "photo", "narrative: fill in one"),
+    "nothing to see or read": (f"{NAMED},,60-79,,,,\n", 2, "photo", "neither a photo nor a narrative"),
+    "invisible words": ('narrative,age_band\n"\u200b",60-79\n', 2, "photo", "neither a photo"),
     "row after an empty one": ("photo\na.jpg\n\nx.jpg\n", 4, "photo", "not in the deck"),
     "row after words of two lines": ('narrative,age\n"a\nb",3\nc,old\n', 3, "age", "an age"),
-    "unquoted comma": ("narrative\nIt itches, badly\n", 2, "", "under no column: put text that has commas"),
-    "column without a name": ("photo,\na.jpg,text\n", 2, "", "under no column"),
+    "unquoted comma": ("narrative\nIt itches, badly\n", 2, "", "in no column"),
+    "column without a name": ("photo,\na.jpg,text\n", 2, "", "in no column"),
     "typing error in a column": ("photo,naratif\na.jpg,x\n", 1, "naratif", "unknown: rename it (photo,"),
     "column twice": ("photo,age,Age\na.jpg,3,4\n", 1, "age", "more than once: delete the others"),
-    "two ages": ("photo,age,age_band\na.jpg,3,0-17\n", 1, "age", "say the same: delete one"),
-    "neither column": ("age,reference\n3,BCC\n", 1, "", "neither a column photo nor a column narrative"),
-    "open quotation mark": ('photo,narrative\na.jpg,fine\nb.jpg,"open\n', 3, "", "quotation marks do not"),
+    "two ages": ("photo,age,age_band\na.jpg,3,0-17\n", 1, "age", "delete one"),
+    "neither column": ("age,reference\n3,BCC\n", 1, "", "no column photo and no column narrative"),
+    "open quotation mark": ('photo,narrative\na.jpg,fine\nb.jpg,"open\n', 3, "", "Quotation marks do not"),
     "stray quotation mark": ('photo,narrative\na.jpg,"so" called\n', 2, "", "save the table as “CSV UTF-8”"),
     "only a header": ("photo,narrative\n", None, "", "no rows below a header: add a row for every case"),
     "nothing": ("", None, "", "no rows below a header"),
@@ -259,14 +259,14 @@ def test_all_problems_come_in_one_report():
 
 def test_table_in_another_encoding_is_told_with_the_line():
     (problem,) = problems_in({"cases.csv": "narrative\nfine\nNävus\n".encode("latin-1")})
-    assert "cases.csv: Line 3 is not in UTF-8: save it as “CSV UTF-8”" in problem.what
+    assert "cases.csv: Line 3 is not UTF-8" in problem.what
 
 
 def test_too_many_cases_are_told():
     rows = "".join(f"case {number}\n" for number in range(MAX_CASES + 1))
     (problem,) = problems_in(table_of(f"narrative\n{rows}"))
     assert problem.row == MAX_CASES + 2
-    assert "more than 2,000 cases: make several decks" in problem.what
+    assert "more than 2,000 cases" in problem.what
     rows = rows.removesuffix(f"case {MAX_CASES}\n")
     assert len(read_files(table_of(f"narrative\n{rows}"), "deck").cases) == MAX_CASES
 
@@ -275,13 +275,13 @@ def test_more_pixels_than_memory_are_told_once(monkeypatch):
     monkeypatch.setattr(decks, "MAX_PIXEL_BYTES", 70 * 90 * 3)
     (problem,) = problems_in(table_of("photo\na.jpg\nb.jpg\n") | {"c.jpg": drawn(1)})
     assert (problem.row, problem.column) == (3, "photo")
-    assert "make several decks of it, or save smaller photos" in problem.what
+    assert "smaller photos" in problem.what
 
 
 @pytest.mark.parametrize(
     ("settings", "what"),
     [
-        ("show_references = true", "'show_references' is unknown: only name, show_reference and note"),
+        ("show_references = true", "'show_references' is not a setting"),
         ('show_reference = "yes"', "must be true or false, without quotes"),
         ("name = 3", "1 to 100 characters in quotes"),
         ('name = " "', "1 to 100 characters in quotes"),
@@ -300,7 +300,7 @@ def test_wrong_settings_are_told(files, settings, what):
     [
         (["photos/a.jpg"], "There is no cases.csv"),
         (["one/two/cases.csv"], "There is no cases.csv"),
-        (["one/cases.csv", "two/cases.csv"], "in several folders: choose the folder of one deck"),
+        (["one/cases.csv", "two/cases.csv"], "Several folders"),
         (["cases.csv", "../a.jpg"], "leads out of the deck's folder"),
     ],
 )
@@ -319,7 +319,7 @@ def test_links_out_of_a_folder_are_not_followed(files, tmp_path):
         read_folder(folder)
     link, within = caught.value.problems
     assert (link.row, within.row) == (2, 3)
-    assert "link out of the deck's folder: put the file itself there" in link.what
+    assert "link out of the deck's folder" in link.what
     assert "not in the deck" in within.what
 
 
@@ -348,7 +348,7 @@ def test_folder_with_odd_files_is_told_and_no_wait(files, tmp_path):
 
 def test_folder_with_too_many_files_is_refused(tmp_path, monkeypatch, files):
     monkeypatch.setattr(decks, "MAX_FILES", 4)
-    with pytest.raises(DeckError, match="more than 4 files: leave out"):
+    with pytest.raises(DeckError, match="more than 4 files"):
         read_folder(written(files, tmp_path / "deck"))
 
 
@@ -393,19 +393,19 @@ def with_zero_in_name(files: dict[str, bytes]) -> bytes:
 @pytest.mark.parametrize(
     ("make", "what"),
     [
-        (lambda files: with_entry(files, "../x.jpg"), "path leads out of it, '../x.jpg'"),
+        (lambda files: with_entry(files, "../x.jpg"), "'../x.jpg' leads out"),
         (lambda files: with_entry(files, "photos/../../x.jpg"), "leads out"),
         (lambda files: with_entry(files, "/etc/x.jpg"), "leads out"),
         (lambda files: with_entry(files, "C:/x.jpg"), "leads out"),
         (lambda files: with_entry(files, "..\\x.jpg"), "leads out"),
         (lambda files: with_entry(files, "photos\\x.jpg"), "leads out"),
         (with_zero_in_name, "leads out"),
-        (lambda files: with_entry(files, "x.jpg", b"/etc/passwd", stat.S_IFLNK | 0o777), "a link, 'x.jpg'"),
-        (lambda files: with_entry(files, "x.jpg", b"", stat.S_IFIFO | 0o777), "put the file itself"),
-        (lambda files: patched(zipped(files), 2, FLAGS, 1, "<H"), "encrypted ('a.jpg'): make it without"),
+        (lambda files: with_entry(files, "x.jpg", b"/etc/passwd", stat.S_IFLNK | 0o777), "is a link"),
+        (lambda files: with_entry(files, "x.jpg", b"", stat.S_IFIFO | 0o777), "a link"),
+        (lambda files: patched(zipped(files), 2, FLAGS, 1, "<H"), "'a.jpg' in the zip is encrypted"),
         (lambda files: patched(zipped(files), 2, FLAGS, 0x41, "<H"), "encrypted"),
-        (lambda files: zipped(files, zipfile.ZIP_LZMA), "packed in an unusual way"),
-        (lambda files: zipped(files, zipfile.ZIP_BZIP2), "packed in an unusual way"),
+        (lambda files: zipped(files, zipfile.ZIP_LZMA), "compressed in an unusual way"),
+        (lambda files: zipped(files, zipfile.ZIP_BZIP2), "compressed in an unusual way"),
         (lambda files: with_entry_of_megabytes(files, "x.jpg", 30), "grows more than 100 times"),
         (lambda files: patched(zipped(files), 2, UNPACKED, 2**32 - 2), "grows more than 100 times"),
         (lambda files: with_entry(files, "a.jpg"), "holds 'a.jpg' more than once"),
@@ -441,7 +441,7 @@ def test_zip_of_a_million_files_is_refused_before_they_are_listed(files, monkeyp
 
 def test_zip_of_too_many_bytes_is_refused(files, monkeypatch):
     monkeypatch.setattr(safe_zip, "MAX_UNPACKED", sum(map(len, files.values())) - 1)
-    assert "GB together: make several decks of it" in refusal_of(zipped(files))
+    assert "GB together" in refusal_of(zipped(files))
 
 
 def test_bytes_are_counted_as_they_come_out(files, monkeypatch):

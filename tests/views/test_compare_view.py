@@ -34,7 +34,7 @@ def cells(table: compare_tables.Table) -> str:
 
 
 def labels_in(figure) -> list[str]:
-    return list(figure.layout.yaxis.ticktext)
+    return [*figure.layout.yaxis.ticktext, *(note.text for note in figure.layout.annotations)]
 
 
 def of_mode(figure, mode: str):
@@ -94,7 +94,7 @@ def test_chart_of_intervals_draws_what_the_table_says():
     assert sorted(hovered) == sorted(estimate.text() for estimate in SUMMARY.accuracy.values())
     before = next(trace for trace in of_mode(figure, "markers") if trace.customdata[0][1] == "before")
     estimate = SUMMARY.accuracy["before", 1]
-    assert labels_in(figure)[before.y[0]] == f"before {estimate.value:.2f}"
+    assert labels_in(figure)[0] == f"before {estimate.value:.2f}"
     assert before.x[0] == estimate.value
     assert before.x[0] - before.error_x.arrayminus[0] == pytest.approx(estimate.low)
     assert before.x[0] + before.error_x.array[0] == pytest.approx(estimate.high)

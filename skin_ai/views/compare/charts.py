@@ -20,7 +20,8 @@ FOLLOW_THEME = "<style>{} {{fill: currentColor !important; text-shadow: none !im
         f".js-plotly-plot {part}"
         for part in (
             ".scatterlayer text",
-            ".heatmap-label",
+            ".heatmap-label text",
+            ".annotation-text",
             ".node-label",
             ".xtick text",
             ".ytick text",
@@ -31,8 +32,7 @@ FOLLOW_THEME = "<style>{} {{fill: currentColor !important; text-shadow: none !im
     )
 )
 CONFIG = {"displayModeBar": False}
-LINE_HEIGHT, TICKS_HEIGHT, CELL_HEIGHT, FLOW_HEIGHT = 24, 28, 36, 300  # pixels
-LABEL_SHARE = 0.36  # of the width of the values: beside them a phone has room for "before 0.74"
+LINE_HEIGHT, LABEL_WIDTH, CELL_HEIGHT, FLOW_HEIGHT = 24, 96, 36, 300  # pixels
 FULL_RANGE = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -72,38 +72,37 @@ class Row:
 
 def intervals(rows: Sequence[Row], ticks: Sequence[float] = FULL_RANGE, unit: str = "") -> go.Figure:
     """Values as markers with their 95% intervals; the labels give each value, or why there is none."""
-    labels: list[str] = []
-    points: dict[str, list[tuple[int, Estimate, str]]] = {key: [] for key in STYLES}
-    for row in rows:
-        labels.append(f"<b>{escape(row.label)}</b> · {_n(row)}")
-        for key, estimate in row.marks.items():
-            if estimate.value is not None:
-                points[key].append((len(labels), estimate, escape(row.label)))
-            labels.append(f"{STYLES[key].name} {estimate.value_text(unit) or estimate.text()}".strip())
     chart = go.Figure()
+    points: dict[str, list[tuple[int, Estimate, str]]] = {key: [] for key in STYLES}
+    labels: dict[int, str] = {}
+    texts: list[tuple[int, str, int]] = []  # line, text, and pixels from the left end of the values
+    line = 0
+    for row in rows:
+        texts.append((line, f"<b>{escape(row.label)}</b> · {_n(row)}", -LABEL_WIDTH))
+        for key, estimate in row.marks.items():
+            line += 1
+            labels[line] = f"{STYLES[key].name} {estimate.value_text(unit)}".strip()
+            if estimate.value is None:
+                texts.append((line, estimate.text(), 4))
+            else:
+                points[key].append((line, estimate, escape(row.label)))
+        line += 1
     for key, marks in points.items():
         if marks:
             _add_marks(chart, STYLES[key], marks, unit)
-    lay_out(chart, height=LINE_HEIGHT * len(labels) + TICKS_HEIGHT)
-    first, last = ticks[0], ticks[-1]
-    chart.update_layout(margin={"r": 16, "b": TICKS_HEIGHT})
-    chart.update_xaxes(
-        range=[first - LABEL_SHARE * (last - first), last],
-        tickvals=list(ticks),
-        ticksuffix=unit,
-        tickfont_size=12,
-        gridcolor=HAIRLINE,
-        zeroline=False,
-    )
-    chart.update_yaxes(
-        range=[len(labels) - 0.5, -0.5],
-        tickvals=list(range(len(labels))),
-        ticktext=labels,
-        ticklabelposition="inside",
-        tickfont_size=14,
-        showgrid=False,
-        zeroline=False,
-    )
+    lay_out(chart, height=LINE_HEIGHT * (line + 1))
+    chart.update_layout(margin={"l": LABEL_WIDTH, "r": 12, "b": LINE_HEIGHT})
+    # All at once: add_annotation takes milliseconds for each.
+    position = {"xref": "paper", "x": 0, "xanchor": "left", "showarrow": False, "font": {"size": 14}}
+    chart.layout.annotations = [
+        position | {"y": y, "text": text, "xshift": shift} for y, text, shift in texts
+    ]
+    pad = 0.02 * (ticks[-1] - ticks[0])
+    common = {"zeroline": False, "showgrid": False}
+    chart.update_xaxes(range=[ticks[0] - pad, ticks[-1] + pad], tickvals=list(ticks), ticksuffix=unit)
+    chart.update_xaxes(common | {"showgrid": True, "gridcolor": HAIRLINE, "tickfont_size": 12})
+    chart.update_yaxes(range=[line - 0.5, -0.5], tickvals=list(labels), ticktext=list(labels.values()))
+    chart.update_yaxes(common | {"ticks": "", "tickfont_size": 14})
     return chart
 
 
@@ -121,6 +120,7 @@ def _add_marks(chart: go.Figure, style: Style, marks: Sequence[tuple[int, Estima
         x=values,
         y=[line for line, _, _ in marks],
         mode="markers",
+        cliponaxis=False,
         marker={"symbol": style.symbol, "size": 12, "color": style.colour},
         error_x={
             "symmetric": False,
