@@ -1,4 +1,4 @@
-"""The answers table as files for analysis elsewhere, and back. `dataset_schema.md` explains every column."""
+"""Export and import of the answers table; `dataset_schema.md` explains every column."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -32,38 +33,35 @@ DERIVED_COLUMNS: Final = (
     "ai_rank_1",
     "ai_probability_1",
     "outside_scope",
-)  # made from the others when writing, not looked at when reading
+)  # computed from the others when writing, ignored when reading
 MODALITIES: Final = {"before": "unaided", "after": "aided"}
-MOST_PROBLEMS: Final = 20  # that one error lists
-MOST_NAMED: Final = 5  # columns that a file lacks, in a sentence
+MOST_PROBLEMS: Final = 20  # listed in one error
+MOST_NAMED: Final = 5  # missing columns named in a sentence
 
-# A spreadsheet overlooks blanks and quotes before a formula, and where it splits cells elsewhere than at our
-# commas (Excel does in half of Europe) a cell may begin within a text. Such places get a "'" and lose it when
-# the text is read; a text that has one there gets a second.
+# Spreadsheets ignore blanks and quotes before a formula, and if they split cells at semicolons or tabs (as
+# Excel does in much of Europe), a cell can begin within a text. A "'" is put before every such place, and
+# before a "'" that is already there; import removes it.
 _FORMULA: Final = r"(?:[^\S\t\r\n]|[\"\0\ufeff])*[=+\-@＝＋－＠']"  # noqa: RUF001
 _TO_GUARD: Final = re.compile(rf"\A(?=[\t\r\n]|{_FORMULA})|(?<=[;|\t\r\n])(?={_FORMULA})")
 _GUARDED: Final = re.compile(rf"\A'(?=[\t\r\n]|{_FORMULA})|(?<=[;|\t\r\n])'(?={_FORMULA})")
 
 
 class ExportError(ValueError):
-    """What is wrong with a file or folder and what to do, a line for each problem."""
+    """What is wrong with a file or folder and what to do, one problem per line."""
 
 
 def to_csv(answers: pd.DataFrame, *, with_patient_words: bool = False) -> str:
-    """The answers as CSV, a row each, for spreadsheets too: none takes a text in it for a formula.
-
-    It begins with a byte order mark, without which Excel garbles accents.
-    """
+    """The answers as CSV, one per row; spreadsheets do not take any text in it for a formula."""
     out = StringIO(newline="")
     writer = csv.writer(out, quoting=csv.QUOTE_ALL)
     writer.writerow(_columns(with_patient_words))
     for row in _rows(answers, with_patient_words):
         writer.writerow([_TO_GUARD.sub("'", _cell(value)) for value in row.values()])
-    return "\ufeff" + out.getvalue()
+    return "\ufeff" + out.getvalue()  # without a byte order mark Excel garbles accents
 
 
 def to_jsonl(answers: pd.DataFrame, *, with_patient_words: bool = False) -> str:
-    """The answers as JSON objects, a line each; what is missing is null."""
+    """The answers as JSON objects, one per line; missing numbers are null."""
     rows = _rows(answers, with_patient_words)
     return "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
 
@@ -71,9 +69,9 @@ def to_jsonl(answers: pd.DataFrame, *, with_patient_words: bool = False) -> str:
 def write(
     answers: pd.DataFrame, out: Path, file_format: FileFormat, *, with_patient_words: bool = False
 ) -> None:
-    """A folder with the answers and their data dictionary; an export that is there is replaced.
+    """Writes a folder with the answers and their data dictionary; replaces an earlier export.
 
-    Raises ExportError where the folder holds something else or cannot be written.
+    Raises ExportError if the folder holds other files or cannot be written.
     """
     make = {"csv": to_csv, "jsonl": to_jsonl}[file_format]
     text = make(answers, with_patient_words=with_patient_words)
@@ -83,17 +81,16 @@ def write(
             raise ExportError(f"{out} holds other files: choose a new or empty folder.")
         _replace(out / SCHEMA.name, SCHEMA.read_bytes())
         _replace(out / FILES[file_format], text.encode())
-        for other in FILES.keys() - {file_format}:  # of an earlier export: there is one set of answers
+        for other in FILES.keys() - {file_format}:  # of an earlier export
             (out / FILES[other]).unlink(missing_ok=True)
     except OSError as error:
         raise ExportError(f"{out} cannot be written ({error.strerror}): choose another folder.") from error
 
 
 def read(path: Path) -> pd.DataFrame:
-    """The answers table of an export: its folder, or the file.
+    """The answers table of an export, given its folder or file; without patients' words, `narrative` is "".
 
-    Raises ExportError for whatever Store.answers would not have given. Without the patient's words, these
-    are "".
+    Raises ExportError for anything that Store.answers could not have returned.
     """
     file = _file_of(path)
     try:
@@ -112,7 +109,7 @@ def _columns(with_patient_words: bool) -> tuple[str, ...]:
 
 
 def _rows(answers: pd.DataFrame, with_patient_words: bool) -> Iterator[dict[str, Any]]:
-    """Each answer as text, numbers and None, in the order of _columns."""
+    """Each answer as text, numbers and None."""
     columns = _columns(with_patient_words)
     table = answers[list(ANSWER_COLUMNS)]
     for row in table.astype(object).where(table.notna(), None).to_dict("records"):
@@ -143,7 +140,7 @@ def _derived(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _code(diagnosis: str) -> str:
-    """The type's code, or the text without the differences that do not count."""
+    """The type's code, or the text without differences in case and spaces."""
     disease = find(diagnosis)
     return disease.code if disease else " ".join(diagnosis.split()).casefold()
 
@@ -152,34 +149,33 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
-        return str(int(value))  # a word would be translated by a spreadsheet
+        return str(int(value))  # spreadsheets translate words such as TRUE
     return value if isinstance(value, str) else repr(value)
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Writes a file that is there as a whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
+    """Writes the file completely or not at all."""
+    unfinished = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_bytes(data)
-        os.replace(partial, path)
+        unfinished.write_bytes(data)
+        os.replace(unfinished, path)
     finally:
-        partial.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
 
 
 def _file_of(path: Path) -> Path:
     if path.is_dir():
         files = [path / name for name in FILES.values() if (path / name).is_file()]
         if len(files) != 1:
-            raise ExportError(
-                f"{path} holds {len(files)} of {' and '.join(FILES.values())}: choose a folder with one."
-            )
+            names = " and ".join(FILES.values())
+            raise ExportError(f"{path} holds {len(files)} of {names}: choose a folder with one of them.")
         return files[0]
     if path.suffix.lower() not in (".csv", ".jsonl"):
-        raise ExportError(f"{path} is no .csv or .jsonl file: choose an export.")
+        raise ExportError(f"{path} is not a .csv or .jsonl file: choose an export.")
     return path
 
 
-Rows = Iterable[tuple[int, dict[str, str]]]  # row as a spreadsheet or an editor numbers it, its cells
+Rows = Iterable[tuple[int, dict[str, str]]]  # row as numbered by a spreadsheet or editor, and its cells
 
 
 def _rows_of_csv(text: str) -> Rows:
@@ -190,9 +186,8 @@ def _rows_of_csv(text: str) -> Rows:
         _check_columns(1, header)
         for row, cells in enumerate(records, start=2):
             if cells and len(cells) != len(header):
-                raise ExportError(
-                    f"row {row} has {len(cells)} cells, the header {len(header)}: make them equal."
-                )
+                counts = f"{len(cells)} cells, the header {len(header)}"
+                raise ExportError(f"row {row} has {counts}: make them equal.")
             if cells:
                 texts = [_GUARDED.sub("", cell) for cell in cells]
                 rows.append((row, dict(zip(header, texts, strict=True))))
@@ -209,9 +204,9 @@ def _rows_of_jsonl(text: str) -> Rows:
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise ExportError(f"row {row} is no JSON ({error}): export the file again.") from error
+            raise ExportError(f"row {row} is not JSON ({error}): export the file again.") from error
         if not isinstance(record, dict):
-            raise ExportError(f"row {row} is no JSON object: export the file again.")
+            raise ExportError(f"row {row} is not a JSON object: export the file again.")
         _check_columns(row, list(record))
         for column, value in record.items():
             if isinstance(value, list | dict):
@@ -223,45 +218,37 @@ def _rows_of_jsonl(text: str) -> Rows:
 def _check_columns(row: int, columns: Sequence[str]) -> None:
     missing = [column for column in ANSWER_COLUMNS if column not in columns and column != PATIENT_WORDS]
     if missing:
-        named = ", ".join(missing[:MOST_NAMED]) + f" and {len(missing) - MOST_NAMED} more" * (
-            len(missing) > MOST_NAMED
-        )
+        more = len(missing) - MOST_NAMED
+        named = ", ".join(missing[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
         raise ExportError(f"row {row} lacks the columns {named}: export the file again, with commas.")
     for column in columns:
         if column not in (*ANSWER_COLUMNS, *DERIVED_COLUMNS):
             raise ExportError(f"row {row}: the column {column[:40]!r} is unknown; remove it.")
         if columns.count(column) > 1:
-            raise ExportError(f"row {row}: the column {column} stands there twice; remove one.")
+            raise ExportError(f"row {row}: the column {column} appears twice; remove one.")
 
 
-def _shaped(pattern: str, what: str) -> Callable[[str], str]:
-    def parse(cell: str) -> str:
-        if not re.fullmatch(pattern, cell):
-            raise ValueError(f"is {cell[:40]!r}; it must be {what}.")
-        return cell
-
-    return parse
+def _shaped(pattern: str, what: str, cell: str) -> str:
+    if not re.fullmatch(pattern, cell):
+        raise ValueError(f"is {cell[:40]!r}; it must be {what}.")
+    return cell
 
 
-def _one_of(values: Sequence[str]) -> Callable[[str], str]:
-    def parse(cell: str) -> str:
-        if cell not in values:
-            said = ", ".join(value or "nothing" for value in values)
-            raise ValueError(f"is {cell[:40]!r}; it must be one of: {said}.")
-        return cell
-
-    return parse
+def _one_of(values: Sequence[str], cell: str) -> str:
+    if cell not in values:
+        allowed = ", ".join(value or "nothing" for value in values)
+        raise ValueError(f"is {cell[:40]!r}; it must be one of: {allowed}.")
+    return cell
 
 
-def _whole_number(low: int, high: int, *, may_be_missing: bool = False) -> Callable[[str], int | None]:
-    def parse(cell: str) -> int | None:
-        if may_be_missing and not cell:
-            return None
-        if not re.fullmatch(r"[0-9]{1,3}", cell) or not low <= int(cell) <= high:
-            raise ValueError(f"is {cell[:40]!r}; it must be a whole number from {low} to {high}.")
-        return int(cell)
+def _whole_number(low: int, high: int, cell: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,3}", cell) or not low <= int(cell) <= high:
+        raise ValueError(f"is {cell[:40]!r}; it must be a whole number from {low} to {high}.")
+    return int(cell)
 
-    return parse
+
+def _number_or_none(low: int, high: int, cell: str) -> int | None:
+    return _whole_number(low, high, cell) if cell else None
 
 
 def _moment(cell: str) -> datetime:
@@ -271,7 +258,7 @@ def _moment(cell: str) -> datetime:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise ValueError(f"is {cell[:40]!r}; it must be a time as 2026-03-02T09:30:00Z.")
+    raise ValueError(f"is {cell[:40]!r}; it must be a time such as 2026-03-02T09:30:00Z.")
 
 
 def _duration(cell: str) -> float:
@@ -280,7 +267,7 @@ def _duration(cell: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds < math.inf:
-        raise ValueError(f"is {cell[:40]!r}; it must be a number of seconds, as 12.5.")
+        raise ValueError(f"is {cell[:40]!r}; it must be a number of seconds such as 12.5.")
     return seconds
 
 
@@ -290,30 +277,30 @@ def _ai_answer(cell: str) -> Ranking | None:
         if not all(isinstance(type_, str) and 0 <= value < 1.001 for type_, value in ranking):  # 1, rounded
             raise ValueError
     except (ValueError, TypeError, RecursionError):
-        raise ValueError('must be JSON as [["BCC", 0.61], ["SCC", 0.39]], or empty.') from None
+        raise ValueError('must be JSON such as [["BCC", 0.61], ["SCC", 0.39]], or empty.') from None
     return ranking if cell else None
 
 
-# What is none of these is any text.
+# Other columns may hold any text.
 _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
-    "reader": _shaped(r"[0-9A-Z]{4}-[0-9A-Z]{4}", "a code as K7Q4-M2XD"),
-    "role": _one_of((*ROLES, "")),
-    "years_of_practice": _one_of((*YEARS_OF_PRACTICE, "")),
-    "case": _shaped(r"[0-9a-f]{32}", "32 hexadecimal digits"),
-    "stage": _one_of(tuple(MODALITIES)),
-    "blinded": lambda cell: _one_of(("1", "0"))(cell) == "1",
+    "reader": partial(_shaped, r"[0-9A-Z]{4}-[0-9A-Z]{4}", "a code such as K7Q4-M2XD"),
+    "role": partial(_one_of, (*ROLES, "")),
+    "years_of_practice": partial(_one_of, (*YEARS_OF_PRACTICE, "")),
+    "case": partial(_shaped, r"[0-9a-f]{32}", "32 hexadecimal digits"),
+    "stage": partial(_one_of, tuple(MODALITIES)),
+    "blinded": lambda cell: _one_of(("1", "0"), cell) == "1",
     "answered_at": _moment,
     "seconds": _duration,
-    "rank_1": _shaped(r"(?s).*\S.*", "a diagnosis"),
-    "confidence": _whole_number(0, 100),
-    "age_band": _one_of((*AGE_BANDS, "")),
-    "body_site": _one_of((*SITES, "")),
-    "fitzpatrick": _whole_number(1, 6, may_be_missing=True),
-    "bundle_sha256": _shaped(r"([0-9a-f]{64})?", "64 hexadecimal digits or empty"),
+    "rank_1": partial(_shaped, r"(?s).*\S.*", "a diagnosis"),
+    "confidence": partial(_whole_number, 0, 100),
+    "age_band": partial(_one_of, (*AGE_BANDS, "")),
+    "body_site": partial(_one_of, (*SITES, "")),
+    "fitzpatrick": partial(_number_or_none, 1, 6),
+    "bundle_sha256": partial(_shaped, r"([0-9a-f]{64})?", "64 hexadecimal digits or empty"),
     "ai_answer": _ai_answer,
-    **dict.fromkeys(SCALES, _whole_number(1, 5, may_be_missing=True)),
+    **dict.fromkeys(SCALES, partial(_number_or_none, 1, 5)),
 }
-# A reader, a case and a run are each kept once: what the rows say of them must agree.
+# A reader, a case and a run are stored once, so their rows must agree.
 _SAME: Final = {
     ("reader",): ("role", "years_of_practice"),
     ("case",): ("deck", "sample", "age_band", "body_site", "fitzpatrick", "truth", PATIENT_WORDS),
@@ -344,20 +331,18 @@ def _contradictions(records: dict[int, dict[str, Any]]) -> Iterator[str]:
     seen: dict[tuple[str, ...], int] = {}
     for row, record in records.items():
         if bool(record["bundle"]) != (record["ai_answer"] is not None):
-            yield f"row {row}, ai_answer: stands there if and only if bundle does; fill in or empty both."
+            yield f"row {row}, ai_answer: needs a bundle, and the reverse; fill in or empty both."
         if record["stage"] == "before":
             if not record["blinded"]:
-                yield f"row {row}, blinded: is 0, so there was no answer at stage before; remove the row."
+                yield f"row {row}, blinded: is 0, so there is no answer at stage before; remove the row."
             if record["comment"] or any(record[scale] is not None for scale in SCALES):
                 yield f"row {row}, comment: feedback belongs to stage after; move it there."
         first = seen.setdefault(("answer", record["reader"], record["case"], record["stage"]), row)
         if first != row:
-            yield f"row {row}, stage: the same reader, case and stage stand in row {first}; keep one."
+            yield f"row {row}, stage: the same reader, case and stage as row {first}; keep one."
         for key, columns in _SAME.items():
             first = seen.setdefault((*key, *(record[column] for column in key)), row)
             for column in columns:
                 if record[column] != records[first][column]:
-                    yield (
-                        f"row {row}, {column}: differs from row {first}, of the same {' and '.join(key)}; "
-                        "make them equal."
-                    )
+                    same = f"row {first}, of the same {' and '.join(key)}"
+                    yield f"row {row}, {column}: differs from {same}; make them equal."

@@ -1,7 +1,7 @@
-"""What a reader study shows: accuracy, switches, reliance, agreement and calibration, each with its n.
+"""The figures of a reader study: accuracy, switches, reliance, agreement, calibration, time and confidence.
 
-All functions are pure. They take the table of readings() and give no figure where n is under MIN_N; their
-intervals speak of other readers and other cases (bootstrap.py).
+All functions are pure and take the table of `readings`. No figure is given if n is under MIN_N. The intervals
+generalise to other readers and other cases (intervals.py).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from skin_ai.diseases import DISEASES, find
-from skin_ai.intervals import MIN_N as MIN_N  # with `as`: for others to import from here
-from skin_ai.intervals import Estimate as Estimate
 from skin_ai.intervals import (
+    MIN_N,
+    Estimate,
     bounds_of_none_or_all,
     estimate_of,
     means,
@@ -37,7 +37,7 @@ TOPS: Final = (1, 3)  # accuracy of the first diagnosis, and of the first three
 OUTSIDE_SCOPE: Final = "outside the model's scope"
 NOT_STATED: Final = "not stated"
 
-# Groups in the order in which people look for them; columns that are not here are sorted.
+# Order of the groups of a column; those of other columns are sorted by name.
 NATURAL_ORDER: Final = {
     "fitzpatrick": ("1", "2", "3", "4", "5", "6"),
     "truth": tuple(DISEASES),
@@ -48,7 +48,7 @@ NATURAL_ORDER: Final = {
 
 @dataclass(frozen=True)
 class Switches:
-    """beneficial: of the readings wrong before, how many were right after; harmful: the reverse."""
+    """beneficial: share right after, of the readings wrong before; harmful: the reverse."""
 
     beneficial: Estimate
     harmful: Estimate
@@ -56,10 +56,10 @@ class Switches:
 
 @dataclass(frozen=True)
 class Reliance:
-    """Of the readings whose first diagnosis before was not the AI's: how many took the AI's as their own.
+    """Of the readings whose first diagnosis before differed from the AI's: how many adopted the AI's.
 
-    followed_when_right, followed_when_wrong: where a reference says which. outside_scope: readings that are
-    counted in none of these, as the AI could not have given the diagnosis before.
+    followed_when_right, followed_when_wrong: those with a reference. outside_scope: readings counted in none
+    of these, because the AI does not know the diagnosis before.
     """
 
     followed_when_right: Estimate
@@ -70,7 +70,7 @@ class Reliance:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Cohen's kappa of the first diagnoses of reader and AI; outside_scope: readings not in it."""
+    """Cohen's kappa of the first diagnoses of reader and AI; outside_scope: readings left out of it."""
 
     kappa: Estimate
     outside_scope: int
@@ -78,10 +78,10 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Summary:
-    """Every figure of a set of readings.
+    """All figures of a set of readings.
 
-    accuracy: by who ("before", "after", "ai") and top (1, 3); gain: accuracy after less accuracy before,
-    by top (1, 3); agreement, seconds (median) and confidence (mean, 0 to 100): by stage.
+    accuracy: by who ("before", "after", "ai") and top (1, 3); gain: accuracy after minus before, by top;
+    agreement, seconds (median) and confidence (mean, 0 to 100): by stage.
     """
 
     n_readings: int
@@ -97,15 +97,12 @@ class Summary:
     confidence: dict[Stage, Estimate]
 
 
-# ---- from answers to readings ----
-
-
 def readings(answers: pd.DataFrame) -> pd.DataFrame:
-    """One row a reading that has a blinded answer before, an answer after and a run, by time of the latter.
+    """One row per reading with a blinded answer before, an answer after and a run, by the time of the latter.
 
-    ai: the run's types, best first; ai_probability: of the first; before, after: the reader's diagnoses,
-    most likely first. Equal diagnoses are equal strings: the type's code, or the text as it was first
-    written. A drawn sample is the case "sample:<name>" for whoever read it.
+    ai: the run's types, most likely first; ai_probability: of the first; before, after: the reader's
+    diagnoses, most likely first. Equal diagnoses are equal strings: the type's code, or the text as first
+    written. A built-in sample is the same case, "sample:<name>", for all readers.
     """
     blinded = answers[answers["blinded"].astype(bool)]
     before = blinded.loc[blinded["stage"] == "before", ["reader", "case", *RANKS, "confidence", "seconds"]]
@@ -113,10 +110,9 @@ def readings(answers: pd.DataFrame) -> pd.DataFrame:
     after = after[after["ai_answer"].astype(bool)]  # a run with at least one type
     both = after.merge(before, on=["reader", "case"], suffixes=("", "_before"), validate="one_to_one")
     both = both.sort_values("answered_at", kind="stable", ignore_index=True)
-
     ranks_before = [f"{column}_before" for column in RANKS]
-    texts = np.concatenate([both[column].unique() for column in ("truth", *ranks_before, *RANKS)])
-    spelling = _one_spelling(texts)
+    columns = ("truth", *ranks_before, *RANKS)
+    spelling = _one_spelling(np.concatenate([both[column].unique() for column in columns]))
 
     def ranked(columns: list[str]) -> list[tuple[str, ...]]:
         rows = zip(*(both[column] for column in columns), strict=True)
@@ -142,7 +138,7 @@ def readings(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _one_spelling(texts: Iterable[str]) -> dict[str, str]:
-    """For each text the code of its type, or the first of the texts that differ in case and spaces only."""
+    """Text -> the code of its type, or the first text that differs only in case and spaces."""
     first: dict[str, str] = {}
     spelling = {}
     for text in texts:
@@ -153,7 +149,7 @@ def _one_spelling(texts: Iterable[str]) -> dict[str, str]:
 
 
 def correct(readings: pd.DataFrame, who: Who, top: int = 1) -> np.ndarray:
-    """(n,) whether the reference is among the first `top` diagnoses; False where there is no reference."""
+    """(n,) whether the reference is among the first `top` diagnoses; False without a reference."""
     pairs = zip(readings["truth"].to_numpy(dtype=object), readings[who], strict=True)
     return np.array([truth != "" and truth in ranks[:top] for truth, ranks in pairs], dtype=bool)
 
@@ -167,40 +163,40 @@ def _first(readings: pd.DataFrame, who: Who) -> np.ndarray:
 
 
 def _in_scope(readings: pd.DataFrame, stage: Stage) -> np.ndarray:
-    """(n,) whether the reader's first diagnosis is one that the AI could have given."""
+    """(n,) whether the AI knows the reader's first diagnosis."""
     pairs = zip(_first(readings, stage), readings["ai"], strict=True)
     return np.array([first in types for first, types in pairs], dtype=bool)
 
 
-# ---- figures with intervals; weights: of reading_weights(readings), drawn where they are not given ----
+# ---- figures with intervals; weights: reading_weights(readings), computed if not given ----
 
 
 def accuracy(readings: pd.DataFrame, who: Who, top: int = 1, weights: np.ndarray | None = None) -> Estimate:
-    """How often the reference is among the first `top` diagnoses, of the readings that have a reference."""
+    """How often the reference is among the first `top` diagnoses."""
     return means(readings, [(correct(readings, who, top), _has_truth(readings))], weights)[0]
 
 
 def gain(readings: pd.DataFrame, top: int = 1, weights: np.ndarray | None = None) -> Estimate:
-    """Accuracy after less accuracy before. Paired: each resample has the same readings on both sides."""
+    """Accuracy after minus accuracy before, paired by reading."""
     difference = correct(readings, "after", top).astype(float) - correct(readings, "before", top)
     return means(readings, [(difference, _has_truth(readings))], weights)[0]
 
 
 def switches(readings: pd.DataFrame, weights: np.ndarray | None = None) -> Switches:
-    """First diagnoses that turned right, and that turned wrong.
+    """First diagnoses that became right, and that became wrong.
 
-    Apart, as their difference hides the harm: wrong AI misled readers of all levels in Tschandl et al. 2020
-    (Nat. Med. 26:1229).
+    Separately, because their difference hides harm: wrong AI misled readers of all levels in Tschandl et al.
+    2020 (Nat. Med. 26:1229).
     """
     before, after, truth = correct(readings, "before"), correct(readings, "after"), _has_truth(readings)
     return Switches(*means(readings, [(after, truth & ~before), (~after, truth & before)], weights))
 
 
 def reliance(readings: pd.DataFrame, weights: np.ndarray | None = None) -> Reliance:
-    """How often the AI was followed by readers who had said something else.
+    """How often readers whose diagnosis differed adopted the AI's.
 
-    To follow when it is wrong is the over-reliance that committing first is to reduce (Buçinca et al. 2021,
-    Proc. ACM Hum.-Comput. Interact. 5 CSCW1:188).
+    Adopting a wrong one is over-reliance, which answering first should reduce (Buçinca et al. 2021, Proc. ACM
+    Hum.-Comput. Interact. 5 CSCW1:188).
     """
     ai, in_scope = _first(readings, "ai"), _in_scope(readings, "before")
     differed = in_scope & (_first(readings, "before") != ai)
@@ -212,11 +208,11 @@ def reliance(readings: pd.DataFrame, weights: np.ndarray | None = None) -> Relia
 
 
 def agreement(readings: pd.DataFrame, stage: Stage, weights: np.ndarray | None = None) -> Agreement:
-    """Cohen's kappa of the first diagnoses of reader and AI, over all readings in scope together."""
-    said, ai, in_scope = _first(readings, stage), _first(readings, "ai"), _in_scope(readings, stage)
+    """Cohen's kappa of the first diagnoses of reader and AI, over all readings in scope."""
+    own, ai, in_scope = _first(readings, stage), _first(readings, "ai"), _in_scope(readings, stage)
     weights = reading_weights(readings) if weights is None else weights
     n = int(in_scope.sum())
-    observed, expected = _observed_and_expected(said, ai, in_scope, weights)
+    observed, expected = _observed_and_expected(own, ai, in_scope, weights)
     kappa = estimate_of(_kappa(observed, expected), n)
     if kappa.value is not None and observed[0] in (0, 1):
         bounds = np.array(bounds_of_none_or_all(observed[0] == 1, readings[in_scope]))
@@ -226,18 +222,18 @@ def agreement(readings: pd.DataFrame, stage: Stage, weights: np.ndarray | None =
 
 
 def seconds(readings: pd.DataFrame, stage: Stage, weights: np.ndarray | None = None) -> Estimate:
-    """The median time from the showing of the stage to the answer."""
+    """The median time from the start of the stage to the answer."""
     return median(readings, readings[f"{stage}_seconds"].to_numpy(dtype=float), weights)
 
 
 def confidence(readings: pd.DataFrame, stage: Stage, weights: np.ndarray | None = None) -> Estimate:
-    """The mean of what readers stated, 0 to 100."""
+    """The mean stated confidence, 0 to 100."""
     values = readings[f"{stage}_confidence"].to_numpy(dtype=float)
     return means(readings, [(values, np.isfinite(values))], weights)[0]
 
 
 def summary(readings: pd.DataFrame) -> Summary:
-    """Every figure, from one bootstrap: the same as of the functions one by one."""
+    """All figures from the same resamples."""
     weights = reading_weights(readings)
     return Summary(
         n_readings=len(readings),
@@ -255,28 +251,28 @@ def summary(readings: pd.DataFrame) -> Summary:
 
 
 def by_group(readings: pd.DataFrame, column: str) -> dict[str, Summary]:
-    """The summary of each group of readings alike in a column; those that lack it last, as "not stated"."""
+    """Group of a column -> its summary; readings without a value come last, as "not stated"."""
     labels = readings[column].astype("string").replace("", pd.NA).fillna(NOT_STATED).to_numpy(dtype=object)
     names = _in_order(labels, NATURAL_ORDER.get(column, ()))
     return {name: summary(readings[labels == name]) for name in names}
 
 
 def _in_order(names: Iterable[str], order: Sequence[str]) -> list[str]:
-    """Each name once: those of the order as it has them, then others by the alphabet, then "not stated"."""
+    """Unique names: first in the given order, then alphabetically, then "not stated"."""
     places = {name: place for place, name in enumerate(order)}
     return sorted(set(names), key=lambda name: (name == NOT_STATED, places.get(name, len(places)), name))
 
 
 def _observed_and_expected(
-    said: np.ndarray, ai: np.ndarray, among: np.ndarray, weights: np.ndarray
+    own: np.ndarray, ai: np.ndarray, among: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(resamples,) observed agreement and that expected by chance from both margins (Cohen 1960, eq. 1).
+    """(resamples,) observed agreement, and that expected by chance from both margins (Cohen 1960, eq. 1).
 
-    nan where a resample has none of these readings; where all expect the same one type, kappa is not defined.
+    NaN for a resample without these readings. If expected agreement is 1, kappa is undefined.
     """
-    codes, types = pd.factorize(np.concatenate([said[among], ai[among]]))
+    codes, types = pd.factorize(np.concatenate([own[among], ai[among]]))
     by_reader, by_ai = np.split(np.eye(len(types))[codes], 2)
-    same = (said == ai)[among, None]
+    same = (own == ai)[among, None]
     sums = weighted_sums(np.hstack([by_reader, by_ai, same]).T, weights[among])
     of_reader, of_ai = np.split(sums[:-1], 2)
     total = of_reader.sum(axis=0)
@@ -289,38 +285,33 @@ def _kappa(observed: np.ndarray, expected: np.ndarray) -> np.ndarray:
         return np.asarray((observed - expected) / (1 - expected))
 
 
-# ---- tables to draw ----
-
-
 def kappa_over_time(readings: pd.DataFrame, blocks: int = 10) -> pd.DataFrame:
-    """Kappa before and after in consecutive blocks of nearly equal n, nan where under MIN_N are in scope.
+    """Kappa before and after in consecutive blocks of nearly equal n; NaN if under MIN_N are in scope.
 
-    At most `blocks`, fewer where a block would have under MIN_N readings. Columns: block (from 1), n,
+    There are fewer than `blocks` blocks if they would have under MIN_N readings. Columns: block (from 1), n,
     before, after.
     """
     ordered = readings.sort_values("answered_at", kind="stable")
     count = min(blocks, len(ordered) // MIN_N)
     parts = np.array_split(np.arange(len(ordered)), count) if count else []
-    columns: dict[str, np.ndarray] = {
-        "block": np.arange(1, count + 1),
-        "n": np.array([len(part) for part in parts], dtype=int),
-    }
+    sizes = np.array([len(part) for part in parts], dtype=int)
+    table = pd.DataFrame({"block": np.arange(1, count + 1), "n": sizes})
     ai = _first(ordered, "ai")
     for stage in STAGES:
-        said, in_scope = _first(ordered, stage), _in_scope(ordered, stage)
+        own, in_scope = _first(ordered, stage), _in_scope(ordered, stage)
         weights = np.zeros((len(ordered), count))
         for block, part in enumerate(parts):
             weights[part, block] = in_scope[part].sum() >= MIN_N
-        columns[stage] = _kappa(*_observed_and_expected(said, ai, in_scope, weights))
-    return pd.DataFrame(columns)
+        table[stage] = _kappa(*_observed_and_expected(own, ai, in_scope, weights))
+    return table
 
 
 def calibration(confidence: np.ndarray, correct: np.ndarray, bins: int = 5) -> pd.DataFrame:
-    """Mean confidence (0 to 1) and share of correct answers in bins of nearly equal n, least confident first.
+    """Mean confidence (0 to 1) and accuracy in bins of nearly equal n, least confident first.
 
-    confidence, correct: (n,). Readers like round numbers, so equal confidences share a bin: the order of the
-    answers does not matter. There are fewer bins where they would have under MIN_N; one that has under MIN_N
-    all the same is left out. Columns: confidence, accuracy, n.
+    confidence, correct: (n,). Equal confidences share a bin, so the order of the answers does not matter.
+    There are fewer bins if they would have under MIN_N answers; bins under MIN_N are left out. Columns:
+    confidence, accuracy, n.
     """
     bins = min(bins, len(confidence) // MIN_N)
     place = (rankdata(confidence) - 0.5) / max(1, len(confidence))
@@ -331,28 +322,27 @@ def calibration(confidence: np.ndarray, correct: np.ndarray, bins: int = 5) -> p
 
 
 def confusion(readings: pd.DataFrame, stage: Stage) -> pd.DataFrame:
-    """How often the reader's first diagnosis (rows) met the AI's (columns), for types that either said.
+    """Counts of the reader's first diagnosis (rows) by the AI's (columns), for the types that occur.
 
-    The last row, OUTSIDE_SCOPE, is of diagnoses that the AI could not have given.
+    The last row, OUTSIDE_SCOPE, has the diagnoses that the AI does not know.
     """
     ai = _first(readings, "ai")
-    said = np.where(_in_scope(readings, stage), _first(readings, stage), OUTSIDE_SCOPE)
-    types = _in_order({*said, *ai} - {OUTSIDE_SCOPE}, tuple(DISEASES))
-    counts = pd.Series(1, index=pd.MultiIndex.from_arrays([said, ai])).groupby(level=[0, 1]).sum()
-    rows = [[int(counts.get((row, type_), 0)) for type_ in types] for row in (*types, OUTSIDE_SCOPE)]
-    return pd.DataFrame(rows, index=[*types, OUTSIDE_SCOPE], columns=types)
+    own = np.where(_in_scope(readings, stage), _first(readings, stage), OUTSIDE_SCOPE)
+    types = _in_order({*own, *ai} - {OUTSIDE_SCOPE}, tuple(DISEASES))
+    counts = pd.crosstab(own, ai).rename_axis(index=None, columns=None)
+    return counts.reindex(index=[*types, OUTSIDE_SCOPE], columns=types, fill_value=0)
 
 
 def flow(readings: pd.DataFrame) -> pd.DataFrame:
-    """How many went from right or wrong before to right or wrong after, where a reference says which.
+    """Counts by right or wrong before and after, for readings with a reference.
 
     Columns: before, after ("right" or "wrong"), n; always four rows.
     """
     before, after, truth = correct(readings, "before"), correct(readings, "after"), _has_truth(readings)
     states = {"right": True, "wrong": False}
     rows = [
-        (first, then, int((truth & (before == states[first]) & (after == states[then])).sum()))
-        for first in states
-        for then in states
+        (first, then, int((truth & (before == was_right) & (after == is_right)).sum()))
+        for first, was_right in states.items()
+        for then, is_right in states.items()
     ]
     return pd.DataFrame(rows, columns=["before", "after", "n"])

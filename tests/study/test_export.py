@@ -200,11 +200,11 @@ def test_numbers_and_times_are_the_same_in_every_country(answers):
         ("seconds", "nan", "seconds"),
         ("seconds", "12,5", "seconds"),
         ("blinded", "yes", "1, 0"),
-        ("answered_at", "2026-03-02T09:30:00", "as 2026-03-02T09:30:00Z"),
-        ("answered_at", "02.03.2026", "as 2026-03-02T09:30:00Z"),
-        ("answered_at", "0001-01-01T00:00:00+14:00", "as 2026-03-02T09:30:00Z"),
+        ("answered_at", "2026-03-02T09:30:00", "such as 2026-03-02T09:30:00Z"),
+        ("answered_at", "02.03.2026", "such as 2026-03-02T09:30:00Z"),
+        ("answered_at", "0001-01-01T00:00:00+14:00", "such as 2026-03-02T09:30:00Z"),
         ("case", "1.2E+31", "32 hexadecimal digits"),
-        ("reader", "Dr. Jane Doe", "a code as"),
+        ("reader", "Dr. Jane Doe", "a code such as"),
         ("role", "wizard", "dermatologist, "),
         ("years_of_practice", "05-Mar", "3-5"),
         ("age_band", "45", "40-59"),
@@ -232,7 +232,7 @@ def test_malformed_cell_is_named_with_row_and_column(answers, tmp_path, column, 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"stage": "before"}, "row 3, stage: the same reader, case and stage stand in row 2"),
+        ({"stage": "before"}, "row 3, stage: the same reader, case and stage as row 2"),
         ({"stage": "before", "blinded": "0"}, "row 3, blinded: is 0"),
         ({"stage": "before", "comment": "good"}, "row 3, comment: feedback"),
         ({"role": "nurse"}, "row 3, role: differs from row 2, of the same reader"),
@@ -263,12 +263,12 @@ def test_all_problems_are_said_at_once_but_not_without_end(answers, tmp_path):
         ("answers.csv", lambda text: text.replace('","', '";"'), "line 1: ',' expected"),
         ("answers.csv", lambda text: text.replace('"stage"', '"phase"', 1), "row 1 lacks the columns stage:"),
         ("answers.csv", lambda text: text.replace('"correct"', '"name"', 1), "column 'name' is unknown"),
-        ("answers.csv", lambda text: text.replace('"correct"', '"case"', 1), "case stands there twice"),
+        ("answers.csv", lambda text: text.replace('"correct"', '"case"', 1), "case appears twice"),
         ("answers.csv", lambda text: text + '"K7Q4-M2XD","nurse"', "row 3 has 2 cells, the header "),
         ("answers.csv", lambda text: text.removesuffix('"\r\n'), "line 2: unexpected end of data"),
-        ("answers.jsonl", lambda text: text[:-9], "row 1 is no JSON"),
-        ("answers.jsonl", lambda text: text + "[" * 100_000, "row 2 is no JSON"),
-        ("answers.jsonl", lambda text: text + "[1]", "row 2 is no JSON object"),
+        ("answers.jsonl", lambda text: text[:-9], "row 1 is not JSON"),
+        ("answers.jsonl", lambda text: text + "[" * 100_000, "row 2 is not JSON"),
+        ("answers.jsonl", lambda text: text + "[1]", "row 2 is not a JSON object"),
         ("answers.jsonl", lambda text: text + '{"reader": "K7Q4-M2XD"}', "row 2 lacks the columns role, "),
         ("answers.jsonl", lambda text: text.replace('son": ""', 'son": []'), "row 1, reason: holds a list"),
     ],
@@ -285,7 +285,7 @@ def test_what_is_no_export_is_refused(answers, tmp_path):
         read(tmp_path)
     with pytest.raises(ExportError, match="cannot be read"):
         read(tmp_path / "answers.csv")
-    with pytest.raises(ExportError, match=r"no \.csv or \.jsonl file"):
+    with pytest.raises(ExportError, match=r"not a \.csv or \.jsonl file"):
         read(tmp_path / "answers.xlsx")
     (tmp_path / "answers.csv").write_bytes(to_csv(answers.assign(reason="très")).encode("cp1252", "replace"))
     with pytest.raises(ExportError, match="not UTF-8"):

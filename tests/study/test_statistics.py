@@ -9,8 +9,9 @@ from statsmodels.stats.proportion import proportion_confint
 
 from skin_ai import intervals
 from skin_ai.diseases import LABEL_SETS
+from skin_ai.intervals import Estimate
 from skin_ai.study import statistics
-from skin_ai.study.statistics import NOT_STATED, OUTSIDE_SCOPE, Estimate
+from skin_ai.study.statistics import NOT_STATED, OUTSIDE_SCOPE
 
 PAD, SKIN_26 = LABEL_SETS["pad-ufes-20"], LABEL_SETS["skin-26"]
 START = pd.Timestamp("2025-03-01 09:00", tz="UTC")

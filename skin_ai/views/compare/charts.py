@@ -99,7 +99,8 @@ def intervals(rows: Sequence[Row], ticks: Sequence[float] = FULL_RANGE, unit: st
     ]
     pad = 0.02 * (ticks[-1] - ticks[0])
     common = {"zeroline": False, "showgrid": False}
-    chart.update_xaxes(range=[ticks[0] - pad, ticks[-1] + pad], tickvals=list(ticks), ticksuffix=unit)
+    texts_of_ticks = [f"{tick:g}{unit}" for tick in ticks]
+    chart.update_xaxes(range=[ticks[0] - pad, ticks[-1] + pad], tickvals=list(ticks), ticktext=texts_of_ticks)
     chart.update_xaxes(common | {"showgrid": True, "gridcolor": HAIRLINE, "tickfont_size": 12})
     chart.update_yaxes(range=[line - 0.5, -0.5], tickvals=list(labels), ticktext=list(labels.values()))
     chart.update_yaxes(common | {"ticks": "", "tickfont_size": 14})
