@@ -1,4 +1,4 @@
-"""A deck from a folder laid out as PAD-UFES-20: photos without names, narratives from the fields."""
+"""Makes a deck from a data set in the layout of PAD-UFES-20; narratives are made from its fields."""
 
 from __future__ import annotations
 
@@ -18,24 +18,23 @@ from skin_ai.study.deck import MAX_CASES, SETTINGS, TABLE, refusal, small_photo
 from skin_ai.study.deck_rows import READ, CellError
 from skin_ai.vocabulary import age_band_of
 
-# The app never imports training; only the command line comes here.
 if TYPE_CHECKING:
     from skin_ai.training.datasets import Case
 
 TYPES: Final = LABEL_SETS["pad-ufes-20"]
 JPEG_QUALITY: Final = 95
 NOTE: Final = (
-    "These cases come from PAD-UFES-20. A bundle that was trained on PAD-UFES-20 knows them, "
-    "so here the AI looks better than it is."
+    "These cases come from PAD-UFES-20. A bundle trained on PAD-UFES-20 has seen them, "
+    "so the AI looks better than it is."
 )
 HEADER: Final = ("photo", "narrative", "age_band", "body_site", "fitzpatrick", "reference")
 
 
 def make_deck(dataset: Path, out: Path, n: int, *, balanced: bool, seed: int = 0) -> None:
-    """Writes a deck of n cases with photos, one a patient, the same for the same seed.
+    """Writes a deck of n cases with photos, one per patient; the same seed gives the same deck.
 
-    balanced: as many of every type as there are; otherwise as the data set has them. Nothing in the deck
-    names a patient. Raises DeckError with one sentence and then writes nothing.
+    balanced: equal numbers of each type, as far as possible; otherwise as frequent as in the data set. The
+    deck does not identify patients. Raises DeckError, and writes nothing, if it cannot be made.
     """
     from skin_ai.training.datasets import DatasetError, load_cases
     from skin_ai.training.stories import evaluation_narrative
@@ -51,7 +50,7 @@ def make_deck(dataset: Path, out: Path, n: int, *, balanced: bool, seed: int = 0
     chosen = _choose([case for case in cases if case.photo is not None], n, balanced, Random(seed))
     if len(chosen) < n:
         raise refusal(
-            f"{dataset} has photos of {len(chosen)} patients and a deck takes one a patient: "
+            f"{dataset} has photos of {len(chosen)} patients, and a deck has one case per patient: "
             f"ask for at most {len(chosen)} cases, not {n}."
         )
     skin_types = _skin_types(dataset)
@@ -72,49 +71,47 @@ def make_deck(dataset: Path, out: Path, n: int, *, balanced: bool, seed: int = 0
                 DISEASES[case.type].name,
             )
         )
-    # A name in JSON is one in TOML too.
-    name = json.dumps(out.resolve().name, ensure_ascii=False)
+    name = json.dumps(out.resolve().name, ensure_ascii=False)  # a JSON string is valid TOML
     settings = f'name = {name}\nshow_reference = true\nnote = "{NOTE}"\n'
     (out / SETTINGS).write_text(settings, encoding="utf-8")
-    # Last, so that a folder that could not be written as a whole is no deck.
+    # Last, so that an incomplete folder is not a deck.
     with (out / TABLE).open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([HEADER, *rows])
 
 
 def _choose(cases: list[Case], n: int, balanced: bool, rng: Random) -> list[Case]:
-    """n cases of different patients in random order, or as many as there are patients."""
-    # Sorted: the draw must not hang on the order of rows.
-    shuffled = sorted(cases, key=lambda case: case.key)
+    """n cases of different patients in random order, or fewer if there are fewer patients."""
+    shuffled = sorted(cases, key=lambda case: case.key)  # independent of the order of rows
     rng.shuffle(shuffled)
     if not balanced:
         return list({case.patient: case for case in shuffled}.values())[:n]
     waiting = {type_: [case for case in shuffled if case.type == type_] for type_ in TYPES}
     chosen: dict[str, Case] = {}
     while len(chosen) < n and any(waiting.values()):
-        # The rarest first, so that a patient with two types goes to the one that has fewer.
+        # The rarest first, so that a patient with two types counts for the rarer one.
         for type_ in sorted(TYPES, key=lambda type_: len(waiting[type_])):
             waiting[type_] = [case for case in waiting[type_] if case.patient not in chosen]
             if waiting[type_] and len(chosen) < n:
                 case = waiting[type_].pop()
                 chosen[case.patient] = case
-    mixed = list(chosen.values())  # in the order of their types until now
+    mixed = list(chosen.values())  # until now in the order of their types
     rng.shuffle(mixed)
     return mixed
 
 
 def _skin_types(dataset: Path) -> dict[str, str]:
-    """Key -> skin type after Fitzpatrick, which load_cases leaves unread: its emptiness tells the type."""
-    told = {}
+    """Key -> Fitzpatrick skin type; load_cases ignores it, because its absence reveals the diagnosis."""
+    stated = {}
     with (dataset / "metadata.csv").open(newline="", encoding="utf-8-sig") as file:
         for row in csv.DictReader(file):
-            with suppress(CellError):  # empty, or no skin type
+            with suppress(CellError):  # empty or not a skin type
                 skin_type = READ["fitzpatrick"]((row.get("fitspatrick") or "").strip())
-                told[Path(row["img_id"]).stem] = str(skin_type)
-    return told
+                stated[Path(row["img_id"]).stem] = str(skin_type)
+    return stated
 
 
 def _photo(case: Case) -> bytes:
-    """The case's photo as a deck keeps it, as a JPEG without metadata."""
+    """The case's photo, in a deck's size, as a JPEG without metadata."""
     if case.photo is None:
         raise ValueError(f"{case.key} has no photo.")
     try:

@@ -1,4 +1,4 @@
-"""Opening, migrating and copying the database: SQLite by default, PostgreSQL by its address."""
+"""Opens, migrates and backs up the database: SQLite by default, PostgreSQL if its address is given."""
 
 from __future__ import annotations
 
@@ -30,29 +30,28 @@ from sqlalchemy.pool import NullPool
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 FILE: Final = "study.db"
-BUSY_SECONDS: Final = 30.0  # that a writer waits for another one
-ROWS_AT_ONCE: Final = 20  # of a copy, in memory: a photo may have many megabytes
-# Any number, the same for all processes of the app: who holds it migrates.
-MIGRATION_LOCK: Final = 26_112_024
+BUSY_SECONDS: Final = 30.0  # how long a writer waits for another one
+ROWS_AT_ONCE: Final = 20  # copied at a time: a photo can have many megabytes
+MIGRATION_LOCK: Final = 26_112_024  # an arbitrary number, the same in all processes of the app
 
 log = logging.getLogger(__name__)
 
 
 class StoreError(RuntimeError):
-    """One sentence for the person at the screen: what is wrong with the database and what to do."""
+    """What is wrong with the database and what to do, in one sentence for the user."""
 
 
 def data_folder() -> Path:
-    """Where everything is kept that this computer keeps: SKIN_AI_DATA, or the user's data folder."""
+    """Where this computer stores its data: SKIN_AI_DATA, or the user's data folder."""
     chosen = os.environ.get("SKIN_AI_DATA", "")
     return Path(chosen) if chosen else platformdirs.user_data_path("skin_ai", appauthor=False)
 
 
 def open_engine(url: str = "") -> Engine:
-    """The database at `url` (SKIN_AI_DATABASE_URL, else SQLite in the data folder), brought up to date.
+    """The database at `url` (default SKIN_AI_DATABASE_URL, else SQLite in the data folder), migrated.
 
-    Raises StoreError where it cannot be opened, is not ours, or was made by a newer version of skin_ai;
-    then nothing of it was changed.
+    Raises StoreError, and changes nothing, if it cannot be opened, is not one of skin_ai, or was made by a
+    newer version.
     """
     folder = data_folder()
     try:
@@ -67,21 +66,20 @@ def open_engine(url: str = "") -> Engine:
         finally:
             engine.dispose()
         if engine.dialect.name == "sqlite":
-            # Only now: it changes the file, which had to be ours first, and a migration that makes a
-            # table anew must not drop the rows of others that point to it.
+            # Only now: these settings change the file, which must be one of skin_ai, and with foreign keys
+            # on, a migration that recreates a table would delete the rows that refer to it.
             event.listen(engine, "connect", _prepare_sqlite)
             engine.connect().close()
     except OSError as error:
-        raise StoreError(
-            f"The data folder {folder} cannot be used ({error.strerror}); set SKIN_AI_DATA."
-        ) from error
+        cause = error.strerror
+        raise StoreError(f"The data folder {folder} cannot be used ({cause}): set SKIN_AI_DATA.") from error
     except SQLAlchemyError as error:
         raise StoreError(f"The database cannot be opened: {_cause(error)}.") from error
     return engine
 
 
 def _sqlite(file: Path) -> URL:
-    return URL.create("sqlite", database=str(file))  # whatever characters its path holds
+    return URL.create("sqlite", database=str(file))  # allows any characters in the path
 
 
 def _engine(url: str | URL) -> Engine:
@@ -93,23 +91,22 @@ def _engine(url: str | URL) -> Engine:
                 pool_pre_ping=True,
                 connect_args={
                     "connect_timeout": 5,
-                    # Milliseconds; without it a network that is gone is noticed only after minutes.
+                    # Milliseconds; otherwise a lost network is noticed only after minutes.
                     "tcp_user_timeout": 10_000,
                     "options": "-c timezone=UTC",
                 },
-                # What a reader or a patient said must not stand in an error's text.
+                # Answers and patients' words must not appear in an error's text.
                 hide_parameters=True,
             )
         if address.get_backend_name() != "sqlite":
-            raise StoreError(
-                f"SKIN_AI_DATABASE_URL names {address.drivername}; it must be sqlite or postgresql."
-            )
+            name = address.drivername
+            raise StoreError(f"SKIN_AI_DATABASE_URL is for {name}: it must be sqlite or postgresql.")
         if address.database in (None, "", ":memory:"):
-            raise StoreError("SKIN_AI_DATABASE_URL names no file; what is kept would be lost at the end.")
+            raise StoreError("SKIN_AI_DATABASE_URL has no file, so all data would be lost: add one.")
         engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise StoreError(
-            "SKIN_AI_DATABASE_URL is no address of a database, such as postgresql://user:password@host/name."
+            "SKIN_AI_DATABASE_URL is not a database address such as postgresql://user:password@host/name."
         ) from error
     event.listen(engine, "connect", _let_us_begin)
     event.listen(engine, "begin", _begin_sqlite)
@@ -117,18 +114,15 @@ def _engine(url: str | URL) -> Engine:
 
 
 def _let_us_begin(connection: sqlite3.Connection, _: Any) -> None:
-    # Transactions begin where _begin_sqlite says, not where the driver thinks.
-    connection.isolation_level = None
+    connection.isolation_level = None  # the driver begins no transactions: _begin_sqlite does
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
     _log_ahead(connection)
     for pragma in (
-        # An answer that was called saved survives a loss of power.
-        "synchronous=FULL",
+        "synchronous=FULL",  # saved answers survive a loss of power
         "foreign_keys=ON",
-        # What is deleted is overwritten, not only forgotten.
-        "secure_delete=ON",
+        "secure_delete=ON",  # deleted data are overwritten
     ):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -140,7 +134,7 @@ def _log_ahead(connection: sqlite3.Connection) -> None:
             connection.execute("PRAGMA journal_mode=WAL")
             return
         except sqlite3.OperationalError as error:
-            # For this SQLite does not wait: another process may be opening the same new file.
+            # SQLite's own timeout does not apply here: another process may be opening the same new file.
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
@@ -152,31 +146,31 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that writes: kept as a whole at the end, or not at all.
+    """A transaction that writes, committed as a whole or not at all.
 
-    It takes SQLite's write lock at once: a transaction that first reads and then finds the lock taken
-    fails, however long it would wait.
+    It takes SQLite's write lock at the start: a transaction that reads first and then finds the lock taken
+    fails without waiting.
     """
     with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
         yield connection
 
 
 def _cause(error: SQLAlchemyError) -> str:
-    """What the database says, in a line; parameters are never part of it."""
-    said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
-    return (said.splitlines() or [type(error).__name__])[0].rstrip(".")
+    """The first line of the database's message, which contains no parameters."""
+    message = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    return (message.splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def not_saved(error: SQLAlchemyError) -> StoreError:
-    """The sentence for a write that failed."""
+    """The error for a failed write."""
     log.error("not saved: %s", type(error).__name__)
     return StoreError(f"Not saved: {_plain_cause(error)}. What you entered is still here; try again.")
 
 
 def not_read(error: SQLAlchemyError) -> StoreError:
-    """The sentence for a reading that failed."""
+    """The error for a failed read."""
     log.error("not read: %s", type(error).__name__)
-    return StoreError(f"What is kept cannot be read now: {_plain_cause(error)}. Try again in a moment.")
+    return StoreError(f"The data cannot be read now: {_plain_cause(error)}. Try again in a moment.")
 
 
 def _plain_cause(error: SQLAlchemyError) -> str:
@@ -191,11 +185,11 @@ def _plain_cause(error: SQLAlchemyError) -> str:
 
 
 def state(url: str = "") -> str:
-    """What a look at the database tells, in a few words; it is left as it is. Raises StoreError."""
+    """Kind and version of the database in a few words; changes nothing. Raises StoreError."""
     file = data_folder() / FILE
     url = url or os.environ.get("SKIN_AI_DATABASE_URL", "")
     if not url and not file.exists():
-        return "none yet: the first start makes it"
+        return "none yet: the first start creates it"
     engine = _engine(url or _sqlite(file))
     try:
         with engine.begin() as connection:
@@ -205,25 +199,25 @@ def state(url: str = "") -> str:
     finally:
         engine.dispose()
     is_newest = found == _revisions()[-1]
-    return f"{engine.dialect.name}, " + ("up to date" if is_newest else "the next start brings it up to date")
+    return f"{engine.dialect.name}, " + ("up to date" if is_newest else "the next start updates it")
 
 
 def _revisions() -> list[str]:
-    """All that this version of skin_ai knows, oldest first: each file of a migration begins with its own."""
+    """The revisions that this version knows, oldest first; migration file names begin with them."""
     return sorted(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
 def _revision(connection: Connection) -> str | None:
-    """The database's revision, None for an empty one; StoreError for one that is not ours or too new."""
+    """The database's revision, None if empty; StoreError if it is not one of skin_ai or too new."""
     tables = inspect(connection).get_table_names()
     found = None
     if "alembic_version" in tables:
         found = connection.scalar(text("SELECT version_num FROM alembic_version"))
     if found is None and tables:
-        raise StoreError("The database holds tables that are not of skin_ai; give it an empty one.")
+        raise StoreError("The database has tables that are not from skin_ai: use an empty one.")
     if found is not None and found not in _revisions():
         raise StoreError(
-            f"The database was made by a newer version of skin_ai (revision {found}); update skin_ai. "
+            f"The database was made by a newer version of skin_ai (revision {found}): update skin_ai. "
             "Nothing was changed."
         )
     return found
@@ -239,7 +233,7 @@ def _bring_up_to_date(connection: Connection, folder: Path) -> None:
         copy = folder / f"before-migration-{found}-{datetime.now(UTC):%Y%m%dT%H%M%S}.db"
         backup(connection.engine, copy)
         log.info("database of revision %s copied to %s before its migration", found, copy)
-    from alembic import command  # here: it takes a quarter of a second, and mostly there is nothing to do
+    from alembic import command  # here: it takes a quarter of a second and is rarely needed
     from alembic.config import Config
 
     config = Config()
@@ -249,13 +243,13 @@ def _bring_up_to_date(connection: Connection, folder: Path) -> None:
 
 
 def backup(engine: Engine, out: Path) -> None:
-    """Copies the live database into a new SQLite file, as it stands at one moment.
+    """Copies the live database, as of one moment, into a new SQLite file.
 
-    Set SKIN_AI_DATABASE_URL to sqlite:///OUT to work with the copy. Raises StoreError if `out` exists or
-    the copy fails; then there is no file.
+    To use the copy, set SKIN_AI_DATABASE_URL to sqlite:///OUT. Raises StoreError if `out` exists or the copy
+    fails; then no file is left.
     """
     if out.exists():
-        raise StoreError(f"{out} exists already; choose a new name for the backup.")
+        raise StoreError(f"{out} already exists: choose a new name for the backup.")
     partial = out.with_name(out.name + ".partial")
     try:
         partial.unlink(missing_ok=True)
@@ -272,7 +266,7 @@ def backup(engine: Engine, out: Path) -> None:
 
 
 def forget_deleted(engine: Engine) -> None:
-    """Empties SQLite's log, which holds what pages held before; while others read, a later one does it."""
+    """Empties SQLite's write-ahead log, which has old contents; while others read, a later call does it."""
     if engine.dialect.name != "sqlite":
         return
     try:
@@ -284,7 +278,7 @@ def forget_deleted(engine: Engine) -> None:
 
 @contextmanager
 def _driver(engine: Engine) -> Iterator[sqlite3.Connection]:
-    """SQLite's own connection, outside of a transaction."""
+    """The driver's connection, outside a transaction."""
     with engine.connect() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)

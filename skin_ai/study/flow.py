@@ -1,7 +1,7 @@
-"""A reader's way through a case: their own answer first, only then the AI's, their final answer, feedback.
+"""The steps of a case: the reader's own answer, the AI's result, the final answer, feedback.
 
-What may be seen is decided here, by what the database holds, and not by what a page remembers: until a
-reader's own answer is on disk (or they chose to see the AI at once), `reveal` runs no model.
+The database, not the page, decides what may be shown: until the reader's own answer is saved, or they have
+chosen to see the AI at once, `reveal` runs no model.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ TEXT_LIMIT: Final = 2000  # characters of a reason or a comment
 
 
 class FlowError(ValueError):
-    """What cannot be done at this stage of a case, or what an answer lacks, in one sentence."""
+    """What is not possible at this stage of a case, or what an answer lacks, in one sentence."""
 
 
 class Awaits(StrEnum):
-    """What a reading waits for."""
+    """The next step of a reading."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -61,7 +61,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a reader is with a case. bundle: the one whose result they have been given, "" before."""
+    """A reader's progress with a case. bundle: the one whose result they were shown, else ""."""
 
     case: Case
     deck: Deck | None
@@ -87,9 +87,9 @@ class Progress:
 
 
 def given(diagnoses: Sequence[str], confidence: int | None, reason: str = "") -> Given:
-    """An answer from what was typed: names and synonyms become codes, anything else stays as written.
+    """An answer from typed text: names and synonyms become codes, anything else stays as written.
 
-    Raises FlowError where it lacks a diagnosis or the confidence, and NarrativeError for a text too long.
+    Raises FlowError without a diagnosis or confidence, and NarrativeError if a text is too long.
     """
     written = [clean_text(text, DIAGNOSIS_LIMIT) for text in diagnoses]
     ranks = [disease.code if (disease := find(text)) else text for text in written if text]
@@ -104,14 +104,14 @@ def given(diagnoses: Sequence[str], confidence: int | None, reason: str = "") ->
 
 
 def pixels_sha256(pixels: np.ndarray) -> str:
-    """Tells whether a photo that is given again is the same one."""
+    """A hash that shows whether a photo chosen again is the same."""
     return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
 
 
 def keep_case(store: Store, reader: str, case: Case, photo: np.ndarray | None = None) -> None:
-    """Saves a reader's own case, or saves it anew until they have answered it or chosen to see the AI.
+    """Saves a reader's own case; it can be saved again until they answer it or choose to see the AI.
 
-    photo: the cleaned pixels, only where the clinician wants them kept.
+    photo: the pixels, only if the clinician wants them kept.
     """
     png = None if photo is None else as_png(photo)
     with store.writing() as session:
@@ -136,7 +136,7 @@ def keep_case(store: Store, reader: str, case: Case, photo: np.ndarray | None = 
 
 
 def open_deck_case(store: Store, reader: str, case_id: str) -> None:
-    """Notes that the reader has begun a case of a deck; raises FlowError where it is of none."""
+    """Records that the reader has begun a case of a deck; raises FlowError if it belongs to none."""
     with store.writing() as session:
         case = _held_case(session, case_id)
         if case is None or case.deck_id is None:
@@ -146,20 +146,20 @@ def open_deck_case(store: Store, reader: str, case_id: str) -> None:
 
 
 def progress(store: Store, reader: str, case_id: str) -> Progress | None:
-    """How far the reader is with a case that they have opened; None for any other case."""
+    """The reader's progress with a case that they have opened; None for any other case."""
     with store.reading() as session:
         return next(iter(_progress(session, reader, Case.id == case_id)), None)
 
 
 def unfinished(store: Store, reader: str) -> list[Progress]:
-    """The reader's own cases that await an answer, the newest first."""
+    """The reader's own cases that await an answer, newest first."""
     with store.reading() as session:
         own = _progress(session, reader, Case.owner == reader)
     return [one for one in own if one.awaits in (Awaits.BEFORE, Awaits.AFTER)]
 
 
 def deck_order(store: Store, reader: str, deck_id: str) -> list[tuple[str, Awaits]]:
-    """The cases of a deck in this reader's own random order, which stays the same, and what each awaits."""
+    """The cases of a deck in this reader's own random but constant order, and what each awaits."""
     with store.reading() as session:
         cases = session.scalars(select(Case.id).where(Case.deck_id == deck_id)).all()
         opened = {one.case.id: one.awaits for one in _progress(session, reader, Case.deck_id == deck_id)}
@@ -168,12 +168,12 @@ def deck_order(store: Store, reader: str, deck_id: str) -> list[tuple[str, Await
 
 
 def waiting_cases(order: Sequence[tuple[str, Awaits]]) -> list[str]:
-    """Those of `deck_order` that the reader has not answered to the end."""
+    """The cases of `deck_order` that the reader has not finished."""
     return [case_id for case_id, awaits in order if awaits in (Awaits.BEFORE, Awaits.AFTER)]
 
 
 def unfinished_decks(store: Store, reader: str) -> set[str]:
-    """Names of the decks that the reader has begun and not yet answered to the end."""
+    """Names of the decks that the reader has begun but not finished."""
     with store.reading() as session:
         begun = session.scalars(
             select(Deck).where(
@@ -186,9 +186,9 @@ def unfinished_decks(store: Store, reader: str) -> set[str]:
 
 
 def commit(store: Store, reader: str, case_id: str, stage: Stage, answer: Given, seconds: float) -> None:
-    """Saves an answer for good. The first one of a stage stands: a second one changes nothing.
+    """Saves an answer for good; a second answer at the same stage changes nothing.
 
-    Raises FlowError for a stage whose turn has not come.
+    Raises FlowError if it is not this stage's turn.
     """
     with store.writing() as session:
         reading = _held(session, reader, case_id)
@@ -217,7 +217,7 @@ def commit(store: Store, reader: str, case_id: str, stage: Stage, answer: Given,
 
 
 def show_at_once(store: Store, reader: str, case_id: str) -> None:
-    """Gives up blinding, for a demo: whatever is answered to this case is marked unblinded for good."""
+    """Shows the AI without an own answer, for a demo; all answers to this case are marked unblinded."""
     with store.writing() as session:
         reading = _held(session, reader, case_id)
         case = session.get(Case, case_id)
@@ -267,7 +267,7 @@ def _refuse_another(seen: str, bundle: Bundle) -> None:
 def keep_feedback(
     store: Store, reader: str, case_id: str, scales: dict[str, int | None], comment: str
 ) -> None:
-    """Saves what the reader thinks of a case; what they say later takes its place."""
+    """Saves the reader's feedback on a case; it replaces earlier feedback."""
     comment = clean_text(comment, TEXT_LIMIT)
     with store.writing() as session:
         _held(session, reader, case_id)
@@ -276,7 +276,7 @@ def keep_feedback(
 
 
 def delete_case(store: Store, reader: str, case_id: str) -> None:
-    """Everything of a reader's own case: words, photo, runs, answers and feedback."""
+    """Deletes a reader's own case: words, photo, runs, answers and feedback."""
     with store.writing() as session:
         session.execute(delete(Case).where(Case.id == case_id, Case.owner == reader))
     store.forget_deleted()
@@ -284,19 +284,19 @@ def delete_case(store: Store, reader: str, case_id: str) -> None:
 
 
 def kept_photo(store: Store, case_id: str) -> np.ndarray | None:
-    """The pixels (h, w, 3) of a case, where they are kept."""
+    """The pixels (h, w, 3) of a case, if its photo was kept."""
     with store.reading() as session:
         photo = session.get(Photo, case_id)
     return None if photo is None else np.array(Image.open(BytesIO(photo.png)).convert("RGB"))
 
 
 def _held_case(session: Session, case_id: str) -> Case | None:
-    """The case, held against all others who write something of it until the transaction ends."""
+    """The case, locked against other writers until the transaction ends."""
     return session.get(Case, case_id, with_for_update=HELD)
 
 
 def _held(session: Session, reader: str, case_id: str) -> Reading:
-    """The reading, held with its case."""
+    """The reading; its case is locked."""
     held = _held_case(session, case_id)
     reading = None if held is None else session.get(Reading, (reader, case_id))
     if reading is None:
@@ -310,7 +310,7 @@ def _answers(session: Session, reader: str, case_id: str) -> list[Answer]:
 
 
 def _progress(session: Session, reader: str, which: Any) -> list[Progress]:
-    """The reader's readings of the cases that `which` holds for, the newest first."""
+    """The reader's readings of the cases that match `which`, newest first."""
     opened = session.execute(
         select(Reading, Case, Deck, exists().where(Photo.case_id == Case.id), func.coalesce(Run.bundle, ""))
         .join(Case, Case.id == Reading.case_id)

@@ -84,7 +84,7 @@ class Store:
             raise database.not_read(error) from None
 
     def add_clinician(self, role: str = "", years_of_practice: str = "") -> str:
-        """A new reader's code."""
+        """Adds a reader and returns their code."""
         halves = ("".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_HALF)) for _ in range(2))
         code = "-".join(halves)
         with self.writing() as session:

@@ -1,4 +1,4 @@
-"""The tables of a study."""
+"""The database tables of a study."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Stage(StrEnum):
-    """When an answer was given: before its reader saw the AI, or after."""
+    """Whether an answer was given before or after its reader saw the AI."""
 
     BEFORE = "before"
     AFTER = "after"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment with its time zone; SQLite, which knows none, keeps it in UTC."""
+    """A time with time zone, stored in UTC because SQLite has no time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -44,7 +44,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class PlainText(TypeDecorator[str]):
-    """Text that every database takes: PostgreSQL keeps no NUL, neither keeps halves of surrogate pairs."""
+    """Text that every database accepts: PostgreSQL rejects NUL, and both reject lone surrogates."""
 
     impl = String
     cache_ok = True
@@ -96,7 +96,7 @@ def of_case() -> ForeignKey:
 
 
 class Clinician(Base):
-    """A reader: a pseudonymous code, and what they say of themselves ("" where they don't)."""
+    """A reader: a pseudonymous code, and their own statements ("" if not stated)."""
 
     __tablename__ = "clinicians"
 
@@ -117,11 +117,11 @@ class Deck(Base):
 
 
 class Case(Base):
-    """A photo and words with their particulars: of a deck, or of the reader who brought it.
+    """A case of a deck, or of the reader who entered it (`owner`).
 
-    sample: the name of a drawn sample, else ""; such a photo is drawn anew, never kept.
-    photo_sha256: of the cleaned pixels, "" without a photo; it tells whether a photo that is given
-    again is the same. crop: centre x, y and size, as in photo.Crop.
+    sample: the name of a built-in sample, else ""; its photo is drawn again, never stored. photo_sha256: of
+    the pixels, "" without a photo; it shows whether a photo chosen again is the same. crop: centre x, y and
+    size, as in photo.Crop.
     """
 
     __tablename__ = "cases"
@@ -142,7 +142,7 @@ class Case(Base):
 
 
 class Photo(Base):
-    """The cleaned pixels of a case, as PNG: of a deck's case, or where the clinician chose to keep them."""
+    """The pixels of a case as PNG: of a deck's case, or if the clinician chose to keep the photo."""
 
     __tablename__ = "photos"
 
@@ -151,7 +151,7 @@ class Photo(Base):
 
 
 class Run(Base):
-    """One diagnosis of a case by one bundle. bundle_sha256: of the manifest, which names every file's."""
+    """One diagnosis of a case by one bundle. bundle_sha256: of its manifest, which lists all hashes."""
 
     __tablename__ = "runs"
     __table_args__ = (UniqueConstraint("case_id", "bundle_sha256"),)
@@ -166,7 +166,7 @@ class Run(Base):
 
 
 class Reading(Base):
-    """One reader's work on one case. unblinded: they chose to see the AI without an answer of their own."""
+    """One reader's work on one case. unblinded: they chose to see the AI before answering."""
 
     __tablename__ = "readings"
 
@@ -178,9 +178,9 @@ class Reading(Base):
 
 
 class Answer(Base):
-    """ranks: one to four diagnoses, the most likely first: a type's code, or text as written.
+    """ranks: one to four diagnoses, most likely first, as a type's code or as written.
 
-    confidence: 0 to 100; seconds: from the showing of the stage to the answer.
+    confidence: 0 to 100; seconds: from the start of the stage to the answer.
     """
 
     __tablename__ = "answers"
@@ -199,7 +199,7 @@ class Answer(Base):
 
 
 class Feedback(Base):
-    """Scales from 1 (not at all) to 5 (fully); None where nothing was chosen."""
+    """Scales from 1 (not at all) to 5 (fully); None if not answered."""
 
     __tablename__ = "feedback"
 

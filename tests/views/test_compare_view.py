@@ -206,12 +206,6 @@ def test_groups_are_named_for_people(grouping, group, name):
     assert compare_tables.group_name(grouping, group) == name
 
 
-@pytest.mark.parametrize(("longest", "last"), [(0.0, 4), (3.9, 4), (31.1, 40), (95, 100), (1210, 2000)])
-def test_ticks_are_round_and_reach_the_longest(longest, last):
-    assert compare_charts.even_ticks(longest)[0] == 0
-    assert compare_charts.even_ticks(longest)[-1] == last
-
-
 def test_what_is_left_out_is_counted():
     table = EVERYONE.copy()
     n = len(READINGS)

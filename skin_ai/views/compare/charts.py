@@ -33,7 +33,6 @@ FOLLOW_THEME = "<style>{} {{fill: currentColor !important; text-shadow: none !im
 )
 CONFIG = {"displayModeBar": False}
 LINE_HEIGHT, LABEL_WIDTH, CELL_HEIGHT, FLOW_HEIGHT = 24, 96, 36, 300  # pixels
-FULL_RANGE = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,11 @@ class Row:
     marks: Mapping[Any, Estimate]  # by a key of STYLES
 
 
-def intervals(rows: Sequence[Row], ticks: Sequence[float] = FULL_RANGE, unit: str = "") -> go.Figure:
-    """Values as markers with their 95% intervals; the labels give each value, or why there is none."""
+def intervals(rows: Sequence[Row], span: tuple[float, float] = (0, 1), unit: str = "") -> go.Figure:
+    """Values as markers with their 95% intervals; the labels give each value, or why there is none.
+
+    span: of the axis.
+    """
     chart = go.Figure()
     points: dict[str, list[tuple[int, Estimate, str]]] = {key: [] for key in STYLES}
     labels: dict[int, str] = {}
@@ -97,13 +99,11 @@ def intervals(rows: Sequence[Row], ticks: Sequence[float] = FULL_RANGE, unit: st
     chart.layout.annotations = [
         position | {"y": y, "text": text, "xshift": shift} for y, text, shift in texts
     ]
-    pad = 0.02 * (ticks[-1] - ticks[0])
-    common = {"zeroline": False, "showgrid": False}
-    texts_of_ticks = [f"{tick:g}{unit}" for tick in ticks]
-    chart.update_xaxes(range=[ticks[0] - pad, ticks[-1] + pad], tickvals=list(ticks), ticktext=texts_of_ticks)
-    chart.update_xaxes(common | {"showgrid": True, "gridcolor": HAIRLINE, "tickfont_size": 12})
+    pad = 0.02 * (span[1] - span[0])
+    chart.update_xaxes(range=[span[0] - pad, span[1] + pad], nticks=6, ticksuffix=unit, tickfont_size=12)
+    chart.update_xaxes(showgrid=True, gridcolor=HAIRLINE, zeroline=False)
     chart.update_yaxes(range=[line - 0.5, -0.5], tickvals=list(labels), ticktext=list(labels.values()))
-    chart.update_yaxes(common | {"ticks": "", "tickfont_size": 14})
+    chart.update_yaxes(showgrid=False, zeroline=False, ticks="", tickfont_size=14)
     return chart
 
 
@@ -134,13 +134,6 @@ def _add_marks(chart: go.Figure, style: Style, marks: Sequence[tuple[int, Estima
         customdata=[[label, style.name, estimate.text(unit)] for _, estimate, label in marks],
         hovertemplate="%{customdata[0]}<br>%{customdata[1]} %{customdata[2]}<extra></extra>",
     )
-
-
-def even_ticks(longest: float) -> list[float]:
-    """Five round numbers from 0 to at least `longest`."""
-    step = 10 ** np.floor(np.log10(max(longest, 4) / 4))
-    step = float(next(step * factor for factor in (1, 2, 2.5, 5, 10) if step * factor * 4 >= longest))
-    return [step * tick for tick in range(5)]
 
 
 def before_to_after(counts: Mapping[tuple[str, str], int]) -> go.Figure:
@@ -225,7 +218,7 @@ def calibration(bins: Mapping[Any, pd.DataFrame]) -> go.Figure:
     lay_out(chart, height=380)
     lay_out_axes(chart, "mean confidence", "accuracy")
     for axis in (chart.update_xaxes, chart.update_yaxes):
-        axis(range=[-0.02, 1.02], tickvals=FULL_RANGE)
+        axis(range=[-0.02, 1.02], nticks=6)
     return chart
 
 

@@ -118,10 +118,8 @@ def _agreement(summary: Summary, readings: pd.DataFrame) -> None:
     )
     kappas = {stage: summary.agreement[stage].kappa for stage in STAGES}
     lowest = min((kappa.low for kappa in kappas.values() if kappa.low is not None), default=0.0)
-    ticks = charts.FULL_RANGE if lowest >= 0 else (-1, -0.5, 0, 0.5, 1)
-    _chart_beside_table(
-        charts.intervals([Row("Kappa", kappas)], ticks), tables.agreement_table(summary), "kappa"
-    )
+    chart = charts.intervals([Row("Kappa", kappas)], (0 if lowest >= 0 else -1, 1))
+    _chart_beside_table(chart, tables.agreement_table(summary), "kappa")
     _confusion(readings)
     blocks = statistics.kappa_over_time(readings)
     if len(blocks) > 1:
@@ -154,7 +152,7 @@ def _confidence(summary: Summary, readings: pd.DataFrame) -> None:
     if summary.n_with_truth < MIN_N:
         st.markdown("Mean confidence as the readers stated it, 0 to 100%.")
         rows = [Row("Mean confidence", {stage: summary.confidence[stage] for stage in STAGES})]
-        _chart_beside_table(charts.intervals(rows, (0, 25, 50, 75, 100), "%"), table, "confidence")
+        _chart_beside_table(charts.intervals(rows, (0, 100), "%"), table, "confidence")
         return
     st.markdown(
         "On the dotted line, confidence matches accuracy; below it, readers are overconfident; above it, "
@@ -168,11 +166,9 @@ def _time(summary: Summary) -> None:
     st.markdown(
         "Median time from seeing the case (before) and from seeing the AI's result (after) to the answer."
     )
-    longest = max((estimate.high or 0.0 for estimate in summary.seconds.values()), default=0.0)
-    rows = [Row("Median time", {stage: summary.seconds[stage] for stage in STAGES})]
-    _chart_beside_table(
-        charts.intervals(rows, charts.even_ticks(longest), " s"), tables.time_table(summary), "time"
-    )
+    longest = max(estimate.high or 1.0 for estimate in summary.seconds.values())
+    chart = charts.intervals([Row("Median time", summary.seconds)], (0, longest), " s")
+    _chart_beside_table(chart, tables.time_table(summary), "time")
 
 
 @st.fragment
