@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from skin_ai.intervals import figure_text
 from skin_ai.model_card.labels import label
 
 NOT_MEASURED = "Not measured for this bundle."
@@ -28,10 +29,7 @@ def interval(figure: Figures | None) -> str:
     value, low, high = ((figure or {}).get(key) for key in ("value", "low", "high"))
     if value is None:
         return "not measured"
-    decimals = _decimals(value)
-    if low is None or high is None:
-        return f"{value:.{decimals}f}"
-    return f"{value:.{decimals}f} ({low:.{decimals}f} to {high:.{decimals}f})"
+    return figure_text(value, low, high, decimals=_decimals(value))
 
 
 def with_n(figure: Figures | None, n: int | None = None) -> str:

@@ -128,18 +128,8 @@ class Store:
             session.flush()
             for case, png in zip(deck.cases, photos, strict=True):
                 case_id = uuid.uuid4().hex
-                session.add(
-                    Case(
-                        id=case_id,
-                        deck_id=deck_id,
-                        narrative=case.narrative,
-                        age_band=case.age_band,
-                        body_site=case.body_site,
-                        fitzpatrick=case.fitzpatrick,
-                        reference=case.reference,
-                        explanation=case.explanation,
-                    )
-                )
+                columns = {name: value for name, value in vars(case).items() if name != "photo"}
+                session.add(Case(id=case_id, deck_id=deck_id, **columns))
                 session.flush()
                 if png is not None:
                     session.add(Photo(case_id=case_id, png=png))
