@@ -22,6 +22,7 @@ from skin_ai.study.tables import Answer, Base, Case, Clinician, Reading, Run, St
 
 TYPES = {
     **dict.fromkeys(ANSWER_COLUMNS, "str"),
+    "ai_answer": "object",
     "blinded": "bool",
     "answered_at": "datetime64[us, UTC]",
     "seconds": "float64",
@@ -178,7 +179,7 @@ def test_deck_is_kept_with_its_cases_in_one_go(store: Store, reader: str, photo:
 def test_deck_of_the_same_name_is_refused_and_decks_are_sorted(store: Store) -> None:
     for name in ("b", "a"):
         store.add_deck(a_deck(name))
-    with pytest.raises(StoreError, match="a deck named “a” already: delete it, or rename"):
+    with pytest.raises(StoreError, match="“a” exists: delete it, or rename"):
         store.add_deck(a_deck("a"))
     assert [deck.name for deck, _ in store.decks()] == ["a", "b"]
     assert rows_of(store)["cases"] == 4
