@@ -15,7 +15,7 @@ from skin_ai.predict.chain import Probability
 log = logging.getLogger(__name__)
 
 RESAMPLES = 1000
-MODES = ("photo_only", "words_only", "single_pass", "chain")
+MODES = ("photo_only", "photo_no_words", "words_only", "single_pass", "chain")
 INTERVAL = (2.5, 97.5)  # percent
 CALIBRATION_BINS = 15
 SEED = 42

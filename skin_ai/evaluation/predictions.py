@@ -10,7 +10,7 @@ import torch
 from skin_ai.evaluation.figures import Evaluated, as_rows
 from skin_ai.evaluation.simple_models import regression_on_fields, simple_models
 from skin_ai.evaluation.temperatures import fit_temperature, step_logits, with_temperatures
-from skin_ai.predict.chain import Step, answer, single_pass
+from skin_ai.predict.chain import Step, answer, eliminate_photo, single_pass
 from skin_ai.training.datasets import ALWAYS_TRAINED, Case, digest
 from skin_ai.training.language import mixed_prior
 from skin_ai.training.run import ALONE, Photos, Run
@@ -52,6 +52,9 @@ def evaluated_photos(
     seen = [probabilities for probabilities in photos.over_label_set if probabilities is not None]
     modes = {
         "photo_only": torch.stack(seen).numpy(),
+        "photo_no_words": _answers(
+            [eliminate_photo(p, run.types, run.language.schedule) for p in seen], run.types
+        ),
         "words_only": scores(_answers, "chain", "words"),
         "single_pass": scores(_single, "chain", "both"),
         "chain": scores(_answers, "chain", "both"),

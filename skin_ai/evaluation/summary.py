@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skin_ai.evaluation.evaluate import PROTOCOL
+from skin_ai.evaluation.evaluate import PROTOCOL, WORDS_FROM_FIELDS
 from skin_ai.evaluation.figures import (
     MODES,
     Evaluated,
@@ -21,7 +21,7 @@ from skin_ai.evaluation.simple_models import SIMPLE_MODELS
 PROTOCOL = (
     "Out of fold: five folds grouped by patient and stratified by type (StratifiedGroupKFold, seed 42). "
     "Models, temperatures and recommendations are fitted without the patient who is predicted. "
-    f"{PROTOCOL}"
+    f"{WORDS_FROM_FIELDS}{PROTOCOL}"
 )
 WORDS_PROTOCOL = (
     "Words alone. Out of fold: five folds by case, stratified by type; made-up stories: the voices that no "

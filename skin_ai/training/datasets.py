@@ -29,7 +29,8 @@ class DatasetError(ValueError):
 class Case:
     """One row: what a patient can tell, the photo if there is one, and the type that was found.
 
-    patient is the key by which folds are split. story: the patient's own text, facts are then empty.
+    patient is the key by which folds are split; lesion numbers the lesions of a patient. story: the
+    patient's own text, facts are then empty.
     target: (type, weight) pairs of sum 1 where the label is soft; () is all weight on `type`.
     `biopsed` and the columns that are empty for all rows without biopsy stay unread: their
     emptiness tells the type.
@@ -43,6 +44,7 @@ class Case:
     source: str = "pad-ufes-20"
     story: str = ""
     target: tuple[tuple[str, float], ...] = ()
+    lesion: str = ""
 
 
 def load_cases(folder: Path, types: tuple[str, ...], *, require_photos: bool = False) -> list[Case]:
@@ -97,7 +99,8 @@ def _case(
         raise DatasetError(
             f"{where}: no photo {key} with one of the endings {', '.join(PHOTO_SUFFIXES)} in images/."
         )
-    return Case(key, value["patient_id"], value["diagnostic"], _facts(value, where), photos.get(key))
+    facts, photo = _facts(value, where), photos.get(key)
+    return Case(key, value["patient_id"], value["diagnostic"], facts, photo, lesion=value["lesion_id"])
 
 
 def _facts(value: dict[str, str], where: str) -> Facts:
