@@ -7,13 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from skin_ai.evaluation.figures import Evaluated, balanced_accuracy_gain, is_asked
+from skin_ai.evaluation.figures import Evaluated, gains, is_asked
 
-MARGIN: Final = (
-    0.02  # of balanced accuracy: the lower bound of a paired difference must lie above its negative
-)
+MARGIN: Final = 0.02  # of balanced accuracy: how far below 0 the interval of a paired difference may reach
 MELANOMA: Final = "MEL"
-MOST_LOST: Final = 2  # melanomas that came first without the input and no longer do with it
+MOST_LOST: Final = 2  # melanomas that are first without the further input and not first with it
 PROTOCOL: Final = (
     "Out of fold: balanced accuracy with both inputs less that with one of them, paired, 95% bootstrap over "
     f"patients. A bundle passes if every lower bound is at least -{MARGIN} and at most {MOST_LOST} melanomas "
@@ -25,7 +23,7 @@ def measure(evaluated: Evaluated, comparisons: Sequence[tuple[str, str]]) -> dic
     """One row for each (mode, mode with less input): difference, melanomas lost, whether it passes."""
     rows = {}
     for mode, alone in comparisons:
-        gain = balanced_accuracy_gain(evaluated, mode, alone)
+        gain = gains(evaluated, mode, alone)["balanced_accuracy"]
         lost = _melanomas_lost(evaluated, mode, alone)
         low = gain["low"]
         rows[f"{mode}_less_{alone}"] = {

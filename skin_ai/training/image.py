@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -258,19 +258,31 @@ def train_image_model(
     work: Path,
 ) -> np.ndarray:
     """(n, K) out-of-fold logits; the model of all photos is left in `work/image-final.safetensors`."""
-    logits = np.zeros((len(squares), n_types), dtype=np.float32)
+    logits = out_of_fold_logits(lambda: squares, labels, folds, n_types, settings, work)
+    train_model(squares, labels, n_types, settings, work / "image-final.safetensors")
+    return logits
+
+
+def out_of_fold_logits(
+    squares: Callable[[], list[np.ndarray]],
+    labels: np.ndarray,
+    folds: np.ndarray,
+    n_types: int,
+    settings: ImageSettings,
+    work: Path,
+) -> np.ndarray:
+    """(n, K) logits, each from a model trained on the other folds; `squares` is called for missing folds."""
+    logits = np.zeros((len(labels), n_types), dtype=np.float32)
     for fold in range(int(folds.max()) + 1):
         saved = work / f"image-fold{fold}-logits.safetensors"
-        test = np.flatnonzero(folds == fold)
+        train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         if not saved.exists():
-            train = np.flatnonzero(folds != fold)
             own = replace(settings, seed=settings.seed + fold)
             done = work / f"image-fold{fold}.safetensors"
-            model = train_model([squares[i] for i in train], labels[train], n_types, own, done)
-            predicted = predict_logits(model, [squares[i] for i in test], settings)
+            model = train_model([squares()[i] for i in train], labels[train], n_types, own, done)
+            predicted = predict_logits(model, [squares()[i] for i in test], settings)
             if PartialState().is_main_process:
                 save_file({"logits": torch.from_numpy(predicted)}, saved)
             PartialState().wait_for_everyone()
         logits[test] = load_file(saved)["logits"].numpy()
-    train_model(squares, labels, n_types, settings, work / "image-final.safetensors")
     return logits
