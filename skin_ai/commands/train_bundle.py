@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,14 @@ from accelerate import PartialState
 from safetensors.torch import load_file
 
 from skin_ai.evaluation import checks, elimination_checks, gate_fitting, reliability
-from skin_ai.evaluation.figures import Evaluated, recall_samples
+from skin_ai.evaluation.figures import recall_samples
 from skin_ai.evaluation.predictions import (
+    Chains,
     as_tensors,
     bundle_temperatures,
     cross_fitted_temperatures,
     evaluated_photos,
     evaluated_words,
-    fold_temperatures,
     prior_by_type,
     sources_without_photos,
 )
@@ -36,7 +36,7 @@ from skin_ai.training.gguf_base import as_folder
 from skin_ai.training.image import load_out_of_fold, read_squares, train_image_model, train_model
 from skin_ai.training.language import predict_steps, train_chain
 from skin_ai.training.reading import teach_reading
-from skin_ai.training.run import ALONE, READING_FILE, Photos, Run, begin, what_is_read
+from skin_ai.training.run import ALONE, READING_FILE, Photos, Run, begin, reading_stage
 from skin_ai.training.sources import PAD_UFES_20, evaluation_words, load_sources
 
 log = logging.getLogger(__name__)
@@ -51,239 +51,195 @@ def train(
     begin(run, cases, folds, work)
     run = replace(run, language=replace(run.language, base=as_folder(run.language.base, work)))
     with_photo = np.flatnonzero([case.photo is not None for case in cases])
-    log.info(
-        "%d cases, %d with a photo, %d patients", len(cases), len(with_photo), len({c.patient for c in cases})
-    )
-    photos = _ask_image_model(run, cases, folds, with_photo, work)
-    reading = work / READING_FILE
-    reading_figures = teach_reading(run.language, *what_is_read(run), reading)
+    patients = len({case.patient for case in cases})
+    log.info("%d cases, %d with a photo, %d patients", len(cases), len(with_photo), patients)
+    photographed, tested = [cases[i] for i in with_photo.tolist()], folds[with_photo]
+    photos, over = _image_model(run, photographed, tested, work)
+    seen: list[torch.Tensor | None] = [None] * len(cases)
+    for place, probabilities in zip(with_photo.tolist(), over, strict=True):
+        seen[place] = probabilities
+    reading_figures = teach_reading(run.language, *reading_stage(run), work / READING_FILE)
     log.info("reading: %s", reading_figures)
-    seen = photos.over_label_set
-    steps = {name: _language_folds(run, cases, folds, seen, work, name) for name in ("chain", "control")}
-    all_cases = [i for i in range(len(cases)) if folds[i] != NEVER_TRAINED]
-    final = train_chain(
-        [cases[i] for i in all_cases],
-        [seen[i] for i in all_cases],
-        run.types,
-        run.language,
-        reading,
-        work / "chain-final.safetensors",
-    )
+    language = _LanguageFolds(run, cases, folds, seen, work)
+    chains = {name: language.eliminations(name) for name in ("chain", "control")}
+    final = language.trained("chain", None)
     log.info("photo weight %.3f", final.photo_weight.item())
 
-    evaluated, chains = evaluated_photos(run, cases, folds, with_photo, photos, steps)
-    told = {
-        source: evaluated_words(run, cases, folds, source, steps) for source in sources_without_photos(cases)
+    evaluated, steps, temperatures = evaluated_photos(run, cases, folds, with_photo, over, chains)
+    words = {
+        source: evaluated_words(run, cases, folds, source, chains) for source in sources_without_photos(cases)
     }
-    result = summary_of_photos(evaluated, folds[with_photo]) | {"reading": reading_figures} | photos.figures
-    photographed = [cases[i] for i in with_photo.tolist()]
-    result |= checks.of_answers(evaluated, chains) | checks.of_groups(folders, photographed, evaluated)
-    result |= _elimination_figures(
-        run, cases, folds, with_photo, evaluated, seen, steps["chain"]["both"], work
+    result = summary_of_photos(evaluated, tested) | {"reading": reading_figures} | photos.figures
+    result |= checks.of_answers(evaluated, steps) | checks.of_groups(folders, photographed, evaluated)
+    result["elimination"] = checks.measured_once(
+        work / "elimination.json",
+        lambda: elimination_checks.measure(
+            lambda fold: language.trained("chain", fold).float(),
+            photographed,
+            tested,
+            over,
+            run.types,
+            run.language.schedule,
+            temperatures,
+        ),
     )
     if PAD_UFES_20 in folders and not run.start_from:
-        folder, tested = folders[PAD_UFES_20], folds[with_photo]
-        result |= checks.by_the_literature(folder, run.image, evaluated, tested, work)
-    if told:
-        result["words"] = {source: summary_of_words(words) for source, words in told.items()}
-    not_sure = reliability.not_sure(evaluated, folds[with_photo], steps=chains)
+        result |= checks.by_the_literature(folders[PAD_UFES_20], run.image, evaluated, tested, work)
+    if words:
+        result["words"] = {source: summary_of_words(found) for source, found in words.items()}
+    not_sure = reliability.not_sure(evaluated, tested, steps=steps)
     if PartialState().is_main_process:
-        temperatures = bundle_temperatures(run, cases, with_photo, evaluated, told, steps["chain"])
         keys = np.array([digest(case.key) for case in photographed])
-        predictions = as_tensors(evaluated, told, keys, folds[with_photo], photos.logits)
-        priors = {source: prior_by_type(words) for source, words in {"": evaluated, **told}.items()}
-        write_bundle(run, cases, photos, predictions, priors, temperatures, not_sure, result, work, out)
+        write_bundle(
+            run,
+            cases,
+            photos,
+            as_tensors(evaluated, words, keys, tested, photos.logits),
+            {source: prior_by_type(found) for source, found in {"": evaluated, **words}.items()},
+            bundle_temperatures(run, cases, with_photo, evaluated, words, chains["chain"]),
+            not_sure,
+            result,
+            work,
+            out,
+        )
     return result
 
 
-def _ask_image_model(
-    run: Run, cases: list[Case], folds: np.ndarray, with_photo: np.ndarray, work: Path
-) -> Photos:
-    """The image model's predictions: trained here, or those of the bundle that the run starts from."""
-    photographed, tested = [cases[i] for i in with_photo.tolist()], folds[with_photo]
+def _image_model(
+    run: Run, cases: Sequence[Case], folds: np.ndarray, work: Path
+) -> tuple[Photos, list[torch.Tensor]]:
+    """The image model, trained here or taken from the bundle that the run starts from.
+
+    Returns also (K,) calibrated probabilities over the label set of each case with a photo, out of fold.
+    """
+    squares: list[np.ndarray] = []
     if run.start_from:
         folder = Path(run.start_from)
         types = image_types_of(read_manifest(folder))
         saved = load_file(file_of(folder, PREDICTIONS_FILE))
-        row_of = {digest: row for row, digest in enumerate(saved["photos"].tolist())}
-        rows = [row_of[digest(case.key)] for case in photographed]
-        if not np.array_equal(saved["folds"].numpy()[rows], tested):
-            raise ValueError(f"{folder} was trained with other folds; its predictions cannot be taken.")
-        logits = saved["photo_logits"].numpy()[rows]
-        squares = []
+        row_of = {photo: row for row, photo in enumerate(saved["photos"].tolist())}
+        rows = [row_of[digest(case.key)] for case in cases]
+        if not np.array_equal(saved["folds"].numpy()[rows], folds):
+            raise ValueError(f"{folder} was trained with other folds; its predictions cannot be used.")
     else:
-        there = {case.type for case in photographed}
-        types = tuple(type_ for type_ in run.types if type_ in there)
-        squares = read_squares([case.photo for case in photographed if case.photo is not None])
-        image_labels = np.array([types.index(case.type) for case in photographed])
-        logits = train_image_model(squares, image_labels, tested, len(types), run.image, work)
-    labels = np.array([types.index(case.type) for case in photographed])
+        present = {case.type for case in cases}
+        types = tuple(type_ for type_ in run.types if type_ in present)
+        squares = read_squares([case.photo for case in cases if case.photo is not None])
+    labels = np.array([types.index(case.type) for case in cases])
     prior = np.bincount(labels, minlength=len(types)) / len(labels)
-    temperatures = cross_fitted_temperatures(logits, labels, tested, prior)
     if run.start_from:
-        figures = checks.of_photos_as_in(Path(run.start_from))
+        logits = saved["photo_logits"].numpy()[rows]
     else:
-        out_of_fold = load_out_of_fold(work, run.image, tested, temperatures, len(types))
-        patients = np.array([digest(case.patient) for case in photographed])
+        logits = train_image_model(squares, labels, folds, len(types), run.image, work)
+    temperatures = cross_fitted_temperatures(logits, labels, folds, prior)
+    if run.start_from:
+        figures = checks.of_photos_as_in(folder)
+    else:
+        out_of_fold = load_out_of_fold(work, run.image, folds, temperatures, len(types))
+        patients = np.array([digest(case.patient) for case in cases])
         figures = checks.of_photos(squares, labels, types, out_of_fold, patients, work)
         final = train_model(squares, labels, len(types), run.image, work / "image-final.safetensors")
-        gate_fitting.fit_gate(gate_fitting.features_of(final, run.image.preprocessing, squares)).save(
-            work / GATE_FILE
-        )
-    probabilities = softmax(logits / temperatures[tested][:, None])
-    over: list[torch.Tensor | None] = [None] * len(cases)
-    for index, row in zip(with_photo, probabilities, strict=True):
-        over[index] = over_label_set(torch.tensor(row, dtype=torch.float32), types, run.types)
-    return Photos(types, logits, fit_temperature(logits, labels, prior), over, figures)
+        features = gate_fitting.features_of(final, run.image.preprocessing, squares)
+        gate_fitting.fit_gate(features).save(work / GATE_FILE)
+    probabilities = torch.from_numpy(softmax(logits / temperatures[folds][:, None])).float()
+    photos = Photos(types, logits, fit_temperature(logits, labels, prior), figures)
+    return photos, [over_label_set(row, types, run.types) for row in probabilities]
 
 
-def _elimination_figures(
-    run: Run,
-    cases: Sequence[Case],
-    folds: np.ndarray,
-    with_photo: np.ndarray,
-    evaluated: Evaluated,
-    photos: Sequence[torch.Tensor | None],
-    steps: Mapping[int, tuple[Step, ...]],
-    work: Path,
-) -> dict[str, Any]:
-    """The checks of the chain's eliminations, each by the fold's model that never saw the patient."""
-    places, tested = with_photo.tolist(), folds[with_photo]
-    temperatures = fold_temperatures(
-        [steps[i] for i in places], evaluated.truth, tested, evaluated.prior, run.types
-    )
+@dataclass(frozen=True)
+class _LanguageFolds:
+    """The language models of a run.
 
-    def measure() -> dict[str, Any]:
-        return elimination_checks.measure(
-            lambda fold: _trained_in(run, cases, folds, photos, work, "chain", fold).float(),
-            [cases[i] for i in places],
-            tested,
-            [photo for photo in photos if photo is not None],
+    folds: (n,) of `split_folds`; photos: (K,) out-of-fold probabilities a case, None without a photo.
+    """
+
+    run: Run
+    cases: Sequence[Case]
+    folds: np.ndarray
+    photos: Sequence[torch.Tensor | None]
+    work: Path
+
+    def trained(self, name: str, fold: int | None) -> LanguageModel:
+        """The "chain" or its "control", trained without the patients of a fold, or on all with None."""
+        run, is_trained = self.run, self.folds != NEVER_TRAINED
+        if fold is not None:
+            is_trained &= self.folds != fold
+            run = replace(run, language=replace(run.language, seed=run.language.seed + fold))
+        train_on = np.flatnonzero(is_trained).tolist()
+        return train_chain(
+            [self.cases[i] for i in train_on],
+            [self.photos[i] for i in train_on],
             run.types,
-            run.language.schedule,
-            temperatures,
+            run.language,
+            self.work / READING_FILE,
+            self.work / f"{name}-{'final' if fold is None else f'fold{fold}'}.safetensors",
+            all_options=name == "control",
         )
 
-    return {"elimination": checks.measured_once(work / "elimination.json", measure)}
+    def eliminations(self, name: str) -> Chains:
+        """Out-of-fold eliminations, mode -> place of the case -> steps.
 
+        With photo and words ("both") and with words alone ("words"), each also in held-out wordings, to tell
+        reading from memory; ALONE: the cases of sources without photos.
+        """
+        result: dict[str, dict[int, tuple[Step, ...]]] = {}
+        for fold in range(int(self.folds.max()) + 1):
+            with_photo, alone = self._tested_in(fold)
+            for mode, chains in self._of_fold(name, fold).items():
+                places = alone if mode == ALONE else with_photo
+                result.setdefault(mode, {}).update(zip(places, chains, strict=True))
+        return result
 
-def _language_folds(
-    run: Run,
-    cases: Sequence[Case],
-    folds: np.ndarray,
-    photos: Sequence[torch.Tensor | None],
-    work: Path,
-    name: str,
-) -> dict[str, dict[int, tuple[Step, ...]]]:
-    """Out-of-fold eliminations, mode -> place of the case -> steps.
+    def _tested_in(self, fold: int) -> tuple[list[int], list[int]]:
+        """Places of the cases that a fold's model is tested on: with a photo, and of sources without photos.
 
-    With photo and words ("both") and with words alone ("words"), each also in wordings that no model was
-    trained on, to tell reading from memory; ALONE: the cases of sources without photos.
-    """
-    result: dict[str, dict[int, tuple[Step, ...]]] = {}
-    for fold in range(int(folds.max()) + 1):
-        seen, alone = tested_in(cases, folds, photos, fold)
-        for mode, chains in language_fold(run, cases, folds, photos, work, name, fold).items():
-            places = alone if mode == ALONE else seen
-            result.setdefault(mode, {}).update(zip(places, chains, strict=True))
-    return result
+        What is NEVER_TRAINED is tested by the first fold's model.
+        """
+        here = (self.folds == fold) | ((self.folds == NEVER_TRAINED) & (fold == 0))
+        places, without = np.flatnonzero(here).tolist(), sources_without_photos(self.cases)
+        with_photo = [i for i in places if self.photos[i] is not None]
+        return with_photo, [i for i in places if self.cases[i].source in without]
 
+    def _of_fold(self, name: str, fold: int) -> dict[str, list[tuple[Step, ...]]]:
+        """Trains one fold's model, and eliminates for the patients that it was not trained on."""
+        saved = self.work / f"{name}-fold{fold}-steps.json"
+        if saved.exists():
+            return {
+                mode: [
+                    tuple(Step(tuple(Option(**option) for option in step)) for step in chain)
+                    for chain in chains
+                ]
+                for mode, chains in json.loads(saved.read_text(encoding="utf-8")).items()
+            }
+        model, schedule = self.trained(name, fold), self.run.language.schedule
+        test, alone = self._tested_in(fold)
+        # Mode -> places of its cases, whether they are shown the photo, whether wordings are held out.
+        modes = {"both": (test, True, False), "words": (test, False, False)}
+        if name == "chain":
+            modes["both_in_held_out_wordings"] = (test, True, True)
+            modes["words_in_held_out_wordings"] = (test, False, True)
+        if alone:
+            modes[ALONE] = (alone, False, False)
+        result = {}
+        for mode, (places, has_photo, held_out) in modes.items():
+            words = [evaluation_words(self.cases[i], held_out=held_out) for i in places]
+            shown = [self.photos[i] if has_photo else None for i in places]
+            result[mode] = predict_steps(model, words, shown, schedule, (1.0,) * (len(schedule) - 1))
+            self._log(f"{name} fold {fold}, {mode}", places, result[mode])
+        if PartialState().is_main_process:
+            plain = {
+                mode: [[[asdict(option) for option in step.options] for step in chain] for chain in chains]
+                for mode, chains in result.items()
+            }
+            saved.write_text(json.dumps(plain), encoding="utf-8")
+        return result
 
-def tested_in(
-    cases: Sequence[Case], folds: np.ndarray, photos: Sequence[torch.Tensor | None], fold: int
-) -> tuple[list[int], list[int]]:
-    """Places of the cases that a fold's model is tested on: those with a photo, and those of words alone.
-
-    What is NEVER_TRAINED is tested by the first fold's model.
-    """
-    here = (folds == fold) | ((folds == NEVER_TRAINED) & (fold == 0))
-    without = set(sources_without_photos(cases))
-    places = np.flatnonzero(here).tolist()
-    return (
-        [i for i in places if photos[i] is not None],
-        [i for i in places if cases[i].source in without],
-    )
-
-
-def language_fold(
-    run: Run,
-    cases: Sequence[Case],
-    folds: np.ndarray,
-    photos: Sequence[torch.Tensor | None],
-    work: Path,
-    name: str,
-    fold: int,
-) -> dict[str, list[tuple[Step, ...]]]:
-    """Trains one fold of the chain or of its control, and eliminates for the patients it never saw."""
-    saved = work / f"{name}-fold{fold}-steps.json"
-    if saved.exists():
-        return {
-            mode: [
-                tuple(Step(tuple(Option(**option) for option in step)) for step in chain) for chain in chains
-            ]
-            for mode, chains in json.loads(saved.read_text(encoding="utf-8")).items()
-        }
-    model = _trained_in(run, cases, folds, photos, work, name, fold)
-    test, alone = tested_in(cases, folds, photos, fold)
-    seen, unseen = [photos[i] for i in test], [None] * len(test)
-    untempered = (1.0,) * (len(run.language.schedule) - 1)
-    modes: list[tuple[str, list[int], Sequence[torch.Tensor | None], bool]]
-    modes = [("both", test, seen, False), ("words", test, unseen, False)]
-    if name == "chain":
-        modes += [
-            ("both_in_held_out_wordings", test, seen, True),
-            ("words_in_held_out_wordings", test, unseen, True),
-        ]
-    if alone:
-        modes.append((ALONE, alone, [None] * len(alone), False))
-    result = {}
-    for mode, places, shown, held_out in modes:
-        words = [evaluation_words(cases[i], held_out=held_out) for i in places]
-        result[mode] = predict_steps(model, words, shown, run.language.schedule, untempered)
-        log.info(
-            "%s fold %d, %s: %s", name, fold, mode, _told_short(run, [cases[i] for i in places], result[mode])
-        )
-    if PartialState().is_main_process:
-        plain = {
-            mode: [[[asdict(option) for option in step.options] for step in chain] for chain in chains]
-            for mode, chains in result.items()
-        }
-        saved.write_text(json.dumps(plain), encoding="utf-8")
-    return result
-
-
-def _trained_in(
-    run: Run,
-    cases: Sequence[Case],
-    folds: np.ndarray,
-    photos: Sequence[torch.Tensor | None],
-    work: Path,
-    name: str,
-    fold: int,
-) -> LanguageModel:
-    """The chain or its control, trained without the patients of a fold."""
-    train_on = np.flatnonzero((folds != fold) & (folds != NEVER_TRAINED)).tolist()
-    return train_chain(
-        [cases[i] for i in train_on],
-        [photos[i] for i in train_on],
-        run.types,
-        replace(run.language, seed=run.language.seed + fold),
-        work / READING_FILE,
-        work / f"{name}-fold{fold}.safetensors",
-        all_options=name == "control",
-    )
-
-
-def _told_short(run: Run, cases: Sequence[Case], chains: Sequence[tuple[Step, ...]]) -> str:
-    """Balanced accuracy of each source, for the log."""
-    texts = []
-    for source in dict.fromkeys(case.source for case in cases):
-        pairs = [
-            (c.type, answer(chain)[0].type)
-            for c, chain in zip(cases, chains, strict=True)
-            if c.source == source
-        ]
-        right, found = (np.array([run.types.index(pair[k]) for pair in pairs]) for k in (0, 1))
-        recall = recall_samples(right, found, len(run.types), np.ones((1, len(pairs))))
-        texts.append(f"{source} balanced accuracy {np.nanmean(recall):.3f} (n = {len(pairs)})")
-    return ", ".join(texts)
+    def _log(self, title: str, places: Sequence[int], chains: Sequence[tuple[Step, ...]]) -> None:
+        """Balanced accuracy of each source."""
+        types, sources = self.run.types, np.array([self.cases[i].source for i in places])
+        truth = np.array([types.index(self.cases[i].type) for i in places])
+        first = np.array([types.index(answer(chain)[0].type) for chain in chains])
+        for source in dict.fromkeys(sources.tolist()):
+            here = sources == source
+            recall = recall_samples(truth[here], first[here], len(types), np.ones((1, here.sum())))
+            log.info("%s: %s balanced accuracy %.3f (n = %d)", title, source, np.nanmean(recall), here.sum())
