@@ -1,4 +1,4 @@
-"""The figures of a bundle on cases that it was not trained on, each diagnosed as the app would."""
+"""The figures of a bundle on cases that it was not trained on, each diagnosed as in the app."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ WORDS_FROM_FILE = (
 PROTOCOL = (
     "photo_no_words: the app's answer to the photo without words. "
     "Intervals: 95%, bootstrap over patients. Balanced accuracy, recall, AUC and the confusion matrix "
-    "are of probabilities for equally frequent types, as the app shows them; accuracy, top 3 and calibration "
-    "error are of the same with the frequency of the types in the bundle's data multiplied in."
+    "use probabilities for equally frequent types, as the app shows them; accuracy, top 3 and calibration "
+    "error use them multiplied by the frequency of the types in the bundle's data."
 )
 
 
@@ -48,13 +48,13 @@ def evaluate(
     narratives: Path | None = None,
     weights: Path = WEIGHTS,
 ) -> dict[str, Any]:
-    """The figures of a bundle on the cases of `folder`, each diagnosed as the app would.
+    """The figures of a bundle on the cases of `folder`, each diagnosed as in the app.
 
     The folder is laid out as PAD-UFES-20, where rows without a photo are skipped, or as SCIN, where a case
-    without a photo is asked by its words, and one with neither is skipped; "accuracy" is then called "top1".
+    without a photo is diagnosed from its words, and one with neither is skipped; "accuracy" is then "top1".
     narratives: a CSV file (patient_id, lesion_id, text) whose words replace those made from the fields.
-    What the bundle was trained on makes its figures too good: "trained_on" counts it, and a warning is
-    logged. Raises DatasetError for the first row that cannot be read.
+    Cases that the bundle was trained on make its figures too good: "trained_on" counts them, and a warning
+    is logged. Raises DatasetError for the first row that cannot be read.
     """
     bundle = load_bundle(bundle_name, weights)
     is_scin = find_table(folder, CASES).is_file()
@@ -76,7 +76,11 @@ def evaluate(
     trained = set(saved[name].tolist()) if name in saved else set()
     trained_on = sum(digest(case.key) in trained for case in cases)
     if trained_on:
-        log.warning("%d of %d cases were in the training of this bundle: no figure", trained_on, len(cases))
+        log.warning(
+            "%d of %d cases were in the training of this bundle: the figures are too good",
+            trained_on,
+            len(cases),
+        )
     rows: dict[str, list[Sequence[Probability]]] = {mode: [] for mode in MODES}
     for case in tqdm(cases, desc="diagnosing", unit="case", leave=False):
         words = words_of[case.key]
@@ -88,7 +92,7 @@ def evaluate(
         rows["photo_no_words"].append(photo_alone.answer if photo_alone else nothing)
         rows["single_pass"].append(both.single_pass if both else nothing)
         rows["chain"].append(both.answer if both else nothing)
-        # Without any fact there are no words to ask about; every type is then equally likely.
+        # Without words every type is equally likely.
         rows["words_only"].append(alone.answer if alone else nothing)
     if not any(case.photo for case in cases):
         del rows["photo_only"], rows["photo_no_words"]
@@ -147,5 +151,5 @@ def _diagnosed(photo: Path, words: str, bundle: Bundle) -> Diagnosis:
 
 
 def uniform(types: tuple[str, ...]) -> tuple[Probability, ...]:
-    """Nothing is known: every type with the same probability."""
+    """Every type with the same probability."""
     return tuple(Probability(type_, 1 / len(types)) for type_ in types)

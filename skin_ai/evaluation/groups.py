@@ -22,21 +22,21 @@ from skin_ai.evaluation.malignancy import area_under, receiver_operating
 from skin_ai.training.datasets import Case, DatasetError
 from skin_ai.vocabulary import AGE_BANDS, age_band_of
 
-LEAST_CASES = 10  # fewer would tell of single patients, and nothing of the model
+LEAST_CASES = 10  # fewer say more about single patients than about the model
 NOT_RECORDED = "not recorded"
 SKIN_TYPES = ("I", "II", "III", "IV", "V", "VI")
 BY_BIOPSY, WITHOUT_BIOPSY = "by biopsy", "without biopsy"
 PROTOCOL = (
-    "Out of fold, types equally frequent as the app shows them; balanced accuracy: mean recall of the types "
-    "that the group has (n_types). Groups under 10 cases: only n. Intervals: 95%, bootstrap over patients. "
+    "Out of fold, for equally frequent types, as the app shows them; balanced accuracy: mean recall of the "
+    "types in the group (n_types). Groups under 10 cases: only n. Intervals: 95%, bootstrap over patients. "
     "Skin type and gender are recorded for every lesion with biopsy and for few without: groups differ in "
-    "their types and in how hard their cases are, so compare with care."
+    "their types and in difficulty, so compare with care."
 )
 
 
 @dataclass(frozen=True)
 class Particulars:
-    """Who a case is, for reports; NOT_RECORDED where the table does not say."""
+    """Particulars of a case, for reports; NOT_RECORDED where the table is empty."""
 
     skin_type: str = NOT_RECORDED
     age_band: str = NOT_RECORDED
@@ -53,8 +53,8 @@ _ORDER: Mapping[str, int] = {
 def particulars_of(folder: Path, cases: Sequence[Case]) -> list[Particulars]:
     """The particulars of each case from `folder/metadata.csv`, by img_id; columns it lacks are not recorded.
 
-    Read here and not with the cases, so that no model can be given them: their emptiness tells the type.
-    Raises DatasetError where the table is not there or a value cannot be read.
+    Read apart from the cases, so that no model gets them: their emptiness reveals the type.
+    Raises DatasetError for a missing table and for a value that cannot be read.
     """
     table = folder / "metadata.csv"
     if not table.is_file():
@@ -115,7 +115,7 @@ def _figures(
     if n < LEAST_CASES:
         return {"n": n}
     scores, truth, own = evaluated.modes[mode][chosen], evaluated.truth[chosen], weights[:, chosen]
-    own = own[own.sum(1) > 0]  # a resample may have nobody of a small group
+    own = own[own.sum(1) > 0]  # a resample may have no patient of a small group
     recall = recall_samples(truth, scores.argmax(1), len(evaluated.types), own)
     known = np.isfinite(recall)
     columns = [place for place, type_ in enumerate(evaluated.types) if type_ in malignant]

@@ -1,4 +1,4 @@
-"""How far the image model follows a surgeon's pen and the sharpness of a photo instead of the lesion."""
+"""How much the image model depends on pen marks and on the sharpness of a photo."""
 
 from __future__ import annotations
 
@@ -22,15 +22,14 @@ THIRDS = ("least_sharp", "middle", "sharpest")
 STRENGTHS: Final[Mapping[str, tuple[float, ...]]] = {"blurred": (0.5, 1.0, 2.0), "small": (2.0, 4.0, 8.0)}
 
 PROTOCOL = (
-    "Each photo by the image model of its fold, which saw neither it nor its patient, with as many views as "
-    "the app; calibrated probabilities of equally frequent types; malignancy is the sum of {malignant}. "
-    "Drawn ink: {drawn} photos without detected ink, {drawings} drawings each (circle, arrow, cross, tick, "
-    "writing in turn; another pen than the one that training draws). Real ink: all {n} photos, split by a "
-    "detector that misses some ink and sees some where there is none; painted over: detected ink replaced by "
-    "the skin around it, and, as a control, the same shapes on photos without ink. Blur and down-scaling: at "
-    "most {of_each} photos of each type, means over these; the strength of blur is a Gaussian's deviation in "
-    "percent of the side, that of down-scaling how many times fewer pixels a side has. Sharpness: all photos "
-    "in three equal parts. Intervals: 95%, bootstrap over patients."
+    "Out of fold, with as many views as in the app; calibrated probabilities for equally frequent types; "
+    "malignancy is the sum of {malignant}. Drawn ink: {drawn} photos without detected ink, {drawings} "
+    "drawings each (circle, arrow, cross, tick, writing in turn; a pen unlike the one in training). Real "
+    "ink: all {n} photos, split by an imperfect ink detector; painted over: detected ink replaced by the skin "
+    "around it, and, as a control, the same shapes on photos without ink. Blur and down-scaling: at most "
+    "{of_each} photos of each type, means over these; strength of blur: a Gaussian's standard deviation in "
+    "percent of the side, of down-scaling: how many times fewer pixels a side has. Sharpness: all photos in "
+    "three equal parts. Intervals: 95%, bootstrap over patients."
 )
 
 
@@ -42,8 +41,7 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True)
 class _Photos:
-    """squares: n of (s, s, 3) uint8; malignant: (K,) bool; probabilities: (n, K) of the photos
-    as they are."""
+    """squares: n of (s, s, 3) uint8; malignant: (K,) bool; probabilities: (n, K) without a change."""
 
     squares: Sequence[np.ndarray]
     labels: np.ndarray
@@ -54,7 +52,7 @@ class _Photos:
     predictor: Predictor
 
     def answers(self, chosen: np.ndarray) -> dict[str, Any]:
-        """Of the chosen, (n,) bool: how often the first type is right, and how malignant they seem."""
+        """Accuracy and mean probability of malignancy of the chosen, (n,) bool."""
         first, malignancy = self.probabilities.argmax(1), self.probabilities[:, self.malignant].sum(1)
         weights = self.weights[:, chosen]
         recall = recall_samples(self.labels[chosen], first[chosen], len(self.types), weights)
@@ -71,7 +69,7 @@ class _Photos:
     def changes(
         self, places: np.ndarray, count: int, versions: Callable[[int], Sequence[np.ndarray]]
     ) -> _Changes:
-        """What each of `count` versions of these photos changes; `versions` gets a photo's number."""
+        """Changes by each of `count` versions of these photos; `versions` gets a photo's number."""
         after = np.zeros((len(places), count, len(self.types)))
         for row, place in zip(after, tqdm(places, desc="shortcuts", leave=False), strict=True):
             row[:] = [self.predictor.probabilities(int(place), version) for version in versions(int(place))]
@@ -126,7 +124,7 @@ def measure(
     patients: np.ndarray,
     malignant: Collection[str],
 ) -> dict[str, Any]:
-    """Drawn and real ink, blur and down-scaling: what they do to malignancy and to the first type.
+    """Effect of drawn and real ink, blur and down-scaling on malignancy and on the first type.
 
     squares: n of (s, s, 3) uint8; labels: (n,) indices into types; patients: (n,); malignant: of the types.
     """
