@@ -257,7 +257,7 @@ def fit_limits(
 
     untouched: kind -> (n,) its measure; degraded: degradation -> (m,) its kind's measure. Every harmful
     kind may stop the same share of the untouched photos, the greatest with which all kinds together
-    stop at most MOST_STOPPED; the others stop no untouched photo. Without photos there are no limits.
+    stop at most MOST_STOPPED; the others stop at most the worst one. Without photos there are no limits.
     """
     n = len(next(iter(untouched.values())))
     if not n or not len(next(iter(degraded.values()))):
@@ -289,7 +289,7 @@ def _remark(row: Mapping[str, Any]) -> str:
     if row["strength_at_fall"] is None:
         return (
             f"Accuracy does not drop by {DROP} at any strength tried; caught is counted at the greatest, and "
-            "the limit stops no untouched photo."
+            "the limit stops at most the worst untouched photo."
         )
     if row["caught"]["value"] < REQUIRED:
         return f"Fewer than {REQUIRED:.0%} are caught: a stricter limit would stop too many untouched photos."

@@ -38,11 +38,11 @@ PROTOCOL = (
     "app, the probability is that of one view. Deletion: pixels with the strongest evidence are replaced "
     "first by the strongly blurred photo; insertion: the reverse; each is the area under the curve of the "
     "probability (Petsiuk 2018; low and high are good). ROAD: half of the probability with the weakest "
-    "places imputed minus that with the strongest imputed, mean of {imputed} (Rong 2022; blocks of {block} pixels, "
-    "high is good). Differences have the sign in which positive means a better map; the verdict is better if "
+    "places imputed minus that with the strongest imputed, mean of {imputed} (Rong 2022; blocks of {block} "
+    "pixels, high is good). Differences: positive means a better map; the verdict is better if "
     "all three intervals lie above zero. Randomised: Spearman correlation with the map of the same type "
-    "after re-initialising the head, the trunk, or both, for each photo (Adebayo 2018); absolute: its absolute "
-    "value. Intervals: 95%, bootstrap over patients."
+    "after re-initialising the head, the trunk, or both, for each photo (Adebayo 2018); absolute: its "
+    "absolute value. Intervals: 95%, bootstrap over patients."
 )
 
 

@@ -25,11 +25,11 @@ PROTOCOL = (
     "Out of fold, with as many views as in the app; calibrated probabilities for equally frequent types; "
     "malignancy is the sum of {malignant}. Drawn ink: {drawn} photos without detected ink, {drawings} "
     "drawings each (circle, arrow, cross, tick, writing in turn; a pen unlike the one in training). Real "
-    "ink: all {n} photos, split by an imperfect ink detector; painted over: detected ink replaced by the skin "
-    "around it, and, as a control, the same shapes on photos without ink. Blur and down-scaling: at most "
-    "{of_each} photos of each type, means over these; strength of blur: a Gaussian's standard deviation in "
-    "percent of the side, of down-scaling: how many times fewer pixels a side has. Sharpness: all photos in "
-    "three equal parts. Intervals: 95%, bootstrap over patients."
+    "ink: all {n} photos, split by an imperfect ink detector; painted over: detected ink replaced by the "
+    "skin around it, and, as a control, the same shapes on photos without ink. Blur and down-scaling: at "
+    "most {of_each} photos of each type, means over these; strength of blur: a Gaussian's standard "
+    "deviation in percent of the side, of down-scaling: how many times fewer pixels a side has. Sharpness: "
+    "all photos in three equal parts. Intervals: 95%, bootstrap over patients."
 )
 
 

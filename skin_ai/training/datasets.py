@@ -22,18 +22,16 @@ _ANSWERS = {"True": Answer.YES, "False": Answer.NO, "UNK": Answer.UNKNOWN, "": A
 
 
 class DatasetError(ValueError):
-    """The folder cannot be used; the message names the file, row and field."""
+    """A data set cannot be used; the message names the file, row and field."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One row: what a patient can tell, the photo if there is one, and the type that was found.
+    """One row: facts that a patient can state, the photo if there is one, and the type.
 
-    patient is the key by which folds are split; lesion numbers the lesions of a patient. story: the
-    patient's own text, facts are then empty.
-    target: (type, weight) pairs of sum 1 where the label is soft; () is all weight on `type`.
-    `biopsed` and the columns that are empty for all rows without biopsy stay unread: their
-    emptiness tells the type.
+    Folds are split by patient; lesion numbers the lesions of a patient. story: the patient's own text, with
+    empty facts. target: (type, weight) pairs of sum 1 where the label is soft; () is all weight on `type`.
+    `biopsed` and the columns that are empty without biopsy are not read: their emptiness reveals the type.
     """
 
     key: str
@@ -50,8 +48,8 @@ class Case:
 def load_cases(folder: Path, types: tuple[str, ...], *, require_photos: bool = False) -> list[Case]:
     """All rows of `folder/metadata.csv`, with photos found in `folder/images`.
 
-    A row whose photo is not there has `photo=None` (it serves the language model only) unless
-    `require_photos`. Raises DatasetError with the row's number (1 is the header) and the field.
+    A row without its photo has `photo=None` and trains the language model only, unless `require_photos`.
+    Raises DatasetError with the row's number (1 is the header) and the field.
     """
     table = folder / "metadata.csv"
     if not table.is_file():
@@ -72,7 +70,7 @@ def load_cases(folder: Path, types: tuple[str, ...], *, require_photos: bool = F
             case = _case(row, f"{table}, row {number}", types, photos, require_photos)
             if case.key in seen:
                 raise DatasetError(
-                    f"{table}, row {number}: img_id {case.key} stands in row {seen[case.key]} already."
+                    f"{table}, row {number}: img_id {case.key} is already in row {seen[case.key]}."
                 )
             seen[case.key] = number
             cases.append(case)
@@ -115,9 +113,7 @@ def _facts(value: dict[str, str], where: str) -> Facts:
         raise DatasetError(f"{where}: region is {value['region']!r}, known are {', '.join(SITES)}.")
     for symptom in SYMPTOMS:
         if value[symptom] not in _ANSWERS:
-            raise DatasetError(
-                f"{where}: {symptom} is {value[symptom]!r}; it must be True, False, UNK or empty."
-            )
+            raise DatasetError(f"{where}: {symptom} is {value[symptom]!r}, not True, False, UNK or empty.")
     symptoms = {symptom: _ANSWERS[value[symptom]] for symptom in SYMPTOMS}
     return Facts(age=age, site=site, **symptoms)  # type: ignore[arg-type]
 
@@ -128,9 +124,9 @@ ALWAYS_TRAINED, NEVER_TRAINED = -1, -2
 def split_folds(cases: list[Case]) -> np.ndarray:
     """(n,) the fold in which each case is tested, by patient and stratified by type, each source alone.
 
-    Folds are made of a source's cases with a photo, or of all its cases where none has one. A case
-    without a photo goes with its patient, and is only ever trained on (ALWAYS_TRAINED) where its patient
-    has no photo at all. Stories are told apart by voice: the held-out voices are NEVER_TRAINED.
+    Folds are made of a source's cases with a photo, or of all its cases where none has one. A case without a
+    photo is in its patient's fold, or in none (ALWAYS_TRAINED) where its patient has no photo. Stories of the
+    held-out voices are NEVER_TRAINED, the others ALWAYS_TRAINED.
     """
     folds = np.full(len(cases), ALWAYS_TRAINED)
     for source in dict.fromkeys(case.source for case in cases):
@@ -152,5 +148,5 @@ def split_folds(cases: list[Case]) -> np.ndarray:
 
 
 def digest(name: str) -> int:
-    """A number that stands for a patient or photo without naming it."""
+    """A number that identifies a patient or photo without naming it."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
