@@ -72,18 +72,18 @@ def make_deck(dataset: Path, out: Path, n: int, *, balanced: bool, seed: int = 0
                 DISEASES[case.type].name,
             )
         )
-    # A name in JSON is one in TOML too.
+    # A JSON string is a TOML string too.
     name = json.dumps(out.resolve().name, ensure_ascii=False)
     settings = f'name = {name}\nshow_reference = true\nnote = "{NOTE}"\n'
     (out / SETTINGS).write_text(settings, encoding="utf-8")
-    # Last, so that a folder that could not be written as a whole is no deck.
+    # Last, so that an incomplete folder is no deck.
     with (out / TABLE).open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([HEADER, *rows])
 
 
 def _choose(cases: list[Case], n: int, balanced: bool, rng: Random) -> list[Case]:
     """n cases of different patients in random order, or as many as there are patients."""
-    # Sorted: the draw must not hang on the order of rows.
+    # Sorted, so that the draw does not depend on the order of rows.
     shuffled = sorted(cases, key=lambda case: case.key)
     rng.shuffle(shuffled)
     if not balanced:
@@ -103,14 +103,14 @@ def _choose(cases: list[Case], n: int, balanced: bool, rng: Random) -> list[Case
 
 
 def _skin_types(dataset: Path) -> dict[str, str]:
-    """Key -> skin type after Fitzpatrick, which load_cases leaves unread: its emptiness tells the type."""
-    told = {}
-    with (dataset / "metadata.csv").open(newline="", encoding="utf-8-sig") as file:
-        for row in csv.DictReader(file):
-            with suppress(CellError):  # empty, or no skin type
-                skin_type = READ["fitzpatrick"]((row.get("fitspatrick") or "").strip())
-                told[Path(row["img_id"]).stem] = str(skin_type)
-    return told
+    """Key -> Fitzpatrick skin type, which load_cases does not read: its emptiness reveals the type."""
+    from skin_ai.training.datasets import read_metadata
+
+    found = {}
+    for row in read_metadata(dataset):
+        with suppress(CellError):  # empty, or no skin type
+            found[Path(row["img_id"]).stem] = str(READ["fitzpatrick"](row.get("fitspatrick", "")))
+    return found
 
 
 def _photo(case: Case) -> bytes:

@@ -15,7 +15,7 @@ from accelerate import PartialState
 from safetensors.torch import load_file
 
 from skin_ai.evaluation import checks, elimination_checks, gate_fitting, reliability
-from skin_ai.evaluation.figures import recall_samples
+from skin_ai.evaluation.figures import balanced_accuracy_samples, recall_samples
 from skin_ai.evaluation.predictions import (
     Chains,
     as_tensors,
@@ -242,4 +242,10 @@ class _LanguageFolds:
         for source in dict.fromkeys(sources.tolist()):
             here = sources == source
             recall = recall_samples(truth[here], first[here], len(types), np.ones((1, here.sum())))
-            log.info("%s: %s balanced accuracy %.3f (n = %d)", title, source, np.nanmean(recall), here.sum())
+            log.info(
+                "%s: %s balanced accuracy %.3f (n = %d)",
+                title,
+                source,
+                balanced_accuracy_samples(recall)[0],
+                here.sum(),
+            )

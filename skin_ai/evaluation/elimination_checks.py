@@ -149,7 +149,7 @@ def _without(question: Question, option: int) -> Question:
     return replace(question, options=tuple(other for other in question.options if other != option))
 
 
-def _figure(values: Sequence[float], weights: np.ndarray) -> dict[str, Any]:
+def _figure(values: Sequence[float] | np.ndarray, weights: np.ndarray) -> dict[str, Any]:
     """The mean over the cases that have a value (nan where not), with its interval and their number."""
     known = np.isfinite(values)
     return mean_figure(np.asarray(values, dtype=float)[known], weights[:, known])

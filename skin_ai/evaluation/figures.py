@@ -96,7 +96,7 @@ def samples_of(evaluated: Evaluated, scores: np.ndarray, weights: np.ndarray) ->
     recall = recall_samples(truth, scores.argmax(1), len(evaluated.types), weights)
     top3 = (np.argsort(-with_prior, axis=1)[:, :3] == truth[:, None]).any(1)
     return {
-        "balanced_accuracy": np.nanmean(recall, axis=1),
+        "balanced_accuracy": balanced_accuracy_samples(recall),
         "accuracy": weighted_mean(with_prior.argmax(1) == truth, weights),
         "top3": weighted_mean(top3, weights),
     }
@@ -131,6 +131,13 @@ def recall_samples(truth: np.ndarray, predicted: np.ndarray, n_types: int, weigh
     right = of_type * (predicted == truth)[:, None]
     with np.errstate(invalid="ignore"):
         return (weights @ right) / (weights @ of_type)
+
+
+def balanced_accuracy_samples(recall: np.ndarray) -> np.ndarray:
+    """(resamples,) mean of the recalls, (resamples, K), that are defined; nan where none is."""
+    known = np.isfinite(recall)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, recall, 0).sum(1) / known.sum(1))
 
 
 def auc_samples(truth: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ read from the installed packages; none is copied into a bundle or the repository
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 
@@ -73,21 +73,22 @@ def foreign_photos(squares: np.ndarray, seed: int, per_kind: int = PER_KIND) -> 
     return {kind: photos for kind, photos in made.items() if photos}
 
 
+Sample = tuple[str, str] | tuple[str, str, tuple[int, int, int, int]]  # package, file, box in pixels
 Maker = Callable[[np.ndarray, np.random.Generator, int], list[ForeignPhoto]]
 
 
-def _open(package: str, name: str) -> Image.Image:
+def _open(package: str, name: str, box: tuple[int, int, int, int] | None = None) -> Image.Image:
     try:
         with (files(package) / name).open("rb") as file:
-            return Image.open(file).convert("RGB")
+            return Image.open(file).convert("RGB").crop(box)
     except ModuleNotFoundError:
         raise FileNotFoundError(
             f"The sample photo {name} comes with {package}: pip install -r requirements-dev.txt"
         ) from None
 
 
-def _cropped(sources: tuple[tuple[str, str], ...], least: float) -> Maker:
-    """Crops of sample photos, from `least` of the shorter side to all of it, some of them mirrored."""
+def _cropped(sources: Sequence[Sample], least: float, *, mirror: bool = True) -> Maker:
+    """Crops of sample photos or of their box, from `least` of its width or height to all of it."""
 
     def make(squares: np.ndarray, rng: np.random.Generator, count: int) -> list[ForeignPhoto]:
         opened = [_open(*source) for source in sources]
@@ -97,7 +98,8 @@ def _cropped(sources: tuple[tuple[str, str], ...], least: float) -> Maker:
             side = int(min(image.size) * rng.uniform(least, 1))
             x, y = (int(rng.integers(length - side + 1)) for length in image.size)
             part = _resized(image.crop((x, y, x + side, y + side)))
-            photos.append(ForeignPhoto(part[:, ::-1].copy() if rng.random() < 0.5 else part, name))
+            is_mirrored = mirror and rng.random() < 0.5
+            photos.append(ForeignPhoto(part[:, ::-1].copy() if is_mirrored else part, name))
         return photos
 
     return make
@@ -105,17 +107,6 @@ def _cropped(sources: tuple[tuple[str, str], ...], least: float) -> Maker:
 
 def _resized(image: Image.Image) -> np.ndarray:
     return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)).copy()
-
-
-def _faces(squares: np.ndarray, rng: np.random.Generator, count: int) -> list[ForeignPhoto]:
-    photos = []
-    for number in range(count):
-        package, name, (left, upper, right, lower) = FACES[number % len(FACES)]
-        side = int((right - left) * rng.uniform(0.4, 1))
-        x, y = int(rng.integers(left, right - side + 1)), int(rng.integers(upper, lower - side + 1))
-        face = _open(package, name).crop((x, y, x + side, y + side))
-        photos.append(ForeignPhoto(_resized(face), name))
-    return photos
 
 
 def _drawn(draw: Callable[[np.random.Generator], Image.Image | np.ndarray]) -> Maker:
@@ -280,7 +271,7 @@ def _posterised(square: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 KINDS: dict[str, Maker] = {
     "everyday": _cropped(COLOUR_PHOTOS, 0.4),
     "grey": _cropped(GREY_PHOTOS, 0.4),
-    "faces": _faces,
+    "faces": _cropped(FACES, 0.4, mirror=False),
     "other_medicine": _cropped(OTHER_MEDICINE, 0.4),
     "drawn_shapes": _drawn(_shapes),
     "drawn_fingers": _drawn(_finger),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from skin_ai.evaluation.figures import (
     Evaluated,
+    balanced_accuracy_samples,
     figure,
     is_asked,
     mean_figure,
@@ -19,7 +19,7 @@ from skin_ai.evaluation.figures import (
     recall_samples,
 )
 from skin_ai.evaluation.malignancy import area_under, receiver_operating
-from skin_ai.training.datasets import Case, DatasetError
+from skin_ai.training.datasets import Case, DatasetError, read_metadata
 from skin_ai.vocabulary import AGE_BANDS, age_band_of
 
 LEAST_CASES = 10  # fewer say more about single patients than about the model
@@ -56,20 +56,15 @@ def particulars_of(folder: Path, cases: Sequence[Case]) -> list[Particulars]:
     Read apart from the cases, so that no model gets them: their emptiness reveals the type.
     Raises DatasetError for a missing table and for a value that cannot be read.
     """
-    table = folder / "metadata.csv"
-    if not table.is_file():
-        raise DatasetError(f"{table} does not exist.")
     found = {}
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            value = {column: (text or "").strip() for column, text in row.items() if column}
-            try:
-                found[Path(value.get("img_id", "")).stem] = _particulars(value)
-            except (ValueError, LookupError):
-                raise DatasetError(
-                    f"{table}, row {number}: age is {value.get('age')!r} and fitspatrick "
-                    f"{value.get('fitspatrick')!r}; they must be years and 1 to 6, or empty."
-                ) from None
+    for number, row in enumerate(read_metadata(folder), start=2):
+        try:
+            found[Path(row.get("img_id", "")).stem] = _particulars(row)
+        except (ValueError, LookupError):
+            raise DatasetError(
+                f"{folder / 'metadata.csv'}, row {number}: age is {row.get('age')!r} and fitspatrick "
+                f"{row.get('fitspatrick')!r}; they must be years and 1 to 6, or empty."
+            ) from None
     return [found.get(case.key, Particulars()) for case in cases]
 
 
@@ -117,7 +112,6 @@ def _figures(
     scores, truth, own = evaluated.modes[mode][chosen], evaluated.truth[chosen], weights[:, chosen]
     own = own[own.sum(1) > 0]  # a resample may have no patient of a small group
     recall = recall_samples(truth, scores.argmax(1), len(evaluated.types), own)
-    known = np.isfinite(recall)
     columns = [place for place, type_ in enumerate(evaluated.types) if type_ in malignant]
     _, false_positives, sensitivity = receiver_operating(
         scores[:, columns].sum(1), np.isin(truth, columns), own
@@ -125,7 +119,7 @@ def _figures(
     return {
         "n": n,
         "n_types": len(np.unique(truth)),
-        "balanced_accuracy": figure(np.where(known, recall, 0).sum(1) / known.sum(1), n),
+        "balanced_accuracy": figure(balanced_accuracy_samples(recall), n),
         "accuracy": mean_figure(scores.argmax(1) == truth, own),
         "malignancy_auc": figure(area_under(false_positives, sensitivity), n),
     }

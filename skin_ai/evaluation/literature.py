@@ -7,7 +7,6 @@ it is run once, to compare published figures with figures of the same kind.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -26,7 +25,7 @@ from sklearn.model_selection import StratifiedKFold
 from skin_ai.diseases import LABEL_SETS
 from skin_ai.evaluation.figures import Evaluated, figures, mean_figure, over_folds, patient_weights
 from skin_ai.evaluation.temperatures import fit_temperature, softmax
-from skin_ai.training.datasets import FOLDS, SPLIT_SEED, load_cases
+from skin_ai.training.datasets import FOLDS, SPLIT_SEED, load_cases, read_metadata
 from skin_ai.training.image import ImageSettings, out_of_fold_logits, read_squares
 from skin_ai.vocabulary import SYMPTOMS
 
@@ -72,7 +71,7 @@ def run(folder: Path, work: Path, settings: ImageSettings | None = None) -> dict
     """
     settings = settings or ImageSettings()
     cases = load_cases(folder, TYPES)
-    rows = [row for row, case in zip(read_rows(folder), cases, strict=True) if case.photo is not None]
+    rows = [row for row, case in zip(read_metadata(folder), cases, strict=True) if case.photo is not None]
     labels = np.array([TYPES.index(row["diagnostic"]) for row in rows])
     patients = np.array([row["patient_id"] for row in rows])
     folds = split(labels)
@@ -117,12 +116,6 @@ def measured(evaluated: Evaluated, folds: np.ndarray) -> dict[str, Any]:
         by_fold = over_folds(evaluated, mode, folds)
         result[mode]["over_folds"] = {measure: by_fold[measure] for measure in MEASURES}
     return result
-
-
-def read_rows(folder: Path) -> list[Row]:
-    """All rows of `folder/metadata.csv`, in the order of `load_cases`, which checks them."""
-    with (folder / "metadata.csv").open(newline="", encoding="utf-8-sig") as file:
-        return [{name: (text or "").strip() for name, text in row.items()} for row in csv.DictReader(file)]
 
 
 def split(labels: np.ndarray, n_folds: int = FOLDS) -> np.ndarray:

@@ -10,7 +10,13 @@ import numpy as np
 from tqdm import tqdm
 
 from skin_ai.evaluation.degradations import DEGRADATIONS
-from skin_ai.evaluation.figures import SEED, figure, patient_weights, recall_samples
+from skin_ai.evaluation.figures import (
+    SEED,
+    balanced_accuracy_samples,
+    figure,
+    patient_weights,
+    recall_samples,
+)
 from skin_ai.evaluation.pen import PEN_KINDS, draw_pen, paint_over
 from skin_ai.predict.ink import ink_mask
 from skin_ai.predict.quality import measures
@@ -56,11 +62,9 @@ class _Photos:
         first, malignancy = self.probabilities.argmax(1), self.probabilities[:, self.malignant].sum(1)
         weights = self.weights[:, chosen]
         recall = recall_samples(self.labels[chosen], first[chosen], len(self.types), weights)
-        known = np.isfinite(recall)
-        balanced = np.where(known, recall, 0).sum(1) / np.maximum(known.sum(1), 1)
         is_malignant = self.malignant[self.labels]
         return {
-            "balanced_accuracy": figure(np.where(known.any(1), balanced, np.nan), int(chosen.sum())),
+            "balanced_accuracy": figure(balanced_accuracy_samples(recall), int(chosen.sum())),
             "accuracy": _mean(first == self.labels, chosen, self.weights),
             "malignancy_of_malignant": _mean(malignancy, chosen & is_malignant, self.weights),
             "malignancy_of_others": _mean(malignancy, chosen & ~is_malignant, self.weights),

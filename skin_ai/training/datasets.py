@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,9 +52,11 @@ def load_cases(folder: Path, types: tuple[str, ...], *, require_photos: bool = F
     A row without its photo has `photo=None` and trains the language model only, unless `require_photos`.
     Raises DatasetError with the row's number (1 is the header) and the field.
     """
-    table = folder / "metadata.csv"
-    if not table.is_file():
-        raise DatasetError(f"{table} does not exist; the folder needs metadata.csv and images/.")
+    table, rows = folder / "metadata.csv", read_metadata(folder)
+    if not rows:
+        raise DatasetError(f"{table} has no rows.")
+    if missing := [column for column in COLUMNS if column not in rows[0]]:
+        raise DatasetError(f"{table} lacks the columns {', '.join(missing)}.")
     photos = {
         path.stem: path
         for path in sorted(folder.glob("images/**/*"))
@@ -61,47 +64,49 @@ def load_cases(folder: Path, types: tuple[str, ...], *, require_photos: bool = F
     }
     cases: list[Case] = []
     seen: dict[str, int] = {}
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
-        missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
-        if missing:
-            raise DatasetError(f"{table} lacks the columns {', '.join(missing)}.")
-        for number, row in enumerate(rows, start=2):
-            case = _case(row, f"{table}, row {number}", types, photos, require_photos)
-            if case.key in seen:
-                raise DatasetError(
-                    f"{table}, row {number}: img_id {case.key} is already in row {seen[case.key]}."
-                )
-            seen[case.key] = number
-            cases.append(case)
-    if not cases:
-        raise DatasetError(f"{table} has no rows.")
+    for number, row in enumerate(rows, start=2):
+        case = _case(row, f"{table}, row {number}", types, photos, require_photos)
+        if case.key in seen:
+            raise DatasetError(
+                f"{table}, row {number}: img_id {case.key} is already in row {seen[case.key]}."
+            )
+        seen[case.key] = number
+        cases.append(case)
     return cases
 
 
+def read_metadata(folder: Path) -> list[dict[str, str]]:
+    """Column -> text of every row of `folder/metadata.csv`; raises DatasetError if there is no such file."""
+    table = folder / "metadata.csv"
+    if not table.is_file():
+        raise DatasetError(f"{table} does not exist; the folder needs metadata.csv and images/.")
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        return [{name: (text or "").strip() for name, text in row.items() if name} for row in rows]
+
+
 def _case(
-    row: dict[str, str | None],
+    row: Mapping[str, str],
     where: str,
     types: tuple[str, ...],
     photos: dict[str, Path],
     require_photos: bool,
 ) -> Case:
-    value = {column: (row[column] or "").strip() for column in COLUMNS}
     for column in ("patient_id", "img_id"):
-        if not value[column]:
+        if not row[column]:
             raise DatasetError(f"{where}: {column} is empty.")
-    if value["diagnostic"] not in types:
-        raise DatasetError(f"{where}: diagnostic is {value['diagnostic']!r}, known are {', '.join(types)}.")
-    key = Path(value["img_id"]).stem
+    if row["diagnostic"] not in types:
+        raise DatasetError(f"{where}: diagnostic is {row['diagnostic']!r}, known are {', '.join(types)}.")
+    key = Path(row["img_id"]).stem
     if require_photos and key not in photos:
         raise DatasetError(
             f"{where}: no photo {key} with one of the endings {', '.join(PHOTO_SUFFIXES)} in images/."
         )
-    facts, photo = _facts(value, where), photos.get(key)
-    return Case(key, value["patient_id"], value["diagnostic"], facts, photo, lesion=value["lesion_id"])
+    facts, photo = _facts(row, where), photos.get(key)
+    return Case(key, row["patient_id"], row["diagnostic"], facts, photo, lesion=row["lesion_id"])
 
 
-def _facts(value: dict[str, str], where: str) -> Facts:
+def _facts(value: Mapping[str, str], where: str) -> Facts:
     try:
         age = int(float(value["age"])) if value["age"] else None
     except (ValueError, OverflowError):  # OverflowError: "inf"

@@ -9,6 +9,7 @@ import ast
 import csv
 import math
 import re
+import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -22,73 +23,10 @@ CASES, LABELS = "scin_cases.csv", "scin_labels.csv"
 PHOTO_COLUMNS = ("image_1_path", "image_2_path", "image_3_path")
 _PHOTO_PATH = re.compile(r"dataset/images/-?\w+\.png", re.ASCII)
 LABEL = "weighted_skin_condition_label"
-# Tick boxes, and the symptom that a tick confirms.
-_SYMPTOM_OF: Final = {
-    "textures_raised_or_bumpy": "elevation",
-    "textures_rough_or_flaky": "rough",
-    "textures_fluid_filled": "fluid",
-    "condition_symptoms_bleeding": "bleed",
-    "condition_symptoms_increasing_size": "grew",
-    "condition_symptoms_darkening": "darken",
-    "condition_symptoms_itching": "itch",
-    "condition_symptoms_burning": "burn",
-    "condition_symptoms_pain": "hurt",
-    "other_symptoms_fever": "fever",
-    "other_symptoms_chills": "fever",
-    "other_symptoms_fatigue": "tired",
-    "other_symptoms_joint_pain": "joints",
-    "other_symptoms_mouth_sores": "mouth",
-    "other_symptoms_shortness_of_breath": "breath",
-}
-_FLAT = "textures_flat"
-_REGION_OF: Final = {
-    "body_parts_head_or_neck": "HEAD_OR_NECK",
-    "body_parts_arm": "ARM_ANY",
-    "body_parts_palm": "PALM",
-    "body_parts_back_of_hand": "BACK_OF_HAND",
-    "body_parts_torso_front": "TORSO_FRONT",
-    "body_parts_torso_back": "TORSO_BACK",
-    "body_parts_genitalia_or_groin": "GENITALS_OR_GROIN",
-    "body_parts_buttocks": "BUTTOCKS",
-    "body_parts_leg": "LEG",
-    "body_parts_foot_top_or_side": "FOOT_TOP_OR_SIDE",
-    "body_parts_foot_sole": "FOOT_SOLE",
-}
-_KIND_OF: Final = {
-    "": None,
-    "OTHER_ISSUE_DESCRIPTION": None,
-    "RASH": "rash",
-    "GROWTH_OR_MOLE": "growth",
-    "ACNE": "pimples",
-    "PIGMENTARY_PROBLEM": "colour",
-    "NAIL_PROBLEM": "nail",
-    "HAIR_LOSS": "hair",
-    "OTHER_HAIR_PROBLEM": "hair",
-    "LOOKS_HEALTHY": "healthy",
-}
-_DURATION_OF: Final = {
-    "": None,
-    "UNKNOWN": None,
-    "ONE_DAY": "day",
-    "LESS_THAN_ONE_WEEK": "week",
-    "ONE_TO_FOUR_WEEKS": "month",
-    "ONE_TO_THREE_MONTHS": "quarter",
-    "THREE_TO_TWELVE_MONTHS": "year",
-    "MORE_THAN_ONE_YEAR": "years",
-    "MORE_THAN_FIVE_YEARS": "many_years",
-    "SINCE_CHILDHOOD": "childhood",
-}
-_AGE_RANGE_OF: Final = {
-    "": None,
-    "AGE_UNKNOWN": None,
-    "AGE_18_TO_29": "18 to 29",
-    "AGE_30_TO_39": "30 to 39",
-    "AGE_40_TO_49": "40 to 49",
-    "AGE_50_TO_59": "50 to 59",
-    "AGE_60_TO_69": "60 to 69",
-    "AGE_70_TO_79": "70 to 79",
-    "AGE_80_OR_ABOVE": "80 or above",
-}
+FIELDS: Final = tomllib.loads(Path(__file__).with_name("scin_fields.toml").read_text(encoding="utf-8"))
+_SYMPTOM_OF: Final[Mapping[str, str]] = FIELDS["symptoms"]
+_REGION_OF: Final[Mapping[str, str]] = FIELDS["regions"]
+_FLAT: Final = "textures_flat"
 _FACT_COLUMNS = (
     *_SYMPTOM_OF, _FLAT, *_REGION_OF, "related_category", "condition_duration", "age_group",
 )  # fmt: skip
@@ -192,9 +130,9 @@ def facts_of(row: Row, where: str = CASES) -> Facts:
     return Facts(
         **symptoms,
         more_sites=tuple(region for column, region in _REGION_OF.items() if _ticked(row, column, where)),
-        kind=_choice(row, "related_category", _KIND_OF, where),
-        duration=_choice(row, "condition_duration", _DURATION_OF, where),
-        age_range=_choice(row, "age_group", _AGE_RANGE_OF, where),
+        kind=_choice(row, "related_category", FIELDS["kinds"], where),
+        duration=_choice(row, "condition_duration", FIELDS["durations"], where),
+        age_range=_choice(row, "age_group", FIELDS["age_ranges"], where),
     )
 
 
@@ -268,8 +206,8 @@ def _ticked(row: Row, column: str, where: str) -> bool:
     return value == "YES"
 
 
-def _choice(row: Row, column: str, known: Mapping[str, str | None], where: str) -> str | None:
+def _choice(row: Row, column: str, known: Mapping[str, str], where: str) -> str | None:
     value = _value(row, column, where)
     if value not in known:
         raise DatasetError(f"{where}: {column} is {value!r}, known are {', '.join(filter(None, known))}.")
-    return known[value]
+    return known[value] or None
