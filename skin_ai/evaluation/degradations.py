@@ -195,14 +195,14 @@ def measure(
     stopped = {kind: np.zeros(len(squares), dtype=bool) for kind in KINDS}
     for fold in np.unique(out_of_fold.folds):
         test = out_of_fold.folds == fold
-        asked = test[chosen]
-        limits = fit_limits(_rows(untouched, ~test), _rows(degraded, ~asked), harmful)
+        here = test[chosen]
+        limits = fit_limits(_rows(untouched, ~test), _rows(degraded, ~here), harmful)
         for kind, limit in limits.items():
             stopped[kind][test] = reaches(kind, untouched[kind][test], limit)
         for name, row in kinds.items():
             row.setdefault("caught", np.zeros(len(chosen), dtype=bool))
             if limits:
-                row["caught"][asked] = reaches(KIND_OF[name], degraded[name][asked], limits[KIND_OF[name]])
+                row["caught"][here] = reaches(KIND_OF[name], degraded[name][here], limits[KIND_OF[name]])
     for row in kinds.values():
         row["caught"] = mean_figure(row["caught"], weights)
         row["remark"] = _remark(row)

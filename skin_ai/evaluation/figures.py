@@ -47,13 +47,13 @@ def figures(evaluated: Evaluated) -> dict[str, Any]:
     weights = patient_weights(evaluated.patients)
     result = {}
     for name, scores in evaluated.modes.items():
-        asked = is_asked(scores)
-        part = replace(evaluated, truth=evaluated.truth[asked])
-        result[name] = _mode_figures(part, scores[asked], weights[:, asked])
+        predicted = is_predicted(scores)
+        part = replace(evaluated, truth=evaluated.truth[predicted])
+        result[name] = _mode_figures(part, scores[predicted], weights[:, predicted])
     return result
 
 
-def is_asked(scores: np.ndarray) -> np.ndarray:
+def is_predicted(scores: np.ndarray) -> np.ndarray:
     """(n,) whether a mode has a prediction for a case: its row is NaN where it has none."""
     return np.asarray(np.isfinite(scores).all(1))
 
@@ -174,10 +174,10 @@ def calibration_error_samples(
 
 def gains(evaluated: Evaluated, mode: str, over: str) -> dict[str, dict[str, float | None]]:
     """Balanced accuracy, accuracy and top 3 of one mode minus those of another, paired by patient."""
-    asked = is_asked(evaluated.modes[mode]) & is_asked(evaluated.modes[over])
-    weights = patient_weights(evaluated.patients)[:, asked]
-    part = replace(evaluated, truth=evaluated.truth[asked])
-    first, second = (samples_of(part, evaluated.modes[name][asked], weights) for name in (mode, over))
+    predicted = is_predicted(evaluated.modes[mode]) & is_predicted(evaluated.modes[over])
+    weights = patient_weights(evaluated.patients)[:, predicted]
+    part = replace(evaluated, truth=evaluated.truth[predicted])
+    first, second = (samples_of(part, evaluated.modes[name][predicted], weights) for name in (mode, over))
     return {
         name: with_interval(first[name] - second[name]) for name in ("balanced_accuracy", "accuracy", "top3")
     }
@@ -189,9 +189,9 @@ def over_folds(evaluated: Evaluated, mode: str, folds: np.ndarray) -> dict[str, 
     folds: (n,) the fold in which each case was tested.
     """
     by_fold = []
-    asked = is_asked(evaluated.modes[mode])
-    for fold in np.unique(folds[asked]).tolist():
-        tested = asked & (folds == fold)
+    predicted = is_predicted(evaluated.modes[mode])
+    for fold in np.unique(folds[predicted]).tolist():
+        tested = predicted & (folds == fold)
         part, scores = replace(evaluated, truth=evaluated.truth[tested]), evaluated.modes[mode][tested]
         once = np.ones((1, len(scores)))
         auc = auc_samples(part.truth, scores, once)

@@ -91,8 +91,8 @@ def measure(
                 if fold == (number % len(out_of_fold.models) if photo.place is None else folds[photo.place])
             ]
             if own:
-                asked = features_of(model, preprocessing, [photos[number].pixels for number in own])
-                found = distances(gate, asked).tolist()
+                altered = features_of(model, preprocessing, [photos[number].pixels for number in own])
+                found = distances(gate, altered).tolist()
                 beyond[kind] |= {number: (fold, value) for number, value in zip(own, found, strict=True)}
     level = 1 - FALSE_ALARMS
     thresholds = [np.quantile(held_out[folds != fold], level) for fold in range(len(out_of_fold.models))]

@@ -13,7 +13,7 @@ from skin_ai.evaluation.figures import (
     Evaluated,
     balanced_accuracy_samples,
     figure,
-    is_asked,
+    is_predicted,
     mean_figure,
     patient_weights,
     recall_samples,
@@ -87,18 +87,18 @@ def by_group(
 
     particulars: (n,) in the order of the evaluated cases; malignant: the types that count as such.
     """
-    asked = is_asked(evaluated.modes[mode])
+    predicted = is_predicted(evaluated.modes[mode])
     weights = patient_weights(evaluated.patients)
     result: dict[str, Any] = {"protocol": PROTOCOL}
     for grouping in (field.name for field in fields(Particulars)):
         names = np.array([getattr(person, grouping) for person in particulars])
-        there, counts = np.unique(names[asked], return_counts=True)
+        there, counts = np.unique(names[predicted], return_counts=True)
         most_first = {name: -count for name, count in zip(there.tolist(), counts.tolist(), strict=True)}
         order = sorted(
             most_first, key=lambda name: (name == NOT_RECORDED, _ORDER.get(name, 0), most_first[name])
         )
         result[grouping] = {
-            name: _figures(evaluated, mode, asked & (names == name), weights, malignant) for name in order
+            name: _figures(evaluated, mode, predicted & (names == name), weights, malignant) for name in order
         }
     return result
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skin_ai.evaluation.figures import Evaluated, figure, is_asked, patient_weights
+from skin_ai.evaluation.figures import Evaluated, figure, is_predicted, patient_weights
 
 ROC_POINTS = 60
 SPECIFICITIES = (0.80, 0.90)
@@ -20,11 +20,11 @@ MALIGNANT_PROTOCOL = (
 
 def malignancy(evaluated: Evaluated, mode: str, malignant: Collection[str]) -> dict[str, Any]:
     """ROC, its area, and sensitivity at two specificities."""
-    asked = is_asked(evaluated.modes[mode])
+    predicted = is_predicted(evaluated.modes[mode])
     columns = [evaluated.types.index(type_) for type_ in evaluated.types if type_ in malignant]
-    score = evaluated.modes[mode][asked][:, columns].sum(1)
-    is_malignant = np.isin(evaluated.truth[asked], columns)
-    weights = patient_weights(evaluated.patients)[:, asked]
+    score = evaluated.modes[mode][predicted][:, columns].sum(1)
+    is_malignant = np.isin(evaluated.truth[predicted], columns)
+    weights = patient_weights(evaluated.patients)[:, predicted]
     n = len(score)
     least, false_positives, sensitivity = receiver_operating(score, is_malignant, weights)
     result: dict[str, Any] = {

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from skin_ai.evaluation.figures import Evaluated, gains, is_asked
+from skin_ai.evaluation.figures import Evaluated, gains, is_predicted
 
 MARGIN: Final = 0.02  # of balanced accuracy: how far below 0 the interval of a paired difference may reach
 MELANOMA: Final = "MEL"
@@ -39,7 +39,7 @@ def _melanomas_lost(evaluated: Evaluated, mode: str, alone: str) -> int:
         return 0
     melanoma = evaluated.types.index(MELANOMA)
     scores, before = evaluated.modes[mode], evaluated.modes[alone]
-    there = (evaluated.truth == melanoma) & is_asked(scores) & is_asked(before)
+    there = (evaluated.truth == melanoma) & is_predicted(scores) & is_predicted(before)
     return int(np.sum(there & (before.argmax(1) == melanoma) & (scores.argmax(1) != melanoma)))
 
 

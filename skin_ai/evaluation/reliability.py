@@ -14,7 +14,7 @@ from skin_ai.evaluation.figures import (
     SEED,
     Evaluated,
     figure,
-    is_asked,
+    is_predicted,
     mean_figure,
     patient_weights,
     weighted_mean,
@@ -59,13 +59,13 @@ def calibration(evaluated: Evaluated, mode: str) -> dict[str, Any]:
     in its accuracy. Probabilities multiplied by the data's frequencies are compared with unweighted cases.
     """
     scores = evaluated.modes[mode]
-    asked = is_asked(scores)
-    if not asked.any():
+    predicted = is_predicted(scores)
+    if not predicted.any():
         return {"protocol": CALIBRATION_PROTOCOL, "n": 0}
-    weights = patient_weights(evaluated.patients)[:, asked]
-    truth = evaluated.truth[asked]
-    both = _both_ways(scores[asked], truth, evaluated.prior, weights, equally_frequent(truth, weights))
-    return {"protocol": CALIBRATION_PROTOCOL, "n": int(asked.sum()), **both}
+    weights = patient_weights(evaluated.patients)[:, predicted]
+    truth = evaluated.truth[predicted]
+    both = _both_ways(scores[predicted], truth, evaluated.prior, weights, equally_frequent(truth, weights))
+    return {"protocol": CALIBRATION_PROTOCOL, "n": int(predicted.sum()), **both}
 
 
 def step_calibration(
@@ -171,11 +171,11 @@ def _calibration_errors(
 
 def risk_coverage(evaluated: Evaluated, mode: str) -> dict[str, Any]:
     """Accuracy of the app's first type if only the cases with the most probable ones are answered."""
-    asked = is_asked(evaluated.modes[mode])
-    if not asked.any():
+    predicted = is_predicted(evaluated.modes[mode])
+    if not predicted.any():
         return {"protocol": RISK_PROTOCOL, "n": 0}
-    scores, truth = evaluated.modes[mode][asked], evaluated.truth[asked]
-    weights = patient_weights(evaluated.patients)[:, asked]
+    scores, truth = evaluated.modes[mode][predicted], evaluated.truth[predicted]
+    weights = patient_weights(evaluated.patients)[:, predicted]
     confidence, right, n = scores.max(1), scores.argmax(1) == truth, len(truth)
     order = np.argsort(-confidence, kind="stable")
     mass = weights[:, order].cumsum(1)
@@ -249,10 +249,10 @@ def _least_probability(confidence: np.ndarray, coverage: float) -> float:
 
 def at_threshold(evaluated: Evaluated, mode: str, least: float | np.ndarray) -> dict[str, Any]:
     """Coverage and accuracy where a first type less probable than `least`, one or (n,), is "not sure"."""
-    asked = is_asked(evaluated.modes[mode])
-    scores, truth = evaluated.modes[mode][asked], evaluated.truth[asked]
-    weights = patient_weights(evaluated.patients)[:, asked]
-    decided = scores.max(1) >= np.broadcast_to(least, asked.shape)[asked]
+    predicted = is_predicted(evaluated.modes[mode])
+    scores, truth = evaluated.modes[mode][predicted], evaluated.truth[predicted]
+    weights = patient_weights(evaluated.patients)[:, predicted]
+    decided = scores.max(1) >= np.broadcast_to(least, predicted.shape)[predicted]
     right = scores.argmax(1) == truth
     accuracy = weighted_mean(right, weights)
     of_decided = weighted_mean(right[decided], weights[:, decided])

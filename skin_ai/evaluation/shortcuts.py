@@ -133,13 +133,13 @@ def measure(
     squares: n of (s, s, 3) uint8; labels: (n,) indices into types; patients: (n,); malignant: of the types.
     """
     weights = patient_weights(patients)
-    asked = tqdm(enumerate(squares), desc="shortcuts", total=len(squares), leave=False)
+    numbered = tqdm(enumerate(squares), desc="shortcuts", total=len(squares), leave=False)
     photos = _Photos(
         squares,
         labels,
         types,
         np.array([type_ in malignant for type_ in types]),
-        np.stack([out_of_fold.probabilities(place, square) for place, square in asked]),
+        np.stack([out_of_fold.probabilities(place, square) for place, square in numbered]),
         weights,
         out_of_fold,
     )

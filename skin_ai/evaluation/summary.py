@@ -24,8 +24,8 @@ WORDS_PROTOCOL = (
 
 
 PHOTO_COMPARISONS = {
-    ("chain", "control_single_pass"): "Chain of Options minus plain fine-tuning, each asked in its own way",
-    ("single_pass", "control_single_pass"): "Chain of Options minus plain fine-tuning, both asked once",
+    ("chain", "control_single_pass"): "Chain of Options minus plain fine-tuning, each in its own way",
+    ("single_pass", "control_single_pass"): "Chain of Options minus plain fine-tuning, both in a single pass",
     ("chain", "control_chain"): "Chain of Options minus plain fine-tuning, both eliminating",
     ("chain", "single_pass"): "Elimination minus a single pass, same model",
     ("chain", "product"): "Chain of Options minus the product of photo and regression on fields",

@@ -173,6 +173,6 @@ def _photo(cell: str, where: str, photos: Mapping[str, Path]) -> Path:
     if not 0 < size <= MAX_BYTES:
         raise DatasetError(
             f"{where}: photo {shown(name)} has {size / 1024**2:.1f} MB, it must have more than none and "
-            f"at most {MAX_BYTES // 1024**2} MB: save it anew."
+            f"at most {MAX_BYTES // 1024**2} MB: save it again."
         )
     return photo

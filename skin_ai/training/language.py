@@ -93,7 +93,7 @@ class Example:
 def pretrained(
     settings: LanguageSettings, types: tuple[str, ...], n_outputs: int | None = None
 ) -> LanguageModel:
-    """The base model with a new head of `n_outputs` (by default one a type), with adapters if asked for."""
+    """The base model with a new head of `n_outputs` (by default one a type), with adapters if `lora_rank`."""
     folder = settings.base
     options: dict[str, Any] = {"dtype": torch.float32}
     if settings.lora_rank:

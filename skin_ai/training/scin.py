@@ -97,7 +97,7 @@ def read_rows(table: Path, columns: tuple[str, ...]) -> Rows:
                 raise DatasetError(f"{where}: case_id is empty.")
             if key in rows:
                 earlier = rows[key][0].rpartition(", ")[2]
-                raise DatasetError(f"{where}: case_id {key} stands in {earlier} already.")
+                raise DatasetError(f"{where}: case_id {key} is already in {earlier}.")
             rows[key] = where, row
     if not rows:
         raise DatasetError(f"{table} has no rows.")
