@@ -70,6 +70,11 @@ class _Photos:
             "malignancy_of_others": _mean(malignancy, chosen & ~is_malignant, self.weights),
         }
 
+    def share_by_type(self, chosen: np.ndarray) -> dict[str, Any]:
+        """Type -> the share of its photos among the chosen, (n,) bool."""
+        of_type = enumerate(self.types)
+        return {type_: _mean(chosen, self.labels == number, self.weights) for number, type_ in of_type}
+
     def changes(
         self, places: np.ndarray, count: int, versions: Callable[[int], Sequence[np.ndarray]]
     ) -> _Changes:
@@ -183,10 +188,7 @@ def _real_ink(photos: _Photos, masks: Sequence[np.ndarray], inked: np.ndarray) -
     others = np.random.default_rng(SEED).permutation(free)[: len(found)]
     shapes = dict(zip(others.tolist(), found, strict=False))
     return {
-        "share_by_type": {
-            type_: _mean(inked, photos.labels == number, photos.weights)
-            for number, type_ in enumerate(photos.types)
-        },
+        "share_by_type": photos.share_by_type(inked),
         "with_ink": photos.answers(inked),
         "without_ink": photos.answers(~inked),
         "painted_over": photos.changes(
@@ -206,6 +208,7 @@ def _degraded(photos: _Photos, name: str) -> dict[str, Any]:
             [order[photos.labels[order] == k][:DEGRADED_OF_EACH_TYPE] for k in range(len(photos.types))]
         )
     )
+    labels = photos.labels[places]
     changes = photos.changes(
         places,
         len(strengths),
@@ -217,11 +220,7 @@ def _degraded(photos: _Photos, name: str) -> dict[str, Any]:
         everything = np.broadcast_to(at_strength, changes.signed.shape)
         result[f"{strength:g}"] = changes.figures(everything) | {
             "rise_by_type": {
-                type_: _mean(
-                    changes.signed,
-                    everything & (photos.labels[places] == k)[:, None],
-                    changes.weights,
-                )
+                type_: _mean(changes.signed, everything & (labels == k)[:, None], changes.weights)
                 for k, type_ in enumerate(photos.types)
             }
         }
@@ -235,10 +234,5 @@ def _by_sharpness(photos: _Photos) -> dict[str, Any]:
     for name, part in zip(THIRDS, parts, strict=True):
         chosen = np.zeros(len(sharpness), bool)
         chosen[part] = True
-        result[name] = photos.answers(chosen) | {
-            "share_by_type": {
-                type_: _mean(chosen, photos.labels == k, photos.weights)
-                for k, type_ in enumerate(photos.types)
-            }
-        }
+        result[name] = photos.answers(chosen) | {"share_by_type": photos.share_by_type(chosen)}
     return result
