@@ -1,1 +1,1 @@
-"""What things cost; each prints the machine it ran on."""
+"""Benchmarks; each prints the machine it ran on."""

@@ -34,7 +34,7 @@ def main() -> None:
         prompts = _prompts(photo, words, bundle)
         inputs = bundle.preprocessing(crop_square(read_photo(photo)))
         runs, bare = [], []
-        for _ in range(RUNS):  # in turns, so that a slow moment of the machine is in both
+        for _ in range(RUNS):  # alternating, so that a slow moment affects both
             runs.append(diagnose(photo, words, bundle))
             bare.append(_bare_passes(inputs, bundle, prompts))
         for stage in runs[0].timings_ms:
@@ -58,7 +58,7 @@ def _twelve_megapixels() -> bytes:
 
 
 def _prompts(photo: bytes, words: str, bundle: Bundle) -> list[dict[str, Tensor]]:
-    """The batches that the language model is asked in one diagnosis, as token ids."""
+    """The language model's batches in one diagnosis, as token ids."""
     model, asked = bundle.language_model, []
     encode = model.encode
 

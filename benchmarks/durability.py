@@ -13,12 +13,14 @@ KILLS = 50
 
 
 def main() -> None:
-    """Prints how many answers were called saved, and how many of them were lost or half."""
+    """Prints how many answers were reported as saved, and how many of these were lost or incomplete."""
     print(f"machine: {machine()}, SQLite {sqlite3.sqlite_version}")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SKIN_AI_DATA"] = folder
         found = kill_while_saving(f"sqlite:///{folder}/study.db", KILLS)
-    print(f"{KILLS} kills: {found.said} answers called saved, {found.lost} lost, {found.half} half")
+    print(
+        f"{KILLS} kills: {found.said} answers reported as saved, {found.lost} lost, {found.half} incomplete"
+    )
 
 
 if __name__ == "__main__":

@@ -17,12 +17,12 @@ RUNS = 7
 BROWSER = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 EMPTY = "import streamlit as st\nst.write('empty')\n"
 NOTICE, LAST = "Research software", "Keep for later"
-# As it is where nobody installs uvloop beside it.
+# Streamlit without uvloop.
 PLAIN = ("-c", "import sys; sys.modules['uvloop'] = None; from streamlit.web.cli import main; main()")
 
 
 def main() -> None:
-    """Prints medians of seconds from the start of the process, and what they are of an empty app's."""
+    """Prints medians of seconds from the start of the process, and their ratio to those of an empty app."""
     print(f"machine: {machine()}")
     with tempfile.TemporaryDirectory() as folder:
         empty = Path(folder) / "empty.py"
@@ -49,7 +49,7 @@ def _seconds(script: Path, texts: list[str], data: Path, streamlit: Sequence[str
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER)
         page = browser.new_page()
         start = time.perf_counter()
-        with started(script, str(data), streamlit) as (address, _):
+        with started(data, script, streamlit=streamlit) as (address, _):
             page.goto(address)
             found = []
             for text in texts:

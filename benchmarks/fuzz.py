@@ -19,7 +19,7 @@ WARM = 0.1  # of the inputs, before memory is looked at
 
 
 def main() -> int:
-    """Prints what became of the inputs, the slowest, and the memory; 1 where anything broke its promise."""
+    """Prints how many inputs were refused, the slowest, and the memory; 1 after an unexpected error."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--share", type=float, default=1.0, help="of the inputs")
     share = parser.parse_args().share
@@ -29,12 +29,12 @@ def main() -> int:
     broken = 0
     for kind, run in RUNS.items():
         times = max(10, round(TIMES[kind] * share))
-        said: Counter[str] = Counter()
+        outcomes: Counter[str] = Counter()
         slowest, slow, warm = 0.0, 0, 0
         for number in range(times):
             begun = time.perf_counter()
             try:
-                said[run(number)] += 1
+                outcomes[run(number)] += 1
             except Exception:
                 broken += 1
                 print(f"{kind} {number}:\n{traceback.format_exc()}")
@@ -44,11 +44,13 @@ def main() -> int:
             if number == int(WARM * times):
                 warm = process.memory_info().rss
         grown = (process.memory_info().rss - warm) / 2**20
-        refused = times - said.pop(TAKEN, 0)
-        print(f"{kind}: {times}, of which {refused} refused, in {len(said)} different sentences", flush=True)
+        refused = times - outcomes.pop(TAKEN, 0)
+        print(
+            f"{kind}: {times}, of which {refused} refused, in {len(outcomes)} different sentences", flush=True
+        )
         print(f"  slowest {slowest:.2f} s (number {slow}); memory {grown:+.0f} MB after the first {WARM:.0%}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"largest memory at any time: {peak:.0f} MB; {broken} broke their promise")
+    print(f"largest memory at any time: {peak:.0f} MB; {broken} unexpected errors")
     return int(broken > 0)
 
 

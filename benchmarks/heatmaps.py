@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _with_types(model: ImageModel, n_types: int) -> ImageModel:
-    """A copy as a user of the library would have it; with other types than the bundle's, a head by seed."""
+    """A copy that needs gradients; with another number of types, its head is random."""
     model = copy.deepcopy(model).requires_grad_(True)
     if n_types != model.head.out_features:
         torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""What a figure was measured on."""
+"""The machine of a benchmark."""
 
 import os
 import platform

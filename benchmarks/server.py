@@ -1,4 +1,4 @@
-"""The app's server, started for a benchmark."""
+"""The app's server in a process of its own, for benchmarks and for tests in the browser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,36 +17,58 @@ import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 STREAMLIT = ("-m", "streamlit")
+START_SECONDS = 60
 
 
 @contextmanager
 def started(
-    script: Path = ROOT / "app.py", data: str = "", streamlit: Sequence[str] = STREAMLIT
+    folder: Path | None = None,
+    script: Path | str = "app.py",
+    *,
+    environment: Mapping[str, str] | None = None,
+    streamlit: Sequence[str] = STREAMLIT,
+    port: int = 0,
+    root: Path = ROOT,
 ) -> Iterator[tuple[str, psutil.Process]]:
-    """Address and process of a server that takes connections.
+    """Address and process of a server that answers; raises RuntimeError with its log if it does not start.
 
-    data: the folder that it keeps everything in, "" for one of its own that is gone afterwards.
-    streamlit: what Python is told in order to be Streamlit's command.
+    folder: where the app keeps its data and the log is written, None for a temporary one; streamlit: Python's
+    arguments that run Streamlit; port: 0 for a free one; root: the working directory.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen(
-            [sys.executable, *streamlit, "run", str(script), "--server.port", str(port)],
-            cwd=ROOT,
-            env=os.environ | {"SKIN_AI_DATA": data or folder},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+    port = port or free_port()
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SKIN_AI_")}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = folder or Path(temporary)
+        folder.mkdir(exist_ok=True)
+        log = folder / "log.txt"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [sys.executable, *streamlit, "run", str(script), "--server.port", str(port)],
+                cwd=root,
+                env=inherited | {"SKIN_AI_DATA": str(folder)} | dict(environment or {}),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
         try:
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                    break
-                except ConnectionRefusedError:
-                    time.sleep(0.02)
-            yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)
+            _wait_for(f"http://localhost:{port}/_stcore/health", process, log)
+            yield f"http://localhost:{port}", psutil.Process(process.pid)
         finally:
             process.terminate()
-            process.wait()
+            process.wait(timeout=20)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.02)
+    raise RuntimeError(f"The server did not start:\n{log.read_text()}")

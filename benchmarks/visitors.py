@@ -1,7 +1,7 @@
 """Twenty visitors at once against one alone: `python -m benchmarks.visitors [VISITORS] [CASES]`.
 
 Each visitor speaks Streamlit's own protocol over a websocket, as a browser does: uploads a photo, types
-words, commits an own diagnosis, gets the AI's, keeps the answer, and begins the next case.
+words, commits a diagnosis, sees the AI's, keeps the answer, and starts the next case.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ VISITORS, CASES = 20, 500
 PATIENCE = 300  # seconds
 WORDS = "I am 67. The shiny bump beside my nose has grown for a year and bled twice."
 SAVE, SAME = "Save my diagnosis and show the AI's", "Keep my answer unchanged"
-QUEUE = re.compile(r"\d+ cases? (?:is|are) before yours")
+QUEUE = re.compile(r"\d+ cases? (?:(?:is|are) before yours|ahead of you)")
 
 
 class Visitor:
@@ -41,11 +41,9 @@ class Visitor:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.token = f"token{secrets.token_hex(8)}"  # in this visitor's words, and in nobody else's page
+        self.token = f"token{secrets.token_hex(8)}"  # in this visitor's words; must not reach another page
         self.http = requests.Session()
-        self.http.get(
-            f"{address}/_stcore/health", timeout=PATIENCE
-        )  # gives the token against forged requests
+        self.http.get(f"{address}/_stcore/health", timeout=PATIENCE)  # sets the token against forged requests
         self.socket: ClientConnection = connect(
             f"{address.replace('http', 'ws')}/_stcore/stream",
             subprotocols=[Subprotocol("streamlit")],
@@ -65,7 +63,7 @@ class Visitor:
         self.socket.close()
 
     def one_case(self) -> float:
-        """From the photo to the final answer; the seconds from the commit to the result on the page."""
+        """A case from photo to final answer; the seconds from the commit to the result on the page."""
         self._upload(_photo())
         self._type(f"{WORDS} {self.token}")
         self._choose("multiselect", "Your diagnosis", "melanoma")
@@ -80,7 +78,7 @@ class Visitor:
         return took
 
     def commit_and_leave(self) -> None:
-        """Asks for a result and closes the tab while it is waited for."""
+        """Asks for a result and closes the tab before it comes."""
         self._type(WORDS)
         self._send_click("Show me the AI at once")
         time.sleep(0.3)
@@ -123,7 +121,7 @@ class Visitor:
         self.socket.send(message.SerializeToString())
 
     def _wait(self) -> None:
-        """Takes in what the server sends until its script has come to its end."""
+        """Receives until the script of the server has finished."""
         self.elements.clear()
         while True:
             message = self._receive()
@@ -200,52 +198,48 @@ def _in_parallel(address: str, visitors: int, cases: int) -> tuple[list[float], 
     return took, there, time.perf_counter() - start
 
 
-def _said(name: str, took: list[float]) -> str:
+def _summary(name: str, took: list[float]) -> str:
     p95 = statistics.quantiles(took, n=20)[-1] if len(took) > 1 else took[0]
     return f"{name}: p50 {statistics.median(took):.2f} s, p95 {p95:.2f} s (n = {len(took)})"
 
 
 def main(visitors: int = VISITORS, cases: int = CASES) -> None:
-    """Prints throughput, times, memory, and whether anybody was sent a word of another visitor."""
+    """Prints throughput, times, memory, and whether a visitor received another visitor's words."""
     print(f"machine: {machine()}")
     with started() as (address, process):
         _in_parallel(address, 1, 3)  # models load
         before = process.memory_info().rss
         alone, _, _ = _in_parallel(address, 1, 20)
-        print(_said("one visitor alone, commit to result", alone))
+        print(_summary("one visitor alone, commit to result", alone))
         together, there, seconds = _in_parallel(address, visitors, cases)
         during = process.memory_info().rss
-        print(_said(f"{visitors} visitors at once, commit to result", together))
+        print(_summary(f"{visitors} visitors at once, commit to result", together))
         print(f"throughput: {60 * len(together) / seconds:.0f} cases a minute")
         tokens = [visitor.token for visitor in there]
         received = [(visitor.token, message) for visitor in there for message in visitor.received]
         strange = sum(
             other.encode() in message for own, message in received for other in tokens if other != own
         )
-        print(f"messages with a word of another visitor: {strange} of {len(received)}")
+        print(f"messages with another visitor's words: {strange} of {len(received)}")
         print(f"visitors who were shown their place in the queue: {sum(bool(v.queued) for v in there)}")
         for visitor in there:
             visitor.leave()
         for _ in range(5):
             Visitor(address).commit_and_leave()
         took, (last,), _ = _in_parallel(address, 1, 3)
-        print(_said("after five who closed the tab while they waited", took))
+        print(_summary("after five who closed the tab while they waited", took))
         last.leave()
         time.sleep(150)  # Streamlit keeps a closed session for two minutes, in case the browser comes back
-        Visitor(address).leave()  # only then it lets go of them
+        Visitor(address).leave()  # only then are they closed
         time.sleep(EVERY + 5)
         Visitor(address).leave()
         time.sleep(1)
         after = process.memory_info().rss
-        told = ", ".join(
-            f"{size / 1e6:.0f} MB {when}"
-            for size, when in (
-                (before, "before"),
-                (during, "during"),
-                (after, f"after {len(together)} cases"),
-            )
+        sizes = {"before": before, "during": during, f"after {len(together)} cases": after}
+        print(
+            "memory of the server: "
+            + ", ".join(f"{size / 1e6:.0f} MB {when}" for when, size in sizes.items())
         )
-        print(f"memory of the server: {told}")
 
 
 if __name__ == "__main__":

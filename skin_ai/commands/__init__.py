@@ -1,1 +1,1 @@
-"""Commands that stand above all other rooms: they may import any of them but views."""
+"""The commands of `python -m skin_ai`; each imports what it needs when it runs, so that --help is quick."""

@@ -71,17 +71,19 @@ def make_deck(dataset: Path, out: Path, n: int, *, balanced: bool, seed: int = 0
                 DISEASES[case.type].name,
             )
         )
-    name = json.dumps(out.resolve().name, ensure_ascii=False)  # a JSON string is valid TOML
+    # A JSON string is a TOML string too.
+    name = json.dumps(out.resolve().name, ensure_ascii=False)
     settings = f'name = {name}\nshow_reference = true\nnote = "{NOTE}"\n'
     (out / SETTINGS).write_text(settings, encoding="utf-8")
-    # Last, so that an incomplete folder is not a deck.
+    # Last, so that an incomplete folder is no deck.
     with (out / TABLE).open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([HEADER, *rows])
 
 
 def _choose(cases: list[Case], n: int, balanced: bool, rng: Random) -> list[Case]:
-    """n cases of different patients in random order, or fewer if there are fewer patients."""
-    shuffled = sorted(cases, key=lambda case: case.key)  # independent of the order of rows
+    """n cases of different patients in random order, or as many as there are patients."""
+    # Sorted, so that the draw does not depend on the order of rows.
+    shuffled = sorted(cases, key=lambda case: case.key)
     rng.shuffle(shuffled)
     if not balanced:
         return list({case.patient: case for case in shuffled}.values())[:n]
@@ -100,14 +102,14 @@ def _choose(cases: list[Case], n: int, balanced: bool, rng: Random) -> list[Case
 
 
 def _skin_types(dataset: Path) -> dict[str, str]:
-    """Key -> Fitzpatrick skin type; load_cases ignores it, because its absence reveals the diagnosis."""
-    stated = {}
-    with (dataset / "metadata.csv").open(newline="", encoding="utf-8-sig") as file:
-        for row in csv.DictReader(file):
-            with suppress(CellError):  # empty or not a skin type
-                skin_type = READ["fitzpatrick"]((row.get("fitspatrick") or "").strip())
-                stated[Path(row["img_id"]).stem] = str(skin_type)
-    return stated
+    """Key -> Fitzpatrick skin type, which load_cases does not read: its emptiness reveals the type."""
+    from skin_ai.training.datasets import read_metadata
+
+    found = {}
+    for row in read_metadata(dataset):
+        with suppress(CellError):  # empty, or no skin type
+            found[Path(row["img_id"]).stem] = str(READ["fitzpatrick"](row.get("fitspatrick", "")))
+    return found
 
 
 def _photo(case: Case) -> bytes:

@@ -1,4 +1,4 @@
-"""How far a bundle can be believed: every part is measured once and kept in the work folder."""
+"""The figures on a bundle's reliability; slow ones are measured once and kept in the work folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from skin_ai.training.sources import PAD_UFES_20
 log = logging.getLogger(__name__)
 
 SEED = 42
-# What is known of the image model alone, and so of every bundle that shares it.
+# Figures of the image model alone, shared by all bundles that use it.
 OF_PHOTOS = ("gate", "quality", "shortcuts", "heatmaps")
 
 
@@ -42,7 +42,7 @@ def of_photos(
     patients: np.ndarray,
     work: Path,
 ) -> dict[str, Any]:
-    """The figures OF_PHOTOS of an image model that was trained here.
+    """The figures OF_PHOTOS of a newly trained image model.
 
     squares: (s, s, 3) uint8 each; labels: (n,) index into `types`.
     """
@@ -58,13 +58,13 @@ def of_photos(
 
 
 def of_photos_as_in(bundle: Path) -> dict[str, Any]:
-    """The same of the bundle whose image model is taken as it is."""
+    """The same from the bundle whose image model is used."""
     figures = read_manifest(bundle)["figures"]
     return {name: figures[name] for name in OF_PHOTOS if name in figures}
 
 
 def of_answers(evaluated: Evaluated, steps: Sequence[tuple[Step, ...]]) -> dict[str, Any]:
-    """What follows from out-of-fold predictions: calibration, coverage, malignancy.
+    """Calibration, coverage and malignancy from out-of-fold predictions.
 
     steps: the chain's eliminations of the cases, with the temperatures that other folds gave.
     """
@@ -79,7 +79,7 @@ def of_answers(evaluated: Evaluated, steps: Sequence[tuple[Step, ...]]) -> dict[
 
 
 def of_groups(folders: Mapping[str, Path], cases: Sequence[Case], evaluated: Evaluated) -> dict[str, Any]:
-    """Figures by group of patients, where the photos are those of PAD-UFES-20, whose table tells of them."""
+    """Figures by group of patients, where all photos are from PAD-UFES-20, whose table has the groups."""
     if {case.source for case in cases} != {PAD_UFES_20}:
         return {}
     particulars = groups.particulars_of(folders[PAD_UFES_20], cases)
@@ -98,10 +98,10 @@ def by_the_literature(
 
 
 def measured_once(path: Path, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What `path` holds, measured where it is not there yet."""
+    """The content of `path`, measured if it does not exist."""
     if not path.exists():
         log.info("measuring: %s", path.stem)
-        whole = path.with_suffix(".new")  # a killed run leaves no half of it
+        whole = path.with_suffix(".new")  # renamed when complete
         whole.write_text(json.dumps(measure()), encoding="utf-8")
         whole.replace(path)
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

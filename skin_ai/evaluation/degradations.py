@@ -1,4 +1,4 @@
-"""Graded degradations of a photo's square, with strengths that a photographer could name."""
+"""Graded degradations of a photo's square, and the limits of quality that follow from them."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ LIGHTS = ((1.0, 0.0, -1.0), (-1.0, 0.0, 1.0), (-0.5, 0.5, -0.5))
 
 
 def blurred(square: np.ndarray, strength: float) -> np.ndarray:
-    """Out of focus: a Gaussian whose deviation is `strength` percent of the side."""
+    """Out of focus: a Gaussian with a standard deviation of `strength` percent of the side."""
     sigma = strength / 100 * len(square)
     soft = ndimage.gaussian_filter(square.astype(np.float32), (sigma, sigma, 0), truncate=3.0)
     return _as_pixels(soft)
 
 
 def small(square: np.ndarray, strength: float) -> np.ndarray:
-    """Taken from far away: 1 / `strength` of the pixels on each side, and not enlarged again."""
+    """Taken from far away: 1 / `strength` of the pixels on each side."""
     side = max(1, round(len(square) / strength))
     return np.array(Image.fromarray(square).resize((side, side), Image.Resampling.BICUBIC))
 
 
 def shaken(square: np.ndarray, strength: float) -> np.ndarray:
-    """The phone moved: a line of `strength` percent of the side, in a direction drawn for each photo."""
+    """Motion blur along `strength` percent of the side, in a direction drawn for each photo."""
     length = strength / 100 * len(square)
     angle = _random(square).uniform(0, np.pi)
     reach = int(np.ceil(length / 2)) + 1
@@ -48,7 +48,7 @@ def shaken(square: np.ndarray, strength: float) -> np.ndarray:
         down, right = row - top, column - left
         kernel[top : top + 2, left : left + 2] += np.outer((1 - down, down), (1 - right, right))
     padded = np.pad(square.astype(np.float32), ((reach, reach), (reach, reach), (0, 0)), mode="reflect")
-    # By Fourier transform: a kernel of 90 pixels would take seconds otherwise.
+    # By Fourier transform: a direct convolution with 90 pixels takes seconds.
     return _as_pixels(fftconvolve(padded, kernel[..., None] / kernel.sum(), mode="valid", axes=(0, 1)))
 
 
@@ -63,13 +63,13 @@ def bright(square: np.ndarray, strength: float) -> np.ndarray:
 
 
 def low_contrast(square: np.ndarray, strength: float) -> np.ndarray:
-    """A greasy or fogged lens: each pixel moves by the share `strength`, 0..1, to the photo's mean."""
+    """A greasy or fogged lens: each pixel moves by the share `strength`, 0..1, towards the photo's mean."""
     mean = square.mean((0, 1), dtype=np.float32)
     return _as_pixels(square + strength * (mean - square))
 
 
 def glare(square: np.ndarray, strength: float) -> np.ndarray:
-    """Flash on wet skin: white spots that cover `strength` percent of the photo, most near its middle."""
+    """Flash on wet skin: white spots over `strength` percent of the photo, most near its middle."""
     random = _random(square)
     side = len(square)
     rows, columns = np.mgrid[:side, :side] / side - 0.5
@@ -85,11 +85,11 @@ def glare(square: np.ndarray, strength: float) -> np.ndarray:
     return _as_pixels(square + share * (255.0 - square))
 
 
-WHITE = 0.9  # share of the light from which a spot counts as covered
+WHITE = 0.9  # share of light from which a pixel counts as covered
 
 
 def colour_cast(square: np.ndarray, strength: float) -> np.ndarray:
-    """Warm, cold or green light, drawn for each photo: channels are up to `strength` stops off."""
+    """Warm, cold or green light, drawn for each photo: channels shift by up to `strength` stops."""
     light = LIGHTS[_random(square).integers(len(LIGHTS))]
     return _exposed(square, tuple(strength * part for part in light))
 
@@ -107,7 +107,7 @@ DEGRADATIONS: Mapping[str, Degradation] = {
 
 
 def _random(square: np.ndarray) -> np.random.Generator:
-    """The same for the same photo at any strength, so that a stronger degradation is more of the same."""
+    """The same for a photo at any strength, so that stronger means more of the same degradation."""
     return np.random.default_rng((SEED, zlib.crc32(square.tobytes())))
 
 
@@ -125,7 +125,7 @@ def _as_pixels(values: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
-# From hardly seen to absurd, in each degradation's own unit.
+# From barely visible to extreme, in each degradation's unit.
 STRENGTHS: Mapping[str, tuple[float, ...]] = {
     "small": (4, 8, 11, 15, 22),
     "blurred": (1, 1.6, 2.3, 3.5, 6),
@@ -138,18 +138,18 @@ STRENGTHS: Mapping[str, tuple[float, ...]] = {
 }
 NOTHING = {name: 1.0 if name == "small" else 0.0 for name in DEGRADATIONS}  # strengths that change nothing
 KIND_OF = {name: "blurred" if name == "shaken" else name for name in DEGRADATIONS}
-FALL = 0.10  # of accuracy
-AIM = 0.85  # share of photos at the strength of the fall that a limit is set to catch
-ASKED = 0.80  # share that has to be caught
-MOST_STOPPED = 0.045  # share of untouched photos that all limits together may stop; 0.05 is the promise
+DROP = 0.10  # of accuracy
+AIM = 0.85  # share of photos at the strength of the drop that a limit should catch
+REQUIRED = 0.80  # share that must be caught
+MOST_STOPPED = 0.045  # share of untouched photos that all limits together may stop; the aim is 0.05
 PHOTOS = 400
 PROTOCOL = (
-    "{photos} of {n} photos, drawn with a seed, were degraded at five strengths a kind and shown to the "
-    "model that never saw their patient ({views} of the app's {all_views} views). Accuracy is of the first "
-    "type, types being equally frequent; the strength at which it has fallen by {fall} is interpolated. "
-    "Limits are fitted on four folds (untouched photos, and photos at that strength); false stops (all {n} "
-    "photos) and catches ({photos} photos, by the kind's own limit) are counted on the fifth; the shipped "
-    "limits are fitted on all. Intervals: 95%, bootstrap over patients."
+    "{photos} of {n} photos, drawn with a seed, were degraded at five strengths of each kind and predicted "
+    "out of fold ({views} of the app's {all_views} views). Accuracy: of the first type, for equally frequent "
+    "types; the strength at which it drops by {drop} is interpolated. Limits are fitted on four folds "
+    "(untouched photos, and photos at that strength); false stops (all {n} photos) and catches ({photos} "
+    "photos, by the limit of their kind) are counted on the fifth; the shipped limits are fitted on all. "
+    "Intervals: 95%, bootstrap over patients."
 )
 
 
@@ -163,7 +163,7 @@ def measure(
     photos: int = PHOTOS,
     views: int = 1,
 ) -> dict[str, Any]:
-    """Limits for `quality.problems` and how well they do, for the manifest.
+    """Limits for `quality.problems` and their error rates, for the manifest.
 
     squares: n of (s, s, 3) uint8; labels, patients: (n,).
     """
@@ -196,21 +196,21 @@ def measure(
     stopped = {kind: np.zeros(len(squares), dtype=bool) for kind in KINDS}
     for fold in np.unique(out_of_fold.folds):
         test = out_of_fold.folds == fold
-        asked = test[chosen]
-        limits = fit_limits(_rows(untouched, ~test), _rows(degraded, ~asked), harmful)
+        here = test[chosen]
+        limits = fit_limits(_rows(untouched, ~test), _rows(degraded, ~here), harmful)
         for kind, limit in limits.items():
             stopped[kind][test] = reaches(kind, untouched[kind][test], limit)
         for name, row in kinds.items():
             row.setdefault("caught", np.zeros(len(chosen), dtype=bool))
             if limits:
-                row["caught"][asked] = reaches(KIND_OF[name], degraded[name][asked], limits[KIND_OF[name]])
+                row["caught"][here] = reaches(KIND_OF[name], degraded[name][here], limits[KIND_OF[name]])
     for row in kinds.values():
         row["caught"] = mean_figure(row["caught"], weights)
         row["remark"] = _remark(row)
     any_stopped = np.any(list(stopped.values()), axis=0)
     return {
         "protocol": PROTOCOL.format(
-            photos=len(chosen), n=len(squares), views=views, all_views=out_of_fold.settings.views, fall=FALL
+            photos=len(chosen), n=len(squares), views=views, all_views=out_of_fold.settings.views, drop=DROP
         ),
         "limits": fit_limits(untouched, degraded, harmful),
         "false_stops": mean_figure(any_stopped, all_weights),
@@ -224,42 +224,41 @@ def measure(
 
 
 def curve(strengths: Sequence[float], right: Sequence[np.ndarray], weights: np.ndarray) -> dict[str, Any]:
-    """Accuracy by strength, and the first strength at which it is FALL below that of the first.
+    """Accuracy by strength, and the strength at which it is DROP below that at the first.
 
     right: for each strength (n,) whether the answer was right; weights: (1 + resamples, n).
-    "caught_at" is the strength at the fall, or the greatest where accuracy never falls so far.
+    "caught_at" is the strength at the drop, or the greatest where accuracy never drops so far.
     """
     samples = np.stack([weighted_mean(row, weights) for row in right], 1)
-    falls = [_strength_at_fall(strengths, accuracy) for accuracy in samples]
-    interval = np.percentile(falls[1:], INTERVAL, method="nearest")
+    drops = [_strength_at_drop(strengths, accuracy) for accuracy in samples]
+    interval = np.percentile(drops[1:], INTERVAL, method="nearest")
     return {
         "strengths": list(strengths),
         "accuracy": [mean_figure(row, weights) for row in right],
-        "strength_at_fall": _finite(falls[0]),
+        "strength_at_fall": _finite(drops[0]),
         "strength_at_fall_interval": [_finite(edge) for edge in interval],
-        "caught_at": round(min(falls[0], strengths[-1]), 4),
+        "caught_at": round(min(drops[0], strengths[-1]), 4),
     }
 
 
-def _strength_at_fall(strengths: Sequence[float], accuracy: np.ndarray) -> float:
-    """Interpolated between the strengths before and at the fall; infinite where there is none."""
-    fallen = np.flatnonzero(accuracy <= accuracy[0] - FALL)
-    if not len(fallen):
+def _strength_at_drop(strengths: Sequence[float], accuracy: np.ndarray) -> float:
+    """Interpolated between the strengths before and at the drop; infinite where there is none."""
+    wanted = accuracy[0] - DROP
+    below = np.flatnonzero(accuracy <= wanted)
+    if not len(below):
         return np.inf
-    after = fallen[0]
-    return float(
-        np.interp(accuracy[0] - FALL, accuracy[[after, after - 1]], np.take(strengths, [after, after - 1]))
-    )
+    around = [below[0], below[0] - 1]
+    return float(np.interp(wanted, accuracy[around], np.take(strengths, around)))
 
 
 def fit_limits(
     untouched: Mapping[str, np.ndarray], degraded: Mapping[str, np.ndarray], harmful: Collection[str]
 ) -> dict[str, float]:
-    """Kind -> its limit: what catches AIM of the degraded photos, or less where that stops too many.
+    """Kind -> its limit, which catches AIM of the degraded photos, or fewer where that stops too many.
 
     untouched: kind -> (n,) its measure; degraded: degradation -> (m,) its kind's measure. Every harmful
     kind may stop the same share of the untouched photos, the greatest with which all kinds together
-    stop at most MOST_STOPPED; the others go no further than the worst untouched photo. No photo, no limits.
+    stop at most MOST_STOPPED; the others stop at most the worst one. Without photos there are no limits.
     """
     n = len(next(iter(untouched.values())))
     if not n or not len(next(iter(degraded.values()))):
@@ -267,8 +266,7 @@ def fit_limits(
     for stops in range(int(MOST_STOPPED * n), -1, -1):
         limits = {}
         for kind, values in untouched.items():
-            # Turned so that lower is worse.
-            sign = 1 if KINDS[kind].worse_when_lower else -1
+            sign = 1 if KINDS[kind].worse_when_lower else -1  # so that lower is worse
             allowed = np.sort(sign * values)[stops if kind in harmful else 0]
             own = [sign * row for name, row in degraded.items() if KIND_OF[name] == kind]
             needed = max(np.quantile(row, AIM, method="higher") for row in own)
@@ -288,12 +286,12 @@ def _finite(value: float) -> float | None:
 
 
 def _remark(row: Mapping[str, Any]) -> str:
-    """What a reader has to know about a kind whose figures are not as asked for, or nothing."""
+    """Why the figures of a kind miss the aim, or nothing."""
     if row["strength_at_fall"] is None:
         return (
-            f"Accuracy does not fall by {FALL} at any strength tried; caught is counted at the greatest, and "
-            "the limit is at most as strict as the worst untouched photo."
+            f"Accuracy does not drop by {DROP} at any strength tried; caught is counted at the greatest, and "
+            "the limit stops at most the worst untouched photo."
         )
-    if row["caught"]["value"] < ASKED:
-        return f"Fewer than {ASKED:.0%} are caught: a stricter limit would stop too many untouched photos."
+    if row["caught"]["value"] < REQUIRED:
+        return f"Fewer than {REQUIRED:.0%} are caught: a stricter limit would stop too many untouched photos."
     return ""

@@ -1,7 +1,8 @@
-"""The figures of a bundle on cases that it was not trained on, each diagnosed as the app would."""
+"""The figures of a bundle on cases that it was not trained on, each diagnosed as in the app."""
 
 from __future__ import annotations
 
+import csv
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,31 +17,44 @@ from skin_ai.predict.bundle import PREDICTIONS_FILE, WEIGHTS, Bundle, file_of, l
 from skin_ai.predict.chain import Probability
 from skin_ai.predict.diagnose import Diagnosis, diagnose
 from skin_ai.predict.photo import PhotoError
-from skin_ai.training.datasets import DatasetError, digest, load_cases
+from skin_ai.training.datasets import Case, DatasetError, digest, load_cases
 from skin_ai.training.scin import CASES, find_table, load_scin
 from skin_ai.training.sources import SCIN, evaluation_words
 
 log = logging.getLogger(__name__)
 
 
+WORDS_FROM_FIELDS = (
+    "Words are made from the fields of each case, one narrative a case, by the code that made the training "
+    "narratives. "
+)
+WORDS_FROM_FILE = (
+    "Words are the narratives of a file, one for each lesion, read by extraction without confirmation; cases "
+    "without a narrative are left out. "
+)
 PROTOCOL = (
-    "Words are made from the fields of each case, one telling a case, by the code that made the training's "
-    "tellings. "
+    "photo_no_words: the app's answer to the photo without words. "
     "Intervals: 95%, bootstrap over patients. Balanced accuracy, recall, AUC and the confusion matrix "
-    "are of probabilities for equally frequent types, as the app shows them; accuracy, top 3 and calibration "
-    "error are of the same with the frequency of the types in the bundle's data multiplied in."
+    "use probabilities for equally frequent types, as the app shows them; accuracy, top 3 and calibration "
+    "error use them multiplied by the frequency of the types in the bundle's data."
 )
 
 
 def evaluate(
-    folder: Path, bundle_name: str, *, limit: int | None = None, weights: Path = WEIGHTS
+    folder: Path,
+    bundle_name: str,
+    *,
+    limit: int | None = None,
+    narratives: Path | None = None,
+    weights: Path = WEIGHTS,
 ) -> dict[str, Any]:
-    """The figures of a bundle on the cases of `folder`, each diagnosed as the app would.
+    """The figures of a bundle on the cases of `folder`, each diagnosed as in the app.
 
     The folder is laid out as PAD-UFES-20, where rows without a photo are skipped, or as SCIN, where a case
-    without a photo is asked by its words, and one with neither is skipped; "accuracy" is then called "top1".
-    What the bundle was trained on makes its figures too good: "trained_on" counts it, and a warning is
-    logged. Raises DatasetError for the first row that cannot be read.
+    without a photo is diagnosed from its words, and one with neither is skipped; "accuracy" is then "top1".
+    narratives: a CSV file (patient_id, lesion_id, text) whose words replace those made from the fields.
+    Cases that the bundle was trained on make its figures too good: "trained_on" counts them, and a warning
+    is logged. Raises DatasetError for the first row that cannot be read.
     """
     bundle = load_bundle(bundle_name, weights)
     is_scin = find_table(folder, CASES).is_file()
@@ -51,26 +65,37 @@ def evaluate(
     if not cases:
         missing = "no case with words or a photo" if is_scin else "none of the photos in metadata.csv"
         raise DatasetError(f"{folder if is_scin else folder / 'images'} has {missing}.")
+    words_of = {case.key: evaluation_words(case) for case in cases}
+    if narratives is not None:
+        words_of = _words_of_file(narratives, cases)
+        cases = [case for case in cases if case.key in words_of]
+        log.info("%d cases have a narrative in %s", len(cases), narratives)
     cases = cases[:limit]
     saved = load_file(file_of(weights / bundle_name, PREDICTIONS_FILE))
     name = f"{SCIN}/cases" if is_scin else "photos"
     trained = set(saved[name].tolist()) if name in saved else set()
     trained_on = sum(digest(case.key) in trained for case in cases)
     if trained_on:
-        log.warning("%d of %d cases were in the training of this bundle: no figure", trained_on, len(cases))
+        log.warning(
+            "%d of %d cases were in the training of this bundle: the figures are too good",
+            trained_on,
+            len(cases),
+        )
     rows: dict[str, list[Sequence[Probability]]] = {mode: [] for mode in MODES}
     for case in tqdm(cases, desc="diagnosing", unit="case", leave=False):
-        words = evaluation_words(case)
+        words = words_of[case.key]
         nothing = uniform(bundle.types)
         alone = diagnose(None, words, bundle) if words else None
         both = alone if case.photo is None else _diagnosed(case.photo, words, bundle)
+        photo_alone = _diagnosed(case.photo, "", bundle) if case.photo else None
         rows["photo_only"].append((both.recommendations if both else ()) or nothing)
+        rows["photo_no_words"].append(photo_alone.answer if photo_alone else nothing)
         rows["single_pass"].append(both.single_pass if both else nothing)
         rows["chain"].append(both.answer if both else nothing)
-        # Without any fact there are no words to ask about; every type is then equally likely.
+        # Without words every type is equally likely.
         rows["words_only"].append(alone.answer if alone else nothing)
     if not any(case.photo for case in cases):
-        del rows["photo_only"]
+        del rows["photo_only"], rows["photo_no_words"]
     priors = bundle.manifest.get("priors", {})
     prior = priors.get(SCIN, bundle.manifest["prior"]) if is_scin else bundle.manifest["prior"]
     evaluated = Evaluated(
@@ -85,11 +110,37 @@ def evaluate(
         result = {mode: {"top1": values.pop("accuracy")} | values for mode, values in result.items()}
     return {
         "bundle": bundle_name,
-        "protocol": PROTOCOL,
+        "protocol": (WORDS_FROM_FIELDS if narratives is None else WORDS_FROM_FILE) + PROTOCOL,
         "trained_on": trained_on,
         "types": bundle.types,
         **result,
     }
+
+
+NARRATIVE_COLUMNS = ("patient_id", "lesion_id", "text")
+
+
+def _words_of_file(path: Path, cases: Sequence[Case]) -> dict[str, str]:
+    """Key of a case -> the narrative of its lesion; raises DatasetError where the file cannot be used."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            if missing := [name for name in NARRATIVE_COLUMNS if name not in (rows.fieldnames or ())]:
+                raise DatasetError(f"{path} lacks the columns {', '.join(missing)}.")
+            texts = {
+                ((row["patient_id"] or "").strip(), (row["lesion_id"] or "").strip()): row["text"] or ""
+                for row in rows
+            }
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path} is not in UTF-8; save it as UTF-8.") from error
+    found = {
+        case.key: texts[case.patient, case.lesion] for case in cases if (case.patient, case.lesion) in texts
+    }
+    if not found:
+        raise DatasetError(
+            f"{path} has no narrative of a lesion in the folder; ids must be those of its metadata.csv."
+        )
+    return found
 
 
 def _diagnosed(photo: Path, words: str, bundle: Bundle) -> Diagnosis:
@@ -100,5 +151,5 @@ def _diagnosed(photo: Path, words: str, bundle: Bundle) -> Diagnosis:
 
 
 def uniform(types: tuple[str, ...]) -> tuple[Probability, ...]:
-    """Nothing is known: every type with the same probability."""
+    """Every type with the same probability."""
     return tuple(Probability(type_, 1 / len(types)) for type_ in types)

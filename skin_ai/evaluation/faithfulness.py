@@ -1,4 +1,4 @@
-"""Do the heatmaps show what the image model uses? Measured against maps that know nothing of it."""
+"""Whether heatmaps show what the image model uses, compared with maps that do not depend on it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from skin_ai.training.image import OutOfFold
 MEASURES = ("deletion", "insertion", "road")
 BLOB, RANDOM = "centred_blob", "random"
 AGAINST_OTHERS = "grad_cam_against_others"
-OF_LIBRARY = ("grad_cam_plus_plus", "eigen_cam")  # of those offered; Layer-CAM is nearly the first of these
+OF_LIBRARY = ("grad_cam_plus_plus", "eigen_cam")  # Layer-CAM is nearly the same as the first
 BETTER, NO_BETTER = "better than a centred blob", "no better than a centred blob"
 REPLACED = (0.1, 0.2, 0.4, 0.6, 0.8)  # of all pixels, between none and all
 PARTS = (0.0, *REPLACED, 1.0)
@@ -33,23 +33,22 @@ IMPUTED = (0.2, 0.5, 0.8)  # of all blocks
 BLOCK = 8  # pixels: ROAD's equations are solved for blocks, far smaller than the places of a map
 Ask = Callable[[Tensor], np.ndarray]  # (n, 3, size, size) photos -> (n,) probabilities of one type
 NOISE = 0.01  # of ROAD, as in the library
-BLUR = 0.1  # of the side: the standard deviation of what "strongly blurred" means
+BLUR = 0.1  # of the side: the standard deviation of "strongly blurred"
 PROTOCOL = (
-    "{n} photos drawn by seed, each asked of the fold model that never saw the patient, about the type "
-    "that it predicts; the map is that of all views, as shown, the probability that of one view. Deletion: "
-    "pixels, strongest evidence first, give way to the strongly blurred photo; insertion: the other way "
-    "round; each is the area under the curve of the probability (Petsiuk 2018; low and high are good). "
-    "ROAD: half of the probability with the weakest places imputed minus that with the strongest imputed, "
-    "mean of {imputed} (Rong 2022; blocks of {block} pixels, high is good). Differences are turned so that "
-    "above zero the map is better; the verdict is better where all three intervals lie above zero. "
-    "Randomised: Spearman correlation with the map of the same type of a model with a head, a trunk, or "
-    "both drawn anew for each photo (Adebayo 2018); absolute: of its size, whatever its sign. Intervals: "
-    "95%, bootstrap over patients."
+    "{n} photos drawn by seed, out of fold, for the predicted type; the map averages all views, as in the "
+    "app, the probability is that of one view. Deletion: pixels with the strongest evidence are replaced "
+    "first by the strongly blurred photo; insertion: the reverse; each is the area under the curve of the "
+    "probability (Petsiuk 2018; low and high are good). ROAD: half of the probability with the weakest "
+    "places imputed minus that with the strongest imputed, mean of {imputed} (Rong 2022; blocks of {block} "
+    "pixels, high is good). Differences: positive means a better map; the verdict is better if "
+    "all three intervals lie above zero. Randomised: Spearman correlation with the map of the same type "
+    "after re-initialising the head, the trunk, or both, for each photo (Adebayo 2018); absolute: its "
+    "absolute value. Intervals: 95%, bootstrap over patients."
 )
 
 
-class Seen(NamedTuple):
-    """What one photo showed."""
+class Measured(NamedTuple):
+    """The measurements on one photo."""
 
     measured: dict[str, tuple[float, float, float]]  # by kind of map, in the order of MEASURES
     curves: dict[str, np.ndarray]  # by kind of map, (2, len(PARTS)) probabilities: deletion, insertion
@@ -68,21 +67,20 @@ def measure(
 ) -> dict[str, Any]:
     """The figures of the heatmaps on `n` photos, ready for the manifest; PROTOCOL says what they are.
 
-    squares: (s, s, 3) uint8 each; patients: who they are, as long. Two hundred photos take about 13 minutes
-    on one thread.
+    squares: (s, s, 3) uint8 each; patients: (n,). Two hundred photos take about 13 minutes on one thread.
     """
     places = np.sort(np.random.default_rng(seed).permutation(len(squares))[:n])
     return summary(
         [
-            see(out_of_fold, int(place), squares[place], seed)
+            measure_photo(out_of_fold, int(place), squares[place], seed)
             for place in tqdm(places, desc="heatmaps", unit="photo", leave=False)
         ],
         patients[places],
     )
 
 
-def summary(seen: Sequence[Seen], patients: np.ndarray) -> dict[str, Any]:
-    """What `measure` returns, of photos of these patients."""
+def summary(seen: Sequence[Measured], patients: np.ndarray) -> dict[str, Any]:
+    """The result of `measure` for photos of these patients."""
     weights = patient_weights(patients)
     kinds = {kind: np.array([photo.measured[kind] for photo in seen]) for kind in seen[0].measured}
     result: dict[str, Any] = {
@@ -109,20 +107,17 @@ def summary(seen: Sequence[Seen], patients: np.ndarray) -> dict[str, Any]:
             for kind, values in kinds.items()
             if kind not in (BLOB, RANDOM)
         }
-    for name, correlations in (
-        ("randomised_head", np.array([photo.head for photo in seen])),
-        ("randomised_trunk", np.array([photo.trunk for photo in seen])),
-        ("randomised_both", np.array([photo.both for photo in seen])),
-    ):
-        result[name] = mean_figure(correlations, weights)
-        result[f"{name}_absolute"] = mean_figure(np.abs(correlations), weights)
+    for part in ("head", "trunk", "both"):
+        correlations = np.array([getattr(photo, part) for photo in seen])
+        result[f"randomised_{part}"] = mean_figure(correlations, weights)
+        result[f"randomised_{part}_absolute"] = mean_figure(np.abs(correlations), weights)
     result["middle_share"] = mean_figure(np.array([photo.middle for photo in seen]), weights)
     result["verdict"] = verdict(result["against_blob"][GRAD_CAM])
     return result
 
 
 def verdict(against_blob: Mapping[str, Mapping[str, Any]]) -> str:
-    """Better only where every measure says so beyond doubt."""
+    """Better only if the intervals of all measures lie above zero."""
     lows = [against_blob[name]["low"] for name in MEASURES]
     return BETTER if all(low is not None and low > 0 for low in lows) else NO_BETTER
 
@@ -131,8 +126,8 @@ def _figures(values: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
     return {name: mean_figure(values[:, column], weights) for column, name in enumerate(MEASURES)}
 
 
-def see(out_of_fold: OutOfFold, place: int, square: np.ndarray, seed: int) -> Seen:
-    """One photo; `seed` and `place` alone decide what is drawn."""
+def measure_photo(out_of_fold: OutOfFold, place: int, square: np.ndarray, seed: int) -> Measured:
+    """One photo; `seed` and `place` determine the random numbers."""
     random = np.random.default_rng([seed, place])
     model = out_of_fold.model(place)
     temperature = float(out_of_fold.temperatures[out_of_fold.folds[place]])
@@ -143,7 +138,7 @@ def see(out_of_fold: OutOfFold, place: int, square: np.ndarray, seed: int) -> Se
     type_ = int(logits.argmax())
     maps = {
         GRAD_CAM: evidence[type_].numpy(),
-        # What raises the probability: the gradient of its logarithm, instead of that of the logit.
+        # The gradient of the log probability instead of the logit's.
         AGAINST_OTHERS: (
             evidence[type_] - torch.einsum("k,khw->hw", (logits / temperature).softmax(0), evidence)
         ).numpy(),
@@ -163,9 +158,9 @@ def see(out_of_fold: OutOfFold, place: int, square: np.ndarray, seed: int) -> Se
     curves = {kind: _curves(ask, inputs, blurred, map_, whole, none) for kind, map_ in shown.items()}
     own_seed = int(random.integers(2**31))
     with torch.inference_mode():
-        of_trunk = redrawn(model, own_seed, "trunk").feature_map_of_views(inputs, views)[0]
-    of_head = redrawn(model, own_seed, "head")
-    return Seen(
+        of_trunk = randomised(model, own_seed, "trunk").feature_map_of_views(inputs, views)[0]
+    of_head = randomised(model, own_seed, "head")
+    return Measured(
         measured={
             kind: (
                 float(np.trapezoid(curves[kind][0], PARTS)),
@@ -183,13 +178,13 @@ def see(out_of_fold: OutOfFold, place: int, square: np.ndarray, seed: int) -> Se
 
 
 def blob(side: int) -> Tensor:
-    """(side, side), falling off from the centre: only the order of the places counts, so any blob does."""
+    """(side, side), falling from the centre; only the order of the places matters."""
     from_centre = torch.linspace(-1, 1, side) ** 2
     return -(from_centre[:, None] + from_centre)
 
 
 def _curves(ask: Ask, inputs: Tensor, blurred: Tensor, map_: Tensor, whole: float, none: float) -> np.ndarray:
-    """(2, len(PARTS)) of deletion and insertion; whole, none: what the photo and the blurred one get."""
+    """(2, len(PARTS)) of deletion and insertion; whole, none: of the photo, of the blurred one."""
     strongest = [_first(map_, part) for part in REPLACED]
     deleted = [torch.where(mask, blurred, inputs) for mask in strongest]
     inserted = [torch.where(mask, inputs, blurred) for mask in strongest]
@@ -206,7 +201,7 @@ def _road(ask: Ask, inputs: Tensor, map_: Tensor, seed: int) -> float:
 
 
 def _first(map_: Tensor, part: float) -> Tensor:
-    """(h, w) whether a place is in this part of all, strongest first; a tie goes by rows."""
+    """(h, w) whether a place is in the strongest `part` of all; ties by rows."""
     order = map_.flatten().argsort(descending=True, stable=True)
     mask = torch.zeros(map_.numel(), dtype=torch.bool)
     mask[order[: round(part * map_.numel())]] = True
@@ -222,8 +217,8 @@ def _imputed(inputs: Tensor, mask: Tensor, noise: Tensor) -> Tensor:
     return torch.where(wanted, smooth + noise, inputs)
 
 
-def redrawn(model: ImageModel, seed: int, part: str) -> ImageModel:
-    """A copy with every layer of its "head", or of its "trunk", as before any training."""
+def randomised(model: ImageModel, seed: int, part: str) -> ImageModel:
+    """A copy with every layer of its "head", or of its "trunk", re-initialised."""
     other = copy.deepcopy(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

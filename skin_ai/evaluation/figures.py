@@ -15,17 +15,19 @@ from skin_ai.predict.chain import Probability
 
 log = logging.getLogger(__name__)
 
-MODES = ("photo_only", "words_only", "single_pass", "chain")
+RESAMPLES = 1000
+MODES = ("photo_only", "photo_no_words", "words_only", "single_pass", "chain")
+INTERVAL = (2.5, 97.5)  # percent
 CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Cases with what was predicted of them.
+    """Cases with their predictions.
 
-    truth: (n,) index of the type; patients: (n,) who it is, for the bootstrap; modes: name ->
-    (n, K) probabilities for equally frequent types, NaN where a case was not asked about; prior: (K,)
-    frequency of the types where the cases come from.
+    truth: (n,) index of the type; patients: (n,) ids, for the bootstrap; modes: name -> (n, K) probabilities
+    for equally frequent types, NaN where a mode has no prediction for a case; prior: (K,) frequency of the
+    types where the cases come from.
     """
 
     types: tuple[str, ...]
@@ -38,21 +40,21 @@ class Evaluated:
 def figures(evaluated: Evaluated) -> dict[str, Any]:
     """Every figure of every mode, each as {"value", "low", "high"} with its 95% bootstrap interval.
 
-    Balanced accuracy, recall, AUC and the confusion matrix are of the probabilities for equally
-    frequent types, which the app shows; accuracy, top 3 and the expected calibration error are of
-    the same with the prior multiplied in. Types that no case has are left out of the means.
+    Balanced accuracy, recall, AUC and the confusion matrix use the probabilities for equally frequent types,
+    which the app shows; accuracy, top 3 and the expected calibration error use them multiplied by the prior.
+    Types without a case are left out of the means.
     """
     weights = patient_weights(evaluated.patients)
     result = {}
     for name, scores in evaluated.modes.items():
-        asked = is_asked(scores)
-        part = replace(evaluated, truth=evaluated.truth[asked])
-        result[name] = _mode_figures(part, scores[asked], weights[:, asked])
+        predicted = is_predicted(scores)
+        part = replace(evaluated, truth=evaluated.truth[predicted])
+        result[name] = _mode_figures(part, scores[predicted], weights[:, predicted])
     return result
 
 
-def is_asked(scores: np.ndarray) -> np.ndarray:
-    """(n,) whether a mode was asked about a case: its row is NaN where it was not."""
+def is_predicted(scores: np.ndarray) -> np.ndarray:
+    """(n,) whether a mode has a prediction for a case: its row is NaN where it has none."""
     return np.asarray(np.isfinite(scores).all(1))
 
 
@@ -61,7 +63,7 @@ def _mode_figures(evaluated: Evaluated, scores: np.ndarray, weights: np.ndarray)
     recall = recall_samples(truth, scores.argmax(1), len(types), weights)
     samples = samples_of(evaluated, scores, weights) | {
         "macro_auc": auc_samples(truth, scores, weights),
-        "ece": calibration_error_samples(truth, _in_the_clinic(evaluated, scores), weights),
+        "ece": calibration_error_samples(truth, _with_prior(evaluated, scores), weights),
     }
     result: dict[str, Any] = {"n": len(truth)}
     result |= {name: with_interval(samples[name]) for name in FIGURES}
@@ -74,7 +76,7 @@ def _mode_figures(evaluated: Evaluated, scores: np.ndarray, weights: np.ndarray)
 FIGURES = ("balanced_accuracy", "accuracy", "macro_auc", "top3", "ece")
 
 
-def _in_the_clinic(evaluated: Evaluated, scores: np.ndarray) -> np.ndarray:
+def _with_prior(evaluated: Evaluated, scores: np.ndarray) -> np.ndarray:
     """(n, K) probabilities where types are as frequent as in the data."""
     weighted = scores * evaluated.prior
     return np.asarray(weighted / weighted.sum(1, keepdims=True))
@@ -82,18 +84,26 @@ def _in_the_clinic(evaluated: Evaluated, scores: np.ndarray) -> np.ndarray:
 
 def samples_of(evaluated: Evaluated, scores: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
     """Figure -> (resamples,) its values."""
-    truth, in_the_clinic = evaluated.truth, _in_the_clinic(evaluated, scores)
+    truth, with_prior = evaluated.truth, _with_prior(evaluated, scores)
     recall = recall_samples(truth, scores.argmax(1), len(evaluated.types), weights)
-    top3 = (np.argsort(-in_the_clinic, axis=1)[:, :3] == truth[:, None]).any(1)
+    top3 = (np.argsort(-with_prior, axis=1)[:, :3] == truth[:, None]).any(1)
     return {
-        "balanced_accuracy": np.nanmean(recall, axis=1),
-        "accuracy": weighted_mean(in_the_clinic.argmax(1) == truth, weights),
+        "balanced_accuracy": balanced_accuracy_samples(recall),
+        "accuracy": weighted_mean(with_prior.argmax(1) == truth, weights),
         "top3": weighted_mean(top3, weights),
     }
 
 
+def with_interval(samples: np.ndarray) -> dict[str, float | None]:
+    """None for what is not defined, such as an AUC where all cases are of one type (JSON has no NaN)."""
+    known = samples[1:][np.isfinite(samples[1:])]
+    low, high = np.percentile(known, INTERVAL) if len(known) else (np.nan, np.nan)
+    values = {"value": samples[0], "low": low, "high": high}
+    return {name: round(float(value), 4) if np.isfinite(value) else None for name, value in values.items()}
+
+
 def figure(samples: np.ndarray, n: int) -> dict[str, Any]:
-    """The value of n cases with its interval; of no case all is None. samples: (1 + RESAMPLES,)."""
+    """A figure of n cases with its interval, None without cases. samples: (1 + RESAMPLES,)."""
     return with_interval(samples if n else np.full(len(samples), np.nan)) | {"n": n}
 
 
@@ -103,7 +113,7 @@ def mean_figure(values: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
 
 
 def weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore"):  # a resample may have none of the cases that a mode was asked about
+    with np.errstate(invalid="ignore"):  # a resample may have none of these cases
         return np.asarray((weights @ values.astype(float)) / weights.sum(1))
 
 
@@ -115,11 +125,17 @@ def recall_samples(truth: np.ndarray, predicted: np.ndarray, n_types: int, weigh
         return (weights @ right) / (weights @ of_type)
 
 
+def balanced_accuracy_samples(recall: np.ndarray) -> np.ndarray:
+    """(resamples,) mean of the recalls, (resamples, K), that are defined; nan where none is."""
+    known = np.isfinite(recall)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, recall, 0).sum(1) / known.sum(1))
+
+
 def auc_samples(truth: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(resamples,) mean area under the curve, each type against the rest; nan where there is one type only.
 
-    Weighted Mann-Whitney statistic: scikit-learn's takes a minute for what all resamples at once
-    take a second.
+    Weighted Mann-Whitney statistic of all resamples at once: a second, a minute with scikit-learn.
     """
     areas = np.full((len(weights), scores.shape[1]), np.nan)
     for k in range(scores.shape[1]):
@@ -149,19 +165,38 @@ def calibration_error_samples(
 
 
 def gains(evaluated: Evaluated, mode: str, over: str) -> dict[str, dict[str, float | None]]:
-    """Balanced accuracy, accuracy and top 3 of one mode less those of another, paired by resampled cases."""
-    asked = is_asked(evaluated.modes[mode]) & is_asked(evaluated.modes[over])
-    weights = patient_weights(evaluated.patients)[:, asked]
-    part = replace(evaluated, truth=evaluated.truth[asked])
-    first, second = (samples_of(part, evaluated.modes[name][asked], weights) for name in (mode, over))
+    """Balanced accuracy, accuracy and top 3 of one mode minus those of another, paired by patient."""
+    predicted = is_predicted(evaluated.modes[mode]) & is_predicted(evaluated.modes[over])
+    weights = patient_weights(evaluated.patients)[:, predicted]
+    part = replace(evaluated, truth=evaluated.truth[predicted])
+    first, second = (samples_of(part, evaluated.modes[name][predicted], weights) for name in (mode, over))
     return {
         name: with_interval(first[name] - second[name]) for name in ("balanced_accuracy", "accuracy", "top3")
     }
 
 
-def balanced_accuracy_gain(evaluated: Evaluated, mode: str, over: str) -> dict[str, float | None]:
-    """Balanced accuracy of one mode less that of another, paired: both on the same resampled patients."""
-    return gains(evaluated, mode, over)["balanced_accuracy"]
+def over_folds(evaluated: Evaluated, mode: str, folds: np.ndarray) -> dict[str, dict[str, float | None]]:
+    """Figure -> mean and standard deviation over the folds that have a value: an AUC needs two types.
+
+    folds: (n,) the fold in which each case was tested.
+    """
+    by_fold = []
+    predicted = is_predicted(evaluated.modes[mode])
+    for fold in np.unique(folds[predicted]).tolist():
+        tested = predicted & (folds == fold)
+        part, scores = replace(evaluated, truth=evaluated.truth[tested]), evaluated.modes[mode][tested]
+        once = np.ones((1, len(scores)))
+        auc = auc_samples(part.truth, scores, once)
+        by_fold.append({**samples_of(part, scores, once), "macro_auc": auc})
+    result = {}
+    for name in by_fold[0]:
+        values = np.array([found[name][0] for found in by_fold])
+        known = values[np.isfinite(values)]
+        result[name] = {
+            "mean": round(float(known.mean()), 4) if len(known) else None,
+            "sd": round(float(known.std(ddof=1)), 4) if len(known) > 1 else None,
+        }
+    return result
 
 
 def as_rows(answers: Sequence[Sequence[Probability]], types: tuple[str, ...]) -> np.ndarray:

@@ -1,13 +1,13 @@
-"""Photos that are no skin lesion like those in the training: drawn, sampled, or made from the data's own.
+"""Photos that are unlike the training photos: drawn, sampled, or altered from the data.
 
 The sample photos come with scikit-image (CC0, public domain or no known restrictions where its documentation
 says so; it does not for motorcycle_left, moon and page), scikit-learn (CC BY 2.0) and matplotlib. They are
-read where they are installed; none is copied into a bundle or the repository.
+read from the installed packages; none is copied into a bundle or the repository.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 
@@ -52,8 +52,8 @@ WORDS = (
 
 @dataclass(frozen=True)
 class ForeignPhoto:
-    """pixels: (s, s, 3) uint8; place: of the data's photo it was made from, None where it was made from none;
-    source: what it shares with others of its kind, for intervals over sources."""
+    """pixels: (s, s, 3) uint8; place: of the data's photo that it was made from, or None; source: shared by
+    photos of the same origin, for intervals over sources."""
 
     pixels: np.ndarray = field(repr=False)
     source: str
@@ -61,10 +61,10 @@ class ForeignPhoto:
 
 
 def foreign_photos(squares: np.ndarray, seed: int, per_kind: int = PER_KIND) -> dict[str, list[ForeignPhoto]]:
-    """Kind -> `per_kind` photos, all drawn from `seed`; fewer, or no kind, where the data has too few photos.
+    """Kind -> `per_kind` photos, drawn from `seed`; fewer, or no kind, where the data has too few photos.
 
-    squares: (n, s, s, 3) uint8, the centre squares of the data's photos. Raises FileNotFoundError where
-    scikit-image, which is no requirement of the app, is missing.
+    squares: (n, s, s, 3) uint8 of the data's photos. Raises FileNotFoundError without scikit-image, which
+    is no requirement of the app.
     """
     made = {
         kind: make(squares, np.random.default_rng((seed, number)), per_kind)
@@ -73,21 +73,22 @@ def foreign_photos(squares: np.ndarray, seed: int, per_kind: int = PER_KIND) -> 
     return {kind: photos for kind, photos in made.items() if photos}
 
 
+Sample = tuple[str, str] | tuple[str, str, tuple[int, int, int, int]]  # package, file, box in pixels
 Maker = Callable[[np.ndarray, np.random.Generator, int], list[ForeignPhoto]]
 
 
-def _open(package: str, name: str) -> Image.Image:
+def _open(package: str, name: str, box: tuple[int, int, int, int] | None = None) -> Image.Image:
     try:
         with (files(package) / name).open("rb") as file:
-            return Image.open(file).convert("RGB")
+            return Image.open(file).convert("RGB").crop(box)
     except ModuleNotFoundError:
         raise FileNotFoundError(
             f"The sample photo {name} comes with {package}: pip install -r requirements-dev.txt"
         ) from None
 
 
-def _cropped(sources: tuple[tuple[str, str], ...], least: float) -> Maker:
-    """Crops of sample photos, from `least` of the shorter side to all of it, some of them mirrored."""
+def _cropped(sources: Sequence[Sample], least: float, *, mirror: bool = True) -> Maker:
+    """Crops of sample photos or of their box, from `least` of its width or height to all of it."""
 
     def make(squares: np.ndarray, rng: np.random.Generator, count: int) -> list[ForeignPhoto]:
         opened = [_open(*source) for source in sources]
@@ -97,7 +98,8 @@ def _cropped(sources: tuple[tuple[str, str], ...], least: float) -> Maker:
             side = int(min(image.size) * rng.uniform(least, 1))
             x, y = (int(rng.integers(length - side + 1)) for length in image.size)
             part = _resized(image.crop((x, y, x + side, y + side)))
-            photos.append(ForeignPhoto(part[:, ::-1].copy() if rng.random() < 0.5 else part, name))
+            is_mirrored = mirror and rng.random() < 0.5
+            photos.append(ForeignPhoto(part[:, ::-1].copy() if is_mirrored else part, name))
         return photos
 
     return make
@@ -105,17 +107,6 @@ def _cropped(sources: tuple[tuple[str, str], ...], least: float) -> Maker:
 
 def _resized(image: Image.Image) -> np.ndarray:
     return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)).copy()
-
-
-def _faces(squares: np.ndarray, rng: np.random.Generator, count: int) -> list[ForeignPhoto]:
-    photos = []
-    for number in range(count):
-        package, name, (left, upper, right, lower) = FACES[number % len(FACES)]
-        side = int((right - left) * rng.uniform(0.4, 1))
-        x, y = int(rng.integers(left, right - side + 1)), int(rng.integers(upper, lower - side + 1))
-        face = _open(package, name).crop((x, y, x + side, y + side))
-        photos.append(ForeignPhoto(_resized(face), name))
-    return photos
 
 
 def _drawn(draw: Callable[[np.random.Generator], Image.Image | np.ndarray]) -> Maker:
@@ -178,14 +169,14 @@ def _noise(rng: np.random.Generator) -> np.ndarray:
 
 
 def _plain(rng: np.random.Generator) -> np.ndarray:
-    """One colour, or two that run into each other."""
+    """One colour, or a gradient of two."""
     first, second = np.array(_colour(rng)), np.array(_colour(rng))
     share = np.linspace(0, 1, SIDE)[:, None, None] * np.ones((1, SIDE, 1)) * float(rng.integers(2))
     return np.rot90(first * (1 - share) + second * share, int(rng.integers(4)))
 
 
 def _finger(rng: np.random.Generator) -> Image.Image:
-    """A finger with its nail and creases in the colour of some skin, on a plain ground."""
+    """A finger with nail and creases in a skin colour, on a plain background."""
     skin = np.array((224, 178, 150)) * rng.uniform(0.4, 1.08)
     image = Image.new("RGB", (SIDE, SIDE), _colour(rng))
     pen = ImageDraw.Draw(image)
@@ -213,7 +204,7 @@ def _finger(rng: np.random.Generator) -> Image.Image:
 
 
 def _from_data(alter: Callable[[np.ndarray, np.random.Generator], np.ndarray | None]) -> Maker:
-    """The first photos in a random order that can be altered so."""
+    """The first photos, in random order, that `alter` accepts."""
 
     def make(squares: np.ndarray, rng: np.random.Generator, count: int) -> list[ForeignPhoto]:
         photos: list[ForeignPhoto] = []
@@ -229,7 +220,7 @@ def _from_data(alter: Callable[[np.ndarray, np.random.Generator], np.ndarray | N
 
 
 def _painted_over(square: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
-    """The photo without its lesion, where what is left stands out no more than the border's own spots do."""
+    """The photo without its lesion, if the result stands out no more than spots of the border do."""
     spot = lesion_mask(square)
     if spot is None:
         return None
@@ -240,7 +231,7 @@ def _painted_over(square: np.ndarray, rng: np.random.Generator) -> np.ndarray | 
 
 
 def _skin_corner(square: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
-    """A corner of 15 to 25% of the side, where the lesion was found elsewhere."""
+    """A corner of 15 to 25% of the side, if a lesion was found."""
     if lesion_mask(square) is None:
         return None
     side = int(square.shape[0] * rng.uniform(0.15, 0.25))
@@ -249,7 +240,7 @@ def _skin_corner(square: np.ndarray, rng: np.random.Generator) -> np.ndarray | N
 
 
 def _lesion_inside(square: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
-    """A part that lies all within the lesion, at least 8% of the side."""
+    """A part within the lesion, at least 8% of the side."""
     spot = lesion_mask(square)
     if spot is None:
         return None
@@ -280,7 +271,7 @@ def _posterised(square: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 KINDS: dict[str, Maker] = {
     "everyday": _cropped(COLOUR_PHOTOS, 0.4),
     "grey": _cropped(GREY_PHOTOS, 0.4),
-    "faces": _faces,
+    "faces": _cropped(FACES, 0.4, mirror=False),
     "other_medicine": _cropped(OTHER_MEDICINE, 0.4),
     "drawn_shapes": _drawn(_shapes),
     "drawn_fingers": _drawn(_finger),

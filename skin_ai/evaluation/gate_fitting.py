@@ -1,4 +1,4 @@
-"""Fits the gate on photos' early features, and measures it on held-out and on foreign photos."""
+"""Fits the gate on early features of photos, and measures it on held-out and foreign photos."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from skin_ai.predict.gate import STAGE, Gate, early_features
 from skin_ai.predict.image_model import ImageModel, Preprocessing
 from skin_ai.training.image import OutOfFold
 
-# Share of held-out photos beyond the threshold. At 0.05 the mean catch over kinds is 2 points higher, and of
-# 100 held-out photos made a third brighter 16 are held back instead of 9.
+# Share of held-out photos beyond the threshold. At 0.05 the mean share caught is 2 points higher, but 16
+# instead of 9 of 100 held-out photos made a third brighter are stopped.
 FALSE_ALARMS = 0.02
 LEAST_VARIANCE = 1e-4  # of a direction of the shrunk covariance of standardised features
 METHOD = f"Mahalanobis distance of the mean and standard deviation of stage {STAGE}'s channels, one mean"
 PROTOCOL = (
-    "The gate of each fold is fitted on the training photos' features under that fold's model, and asked "
-    "about the photos that this model never saw. The threshold of a fold is the {level:.0%} quantile of the "
-    "other folds' held-out distances. False alarms: of all {n} held-out photos; interval 95%, bootstrap over "
-    "patients. Caught: of foreign photos, drawn, sampled from open packages or altered from held-out photos, "
-    "each asked of one fold; interval 95%, bootstrap over what they were made from."
+    "The gate of each fold is fitted on its training photos, with features of its model, and applied to its "
+    "held-out photos. The threshold of a fold is the {level:.0%} quantile of the other folds' held-out "
+    "distances. False alarms: among all {n} held-out photos; interval 95%, bootstrap over patients. Caught: "
+    "among foreign photos, drawn, sampled from open packages or altered from held-out photos, each tested in "
+    "one fold; interval 95%, bootstrap over their sources."
 )
 
 
@@ -46,12 +46,12 @@ def features_of(
 def fit_gate(features: np.ndarray, threshold: float = float("inf")) -> Gate:
     """The gate of (n, F) training photos' features; the covariance is shrunk (Ledoit and Wolf 2004).
 
-    The threshold of the shipped gate is that of `measure`: the early stages are frozen in training, so that
-    the features of a photo are the same for all folds' models and the final one.
+    A bundle's gate has the threshold of `measure`: the early stages are frozen in training, so that all folds
+    and the final model give a photo the same features.
     """
     centre, scale = features.mean(0), features.std(0) + 1e-6
     covariance = LedoitWolf(assume_centered=True).fit((features - centre) / scale).covariance_
-    # Two or three photos, or photos all alike, leave directions without any variance.
+    # Few or identical photos leave directions without variance.
     covariance += max(0.0, LEAST_VARIANCE - np.linalg.eigvalsh(covariance)[0]) * np.eye(len(covariance))
     whitening = np.linalg.inv(np.linalg.cholesky(covariance)) / scale
     return Gate(
@@ -92,8 +92,8 @@ def measure(
                 if fold == (number % len(out_of_fold.models) if photo.place is None else folds[photo.place])
             ]
             if own:
-                asked = features_of(model, preprocessing, [photos[number].pixels for number in own])
-                found = distances(gate, asked).tolist()
+                altered = features_of(model, preprocessing, [photos[number].pixels for number in own])
+                found = distances(gate, altered).tolist()
                 beyond[kind] |= {number: (fold, value) for number, value in zip(own, found, strict=True)}
     level = 1 - FALSE_ALARMS
     thresholds = [np.quantile(held_out[folds != fold], level) for fold in range(len(out_of_fold.models))]

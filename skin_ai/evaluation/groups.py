@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,27 +9,34 @@ from typing import Any
 
 import numpy as np
 
-from skin_ai.evaluation.figures import Evaluated, figure, is_asked, mean_figure, recall_samples
+from skin_ai.evaluation.figures import (
+    Evaluated,
+    balanced_accuracy_samples,
+    figure,
+    is_predicted,
+    mean_figure,
+    patient_weights,
+    recall_samples,
+)
 from skin_ai.evaluation.malignancy import area_under, receiver_operating
-from skin_ai.intervals import patient_weights
-from skin_ai.training.datasets import Case, DatasetError
+from skin_ai.training.datasets import Case, DatasetError, read_metadata
 from skin_ai.vocabulary import AGE_BANDS, age_band_of
 
-LEAST_CASES = 10  # fewer would tell of single patients, and nothing of the model
+LEAST_CASES = 10  # fewer say more about single patients than about the model
 NOT_RECORDED = "not recorded"
 SKIN_TYPES = ("I", "II", "III", "IV", "V", "VI")
 BY_BIOPSY, WITHOUT_BIOPSY = "by biopsy", "without biopsy"
 PROTOCOL = (
-    "Out of fold, types equally frequent as the app shows them; balanced accuracy: mean recall of the types "
-    "that the group has (n_types). Groups under 10 cases: only n. Intervals: 95%, bootstrap over patients. "
+    "Out of fold, for equally frequent types, as the app shows them; balanced accuracy: mean recall of the "
+    "types in the group (n_types). Groups under 10 cases: only n. Intervals: 95%, bootstrap over patients. "
     "Skin type and gender are recorded for every lesion with biopsy and for few without: groups differ in "
-    "their types and in how hard their cases are, so compare with care."
+    "their types and in difficulty, so compare with care."
 )
 
 
 @dataclass(frozen=True)
 class Particulars:
-    """Who a case is, for reports; NOT_RECORDED where the table does not say."""
+    """Particulars of a case, for reports; NOT_RECORDED where the table is empty."""
 
     skin_type: str = NOT_RECORDED
     age_band: str = NOT_RECORDED
@@ -47,23 +53,18 @@ _ORDER: Mapping[str, int] = {
 def particulars_of(folder: Path, cases: Sequence[Case]) -> list[Particulars]:
     """The particulars of each case from `folder/metadata.csv`, by img_id; columns it lacks are not recorded.
 
-    Read here and not with the cases, so that no model can be given them: their emptiness tells the type.
-    Raises DatasetError where the table is not there or a value cannot be read.
+    Read apart from the cases, so that no model gets them: their emptiness reveals the type.
+    Raises DatasetError for a missing table and for a value that cannot be read.
     """
-    table = folder / "metadata.csv"
-    if not table.is_file():
-        raise DatasetError(f"{table} does not exist.")
     found = {}
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            value = {column: (text or "").strip() for column, text in row.items() if column}
-            try:
-                found[Path(value.get("img_id", "")).stem] = _particulars(value)
-            except (ValueError, LookupError):
-                raise DatasetError(
-                    f"{table}, row {number}: age is {value.get('age')!r} and fitspatrick "
-                    f"{value.get('fitspatrick')!r}; they must be years and 1 to 6, or empty."
-                ) from None
+    for number, row in enumerate(read_metadata(folder), start=2):
+        try:
+            found[Path(row.get("img_id", "")).stem] = _particulars(row)
+        except (ValueError, LookupError):
+            raise DatasetError(
+                f"{folder / 'metadata.csv'}, row {number}: age is {row.get('age')!r} and fitspatrick "
+                f"{row.get('fitspatrick')!r}; they must be years and 1 to 6, or empty."
+            ) from None
     return [found.get(case.key, Particulars()) for case in cases]
 
 
@@ -86,18 +87,18 @@ def by_group(
 
     particulars: (n,) in the order of the evaluated cases; malignant: the types that count as such.
     """
-    asked = is_asked(evaluated.modes[mode])
+    predicted = is_predicted(evaluated.modes[mode])
     weights = patient_weights(evaluated.patients)
     result: dict[str, Any] = {"protocol": PROTOCOL}
     for grouping in (field.name for field in fields(Particulars)):
         names = np.array([getattr(person, grouping) for person in particulars])
-        there, counts = np.unique(names[asked], return_counts=True)
+        there, counts = np.unique(names[predicted], return_counts=True)
         most_first = {name: -count for name, count in zip(there.tolist(), counts.tolist(), strict=True)}
         order = sorted(
             most_first, key=lambda name: (name == NOT_RECORDED, _ORDER.get(name, 0), most_first[name])
         )
         result[grouping] = {
-            name: _figures(evaluated, mode, asked & (names == name), weights, malignant) for name in order
+            name: _figures(evaluated, mode, predicted & (names == name), weights, malignant) for name in order
         }
     return result
 
@@ -109,9 +110,8 @@ def _figures(
     if n < LEAST_CASES:
         return {"n": n}
     scores, truth, own = evaluated.modes[mode][chosen], evaluated.truth[chosen], weights[:, chosen]
-    own = own[own.sum(1) > 0]  # a resample may have nobody of a small group
+    own = own[own.sum(1) > 0]  # a resample may have no patient of a small group
     recall = recall_samples(truth, scores.argmax(1), len(evaluated.types), own)
-    known = np.isfinite(recall)
     columns = [place for place, type_ in enumerate(evaluated.types) if type_ in malignant]
     _, false_positives, sensitivity = receiver_operating(
         scores[:, columns].sum(1), np.isin(truth, columns), own
@@ -119,7 +119,7 @@ def _figures(
     return {
         "n": n,
         "n_types": len(np.unique(truth)),
-        "balanced_accuracy": figure(np.where(known, recall, 0).sum(1) / known.sum(1), n),
+        "balanced_accuracy": figure(balanced_accuracy_samples(recall), n),
         "accuracy": mean_figure(scores.argmax(1) == truth, own),
         "malignancy_auc": figure(area_under(false_positives, sensitivity), n),
     }

@@ -1,4 +1,4 @@
-"""Cancer against the rest: ROC, and sensitivity at fixed specificity."""
+"""Malignant against other types: ROC, and sensitivity at fixed specificity."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from skin_ai.evaluation.figures import Evaluated, figure, is_asked
-from skin_ai.intervals import patient_weights
+from skin_ai.evaluation.figures import Evaluated, figure, is_predicted, patient_weights
 
 ROC_POINTS = 60
 SPECIFICITIES = (0.80, 0.90)
 MALIGNANT_PROTOCOL = (
     "Malignant types against all others by the sum of the malignant types' probabilities as the app shows "
-    "them (equally frequent types), out of fold. Sensitivity at a specificity: the threshold is fitted anew "
-    "in each resample. Intervals: 95%, bootstrap over patients."
+    "them (equally frequent types), out of fold. Sensitivity at a specificity: the threshold is fitted in "
+    "each resample. Intervals: 95%, bootstrap over patients."
 )
 
 
 def malignancy(evaluated: Evaluated, mode: str, malignant: Collection[str]) -> dict[str, Any]:
     """ROC, its area, and sensitivity at two specificities."""
-    asked = is_asked(evaluated.modes[mode])
+    predicted = is_predicted(evaluated.modes[mode])
     columns = [evaluated.types.index(type_) for type_ in evaluated.types if type_ in malignant]
-    score = evaluated.modes[mode][asked][:, columns].sum(1)
-    is_malignant = np.isin(evaluated.truth[asked], columns)
-    weights = patient_weights(evaluated.patients)[:, asked]
+    score = evaluated.modes[mode][predicted][:, columns].sum(1)
+    is_malignant = np.isin(evaluated.truth[predicted], columns)
+    weights = patient_weights(evaluated.patients)[:, predicted]
     n = len(score)
     least, false_positives, sensitivity = receiver_operating(score, is_malignant, weights)
     result: dict[str, Any] = {
@@ -38,7 +37,7 @@ def malignancy(evaluated: Evaluated, mode: str, malignant: Collection[str]) -> d
     for specificity in SPECIFICITIES:
         places = np.maximum((false_positives <= 1 - specificity + 1e-9).sum(1) - 1, 0)
         found = np.where(np.isnan(false_positives[:, 0]), np.nan, sensitivity[np.arange(len(places)), places])
-        threshold = min(least[places[0]], 1.0)  # infinite where no case can be called
+        threshold = min(least[places[0]], 1.0)  # infinite where no case reaches it
         result[f"sensitivity_at_{specificity:.0%}"[:-1]] = figure(found, int(is_malignant.sum())) | {
             "least_probability": round(float(threshold), 4)
         }

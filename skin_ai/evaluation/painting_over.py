@@ -7,9 +7,9 @@ from scipy.ndimage import binary_dilation, binary_opening, gaussian_filter, labe
 
 
 def lesion_mask(square: np.ndarray) -> np.ndarray | None:
-    """(s, s) bool, the spot near the centre that differs from the skin of the border; None where none does.
+    """(s, s) bool, the spot near the centre that differs in colour from the border; None where none does.
 
-    Found by colour, for choosing photos to alter; no segmentation to rely on.
+    Good enough to choose photos to alter; not a segmentation.
     """
     side = square.shape[0]
     distance, border = distance_to_skin(square)
@@ -35,12 +35,12 @@ def distance_to_skin(square: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def paint_over(square: np.ndarray, spot: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(s, s, 3) uint8 with the spot filled: the colours of the skin around run in, with grain from beside."""
+    """(s, s, 3) uint8 with the spot filled by the colours around it and the grain of skin beside it."""
     side = square.shape[0]
     hole = binary_dilation(spot, iterations=side // 18)
     known = ~binary_dilation(spot, iterations=side // 12)
     pixels = square.astype(np.float32)
-    smooth = _run_in(pixels, known, side)
+    smooth = _filled_in(pixels, known, side)
     grain = pixels - gaussian_filter(pixels, (6, 6, 0))
     shifts = rng.integers(-side // 2, side // 2, (60, 2)).tolist()
     moved = min(shifts, key=lambda shift: int((np.roll(~known, shift, (0, 1)) & hole).sum()))
@@ -49,8 +49,8 @@ def paint_over(square: np.ndarray, spot: np.ndarray, rng: np.random.Generator) -
     return np.clip((smooth + grain) * share + pixels * (1 - share), 0, 255).astype(np.uint8)
 
 
-def _run_in(pixels: np.ndarray, known: np.ndarray, side: int) -> np.ndarray:
-    """(s, s, 3): each pixel's mean of the nearest known ones, computed on a quarter's scale."""
+def _filled_in(pixels: np.ndarray, known: np.ndarray, side: int) -> np.ndarray:
+    """(s, s, 3): each pixel's mean of the nearest known ones, computed at a quarter of the size."""
     small, is_known = pixels[::4, ::4], known[::4, ::4].astype(np.float32)
     filled, is_open = np.zeros_like(small), np.ones(is_known.shape, dtype=bool)
     for sigma in (2, 4, 8, 16, 32):

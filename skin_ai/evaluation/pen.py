@@ -1,4 +1,4 @@
-"""A surgeon's pen of another make than the one that training draws, and painting it over with skin."""
+"""A surgeon's pen unlike the one that training draws, and painting it over with skin."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def draw_pen(
 ) -> np.ndarray:
     """(s, s, 3) uint8 with one or two marks of a pen around the middle, which stays free.
 
-    kind: one of PEN_KINDS; violet: 0 for blue to 1 for violet; both drawn if None. The ink takes away light
-    from each pixel, more where skin is furrowed, so that the skin shows through.
+    kind: one of PEN_KINDS; violet: 0 for blue to 1 for violet; both random if None. The ink absorbs light,
+    more in furrows, so that the skin shows through.
     """
     kind = kind or PEN_KINDS[rng.integers(len(PEN_KINDS))]
     side = len(square)
@@ -36,7 +36,7 @@ def draw_pen(
 
 
 def _hold(square: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(s, s) how much ink the skin takes, about 1: more in furrows, and uneven as the hand presses."""
+    """(s, s) how much ink the skin takes, about 1: more in furrows, uneven with the pressure of the hand."""
     light = square.mean(2)
     furrows = ndimage.gaussian_filter(light, len(light) / 40) - light
     pressed = _smooth_noise(rng, len(light), 9) + 0.5 * _smooth_noise(rng, len(light), 60)
@@ -49,7 +49,7 @@ def _smooth_noise(rng: np.random.Generator, side: int, cells: int) -> np.ndarray
 
 
 def _coverage(lines: list[np.ndarray], side: int, width: float, rng: np.random.Generator) -> np.ndarray:
-    """(s, s) coverage 0..1 by lines, each (n, 2) columns and rows in 0..1, whose width swells and shrinks."""
+    """(s, s) coverage 0..1 by lines of varying width, each (n, 2) columns and rows in 0..1."""
     scale = side * OVERSAMPLING
     canvas = Image.new("L", (scale, scale))
     pen = ImageDraw.Draw(canvas)
@@ -70,7 +70,7 @@ def _bezier(points: np.ndarray) -> np.ndarray:
 
 
 def _line(start: np.ndarray, end: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A line as a hand draws it, slightly bent."""
+    """A slightly bent line."""
     bend = rng.normal(0, 0.08 * np.hypot(*(end - start)), (2, 2))
     return _bezier(np.stack([start, (2 * start + end) / 3 + bend[0], (start + 2 * end) / 3 + bend[1], end]))
 
@@ -138,9 +138,9 @@ PEN_KINDS: Final = tuple(MARKS)
 
 
 def paint_over(square: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """(s, s, 3) uint8 whose masked pixels are skin from beyond the nearest edge of the mask.
+    """(s, s, 3) uint8 with masked pixels replaced by skin from beyond the nearest edge of the mask.
 
-    The tone is a weighted mean of what is around, the texture that of the mirrored pixel: as cloned skin.
+    The tone is a weighted mean of the surroundings, the texture that of the mirrored pixel.
     """
     side = len(square)
     hidden = ndimage.binary_dilation(mask, iterations=max(1, round(side / 75)))
@@ -149,10 +149,8 @@ def paint_over(square: np.ndarray, mask: np.ndarray) -> np.ndarray:
     shown = (~hidden).astype(np.float32)
     spread = side / 30
     weight = ndimage.gaussian_filter(shown, spread, truncate=8) + 1e-6
-    tone = (
-        ndimage.gaussian_filter(square * shown[..., None], (spread, spread, 0), truncate=8)
-        / weight[..., None]
-    )
+    around = ndimage.gaussian_filter(square * shown[..., None], (spread, spread, 0), truncate=8)
+    tone = around / weight[..., None]
     nearest = ndimage.distance_transform_edt(hidden, return_distances=False, return_indices=True)
     mirrored = np.clip(2 * nearest - np.indices(hidden.shape), 0, side - 1)
     source = np.where(hidden[tuple(mirrored)], nearest, mirrored)

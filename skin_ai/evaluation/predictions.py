@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -10,11 +10,26 @@ import torch
 from skin_ai.evaluation.figures import Evaluated, as_rows
 from skin_ai.evaluation.simple_models import regression_on_fields, simple_models
 from skin_ai.evaluation.temperatures import fit_temperature, step_logits, with_temperatures
-from skin_ai.predict.chain import Step, answer, single_pass
+from skin_ai.predict.chain import Step, answer, eliminate_photo, single_pass
 from skin_ai.training.datasets import ALWAYS_TRAINED, Case, digest
 from skin_ai.training.language import mixed_prior
-from skin_ai.training.run import ALONE, Photos, Run
+from skin_ai.training.run import ALONE, Run
 from skin_ai.training.sources import evaluation_words
+
+Steps = tuple[Step, ...]  # one case's elimination
+Chains = Mapping[str, Mapping[int, Steps]]  # mode -> place of the case -> its elimination
+# Mode of the manifest -> whose elimination, in which mode, and what of it is the answer.
+LANGUAGE_MODES = {
+    "words_only": ("chain", "words", answer),
+    "single_pass": ("chain", "both", single_pass),
+    "chain": ("chain", "both", answer),
+    "words_only_single_pass": ("chain", "words", single_pass),
+    "chain_in_held_out_wordings": ("chain", "both_in_held_out_wordings", answer),
+    "words_only_in_held_out_wordings": ("chain", "words_in_held_out_wordings", answer),
+    "control_single_pass": ("control", "both", single_pass),
+    "control_chain": ("control", "both", answer),
+    "control_words_only": ("control", "words", answer),
+}
 
 
 def evaluated_photos(
@@ -22,101 +37,86 @@ def evaluated_photos(
     cases: Sequence[Case],
     folds: np.ndarray,
     with_photo: np.ndarray,
-    photos: Photos,
-    steps: Mapping[str, Mapping[str, Mapping[int, tuple[Step, ...]]]],
-) -> tuple[Evaluated, list[tuple[Step, ...]]]:
-    """Every case with a photo, in all modes; and the chain's eliminations with other folds' temperatures."""
-    labels = np.array([run.types.index(case.type) for case in cases])
-    truth, tested = labels[with_photo], folds[with_photo]
-    mix = mixed_prior([cases[i] for i in with_photo.tolist()], run.types, run.language.uniform_prior)
-    asked = {
-        (name, mode): np.flatnonzero([i in chains for i in with_photo.tolist()])
-        for name, modes in steps.items()
-        for mode, chains in modes.items()
+    photos: Sequence[torch.Tensor],
+    chains: Mapping[str, Chains],
+) -> tuple[Evaluated, list[Steps], list[tuple[float, ...]]]:
+    """Every case with a photo, in all modes.
+
+    Returns also the chain's eliminations with the temperatures of the other folds, and these temperatures.
+    with_photo: (n,) places of the cases; photos: (K,) probabilities of each; chains: "chain" and "control".
+    """
+    types, places, tested = run.types, with_photo.tolist(), folds[with_photo]
+    labels = np.array([types.index(case.type) for case in cases])
+    truth = labels[with_photo]
+    mix = mixed_prior([cases[i] for i in places], types, run.language.uniform_prior)
+    temperatures = {
+        (name, mode): fold_temperatures([found[i] for i in places], truth, tested, mix, types)
+        for name, modes in chains.items()
+        for mode, found in modes.items()
         if mode != ALONE
     }
     tempered = {
-        (name, mode): _tempered(
-            [steps[name][mode][with_photo[row]] for row in rows.tolist()],
-            truth[rows],
-            tested[rows],
-            mix,
-            run.types,
-        )
-        for (name, mode), rows in asked.items()
+        (name, mode): _tempered([chains[name][mode][i] for i in places], tested, of_folds)
+        for (name, mode), of_folds in temperatures.items()
     }
-
-    def scores(kind: Callable[..., np.ndarray], name: str, mode: str) -> np.ndarray:
-        return _in_rows(kind(tempered[name, mode], run.types), asked[name, mode], len(truth))
-
-    seen = [probabilities for probabilities in photos.over_label_set if probabilities is not None]
     modes = {
-        "photo_only": torch.stack(seen).numpy(),
-        "words_only": scores(_answers, "chain", "words"),
-        "single_pass": scores(_single, "chain", "both"),
-        "chain": scores(_answers, "chain", "both"),
-        "words_only_single_pass": scores(_single, "chain", "words"),
-        "chain_in_held_out_wordings": scores(_answers, "chain", "both_in_held_out_wordings"),
-        "words_only_in_held_out_wordings": scores(_answers, "chain", "words_in_held_out_wordings"),
-        "control_single_pass": scores(_single, "control", "both"),
-        "control_chain": scores(_answers, "control", "both"),
-        "control_words_only": scores(_answers, "control", "words"),
-        "regression_on_fields": _regression(cases, labels, folds, with_photo, len(run.types)),
+        "photo_only": torch.stack(list(photos)).numpy(),
+        "photo_no_words": as_rows(
+            [answer(eliminate_photo(photo, types, run.language.schedule)) for photo in photos], types
+        ),
     }
+    for name, (model, mode, answered) in LANGUAGE_MODES.items():
+        modes[name] = as_rows([answered(steps) for steps in tempered[model, mode]], types)
+    modes["regression_on_fields"] = _regression(cases, labels, folds, with_photo, len(types))
     product = modes["photo_only"] * modes["regression_on_fields"]
     modes["product"] = product / product.sum(1, keepdims=True)
-    patients = np.array([digest(cases[i].patient) for i in with_photo.tolist()])
-    return Evaluated(run.types, truth, patients, mix, modes), tempered["chain", "both"]
+    patients = np.array([digest(cases[i].patient) for i in places])
+    both = "chain", "both"
+    return Evaluated(types, truth, patients, mix, modes), tempered[both], temperatures[both]
 
 
 def evaluated_words(
-    run: Run,
-    cases: Sequence[Case],
-    folds: np.ndarray,
-    source: str,
-    steps: Mapping[str, Mapping[str, Mapping[int, tuple[Step, ...]]]],
+    run: Run, cases: Sequence[Case], folds: np.ndarray, source: str, chains: Mapping[str, Chains]
 ) -> Evaluated:
     """Every tested case of a source without photos, from its words, beside two simple models."""
-    places = [i for i, case in enumerate(cases) if case.source == source and folds[i] != ALWAYS_TRAINED]
-    truth = np.array([run.types.index(cases[i].type) for i in places])
-    tested = np.maximum(folds[places], 0)
+    of_source = np.array([i for i, case in enumerate(cases) if case.source == source])
+    is_tested = folds[of_source] != ALWAYS_TRAINED
+    places = of_source[is_tested].tolist()
+    labels = np.array([run.types.index(cases[i].type) for i in of_source.tolist()])
+    truth, tested = labels[is_tested], np.maximum(folds[places], 0)
     mix = mixed_prior([cases[i] for i in places], run.types, run.language.uniform_prior)
     modes = {}
-    for name, found in steps.items():
-        rows = np.flatnonzero([i in found[ALONE] for i in places])
-        chains: Sequence[tuple[Step, ...]] = [found[ALONE][places[row]] for row in rows.tolist()]
-        if tested[rows].any():  # else all were asked of one model, and there is no other fold to fit on
-            chains = _tempered(chains, truth[rows], tested[rows], mix, run.types)
+    for name, found in chains.items():
+        steps = [found[ALONE][i] for i in places]
+        if tested.any():  # otherwise one model predicted all of them, and no other fold is there to fit on
+            steps = _tempered(steps, tested, fold_temperatures(steps, truth, tested, mix, run.types))
         prefix = "" if name == "chain" else f"{name}_"
-        modes[f"{prefix}single_pass"] = _in_rows(_single(chains, run.types), rows, len(truth))
-        modes[f"{prefix}chain"] = _in_rows(_answers(chains, run.types), rows, len(truth))
-    of_source = [i for i, case in enumerate(cases) if case.source == source]
-    facts, words = [cases[i].facts for i in of_source], [evaluation_words(cases[i]) for i in of_source]
-    labels = np.array([run.types.index(cases[i].type) for i in of_source])
+        modes[f"{prefix}single_pass"] = as_rows([single_pass(chain) for chain in steps], run.types)
+        modes[f"{prefix}chain"] = as_rows([answer(chain) for chain in steps], run.types)
+    facts = [cases[i].facts for i in of_source.tolist()]
+    words = [evaluation_words(cases[i]) for i in of_source.tolist()]
     modes |= simple_models(facts, words, labels, folds[of_source], mix)
-    groups = np.array([digest(cases[i].key) for i in places])
-    return Evaluated(run.types, truth, groups, mix, modes)
-
-
-def _in_rows(scores: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
-    """(n, K) with the scores in their rows, NaN in those that were not asked."""
-    if len(rows) == n:
-        return scores
-    spread = np.full((n, scores.shape[1]), np.nan)
-    spread[rows] = scores
-    return spread
+    return Evaluated(run.types, truth, np.array([digest(cases[i].key) for i in places]), mix, modes)
 
 
 def cross_fitted_temperatures(
     logits: np.ndarray, truth: np.ndarray, folds: np.ndarray, prior: np.ndarray
 ) -> np.ndarray:
     """(folds,) the temperature for each fold, fitted on the others."""
-    return np.array(
-        [
-            fit_temperature(logits[folds != fold], truth[folds != fold], prior)
-            for fold in range(int(folds.max()) + 1)
-        ]
-    )
+    parts = [folds != fold for fold in range(int(folds.max()) + 1)]
+    return np.array([fit_temperature(logits[others], truth[others], prior) for others in parts])
+
+
+def fold_temperatures(
+    steps: Sequence[Steps], truth: np.ndarray, folds: np.ndarray, prior: np.ndarray, types: tuple[str, ...]
+) -> list[tuple[float, ...]]:
+    """Of each fold one temperature a step, fitted on the others; prior: (K,)."""
+    found = []
+    for fold in range(int(folds.max()) + 1):
+        others = np.flatnonzero(folds != fold).tolist()
+        priors = np.tile(prior, (len(others), 1))
+        found.append(_step_temperatures([steps[i] for i in others], truth[others], priors, types))
+    return found
 
 
 def bundle_temperatures(
@@ -124,78 +124,38 @@ def bundle_temperatures(
     cases: Sequence[Case],
     with_photo: np.ndarray,
     evaluated: Evaluated,
-    told: Mapping[str, Evaluated],
-    chains: Mapping[str, Mapping[int, tuple[Step, ...]]],
+    words: Mapping[str, Evaluated],
+    chains: Chains,
 ) -> list[float]:
     """One a step, fitted on all tested cases together, each with the prior of its mix."""
     steps = [chains["both"][i] for i in with_photo.tolist()]
     truth, priors = [evaluated.truth], [np.tile(evaluated.prior, (len(steps), 1))]
-    for source, words in told.items():
+    for source, found in words.items():
         of_source = [chains[ALONE][i] for i in sorted(chains[ALONE]) if cases[i].source == source]
         steps += of_source
-        truth.append(words.truth)
-        priors.append(np.tile(words.prior, (len(of_source), 1)))
-    return [
-        _fit_step_temperature(steps, place, np.concatenate(truth), np.concatenate(priors), run.types)
-        for place in range(len(run.language.schedule) - 1)
-    ]
+        truth.append(found.truth)
+        priors.append(np.tile(found.prior, (len(of_source), 1)))
+    return list(_step_temperatures(steps, np.concatenate(truth), np.concatenate(priors), run.types))
 
 
-def _fit_step_temperature(
-    steps: Sequence[tuple[Step, ...]],
-    place: int,
-    truth: np.ndarray,
-    prior: np.ndarray,
-    types: tuple[str, ...],
-) -> float:
-    """On the cases whose type was still an option at this step."""
-    logits = step_logits(steps, place, types)
-    there = np.isfinite(logits[np.arange(len(truth)), truth])
-    return fit_temperature(logits[there], truth[there], prior[there] if prior.ndim == 2 else prior)
+def _step_temperatures(
+    steps: Sequence[Steps], truth: np.ndarray, priors: np.ndarray, types: tuple[str, ...]
+) -> tuple[float, ...]:
+    """One a step, fitted on the cases whose type is still an option at it; priors: (n, K)."""
+    found = []
+    for place in range(len(steps[0])):
+        logits = step_logits(steps, place, types)
+        there = np.isfinite(logits[np.arange(len(truth)), truth])
+        found.append(fit_temperature(logits[there], truth[there], priors[there]))
+    return tuple(found)
 
 
 def _tempered(
-    steps: Sequence[tuple[Step, ...]],
-    truth: np.ndarray,
-    folds: np.ndarray,
-    prior: np.ndarray,
-    types: tuple[str, ...],
-) -> list[tuple[Step, ...]]:
-    """Each case with the temperatures that the other folds gave."""
-    temperatures = fold_temperatures(steps, truth, folds, prior, types)
-    return [
-        with_temperatures(chain, temperatures[fold])
-        for chain, fold in zip(steps, folds.tolist(), strict=True)
-    ]
-
-
-def fold_temperatures(
-    steps: Sequence[tuple[Step, ...]],
-    truth: np.ndarray,
-    folds: np.ndarray,
-    prior: np.ndarray,
-    types: tuple[str, ...],
-) -> list[tuple[float, ...]]:
-    """Of each fold one temperature a step, fitted on the others."""
-    found = []
-    for fold in range(int(folds.max()) + 1):
-        others = np.flatnonzero(folds != fold).tolist()
-        elsewhere = [steps[i] for i in others]
-        found.append(
-            tuple(
-                _fit_step_temperature(elsewhere, place, truth[others], prior, types)
-                for place in range(len(steps[0]))
-            )
-        )
-    return found
-
-
-def _answers(steps: Sequence[tuple[Step, ...]], types: tuple[str, ...]) -> np.ndarray:
-    return as_rows([answer(chain) for chain in steps], types)
-
-
-def _single(steps: Sequence[tuple[Step, ...]], types: tuple[str, ...]) -> np.ndarray:
-    return as_rows([single_pass(chain) for chain in steps], types)
+    steps: Sequence[Steps], folds: np.ndarray, temperatures: Sequence[tuple[float, ...]]
+) -> list[Steps]:
+    """Each case with the temperatures of its fold."""
+    pairs = zip(steps, folds.tolist(), strict=True)
+    return [with_temperatures(chain, temperatures[fold]) for chain, fold in pairs]
 
 
 def _regression(
@@ -222,7 +182,7 @@ def sources_without_photos(cases: Sequence[Case]) -> list[str]:
 
 def as_tensors(
     evaluated: Evaluated,
-    told: Mapping[str, Evaluated],
+    words: Mapping[str, Evaluated],
     keys: np.ndarray,
     folds: np.ndarray,
     photo_logits: np.ndarray,
@@ -237,12 +197,10 @@ def as_tensors(
     tensors["folds"] = torch.from_numpy(folds).to(torch.int8)
     tensors["photos"] = torch.from_numpy(keys)
     tensors["patients"] = torch.from_numpy(evaluated.patients)
-    for source, words in told.items():
-        tensors |= {
-            f"{source}/{name}": torch.from_numpy(scores).half() for name, scores in words.modes.items()
-        }
-        tensors[f"{source}/truth"] = torch.from_numpy(words.truth).to(torch.int8)
-        tensors[f"{source}/cases"] = torch.from_numpy(words.patients)
+    for source, found in words.items():
+        tensors |= {f"{source}/{name}": torch.from_numpy(part).half() for name, part in found.modes.items()}
+        tensors[f"{source}/truth"] = torch.from_numpy(found.truth).to(torch.int8)
+        tensors[f"{source}/cases"] = torch.from_numpy(found.patients)
     return tensors
 
 

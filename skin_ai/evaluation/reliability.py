@@ -1,4 +1,4 @@
-"""How far an answer can be believed: calibration, and what is gained where it says "not sure"."""
+"""Calibration, and the gain in accuracy from answering "not sure"."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skin_ai.evaluation.figures import (
     CALIBRATION_BINS,
     Evaluated,
     figure,
-    is_asked,
+    is_predicted,
     mean_figure,
     weighted_mean,
 )
@@ -19,29 +19,28 @@ from skin_ai.evaluation.temperatures import softmax, step_logits
 from skin_ai.intervals import INTERVAL, RESAMPLES, SEED, patient_weights, with_interval
 from skin_ai.predict.chain import Step, undecided
 
-COVERAGE = 0.8  # of the cases that shall get an answer
+COVERAGE = 0.8  # wanted share of decided cases
 CURVE_POINTS = 20
 CALIBRATION_PROTOCOL = (
     "Expected calibration error of the first type, 15 bins of equally many cases, out of fold. ece: "
-    "probabilities with the frequency of the types in the bundle's data multiplied in. ece_shown: those "
-    "for equally frequent types, as the app shows them; each case counts by the inverse frequency of its "
-    "type. Steps: the first option's probability among the options, of the cases whose type was still an "
+    "probabilities multiplied by the frequency of the types in the bundle's data. ece_shown: those "
+    "for equally frequent types, as the app shows them; each case is weighted by the inverse frequency of "
+    "its type. Steps: the first option's probability among the options, for cases whose type was still an "
     "option. Intervals: 95%, bootstrap over patients, less what resampling adds to the bins on average. "
-    "if_calibrated: what perfectly calibrated probabilities would show on as many cases, types drawn from "
+    "if_calibrated: the error of perfectly calibrated probabilities on as many cases, with types drawn from "
     "the probabilities 1,000 times: mean and 97.5th percentile."
 )
 RISK_PROTOCOL = (
     "Accuracy of the first type that the app shows (equally frequent types) among the share of cases whose "
-    "first type is most probable; out of fold; cases counted as they are in the data. Intervals: 95%, "
-    "bootstrap over patients, cases ranked anew in each resample. Area: mean share of wrong first types over "
-    "all coverages (Geifman and El-Yaniv 2017)."
+    "first type is most probable; out of fold; cases unweighted. Intervals: 95%, bootstrap over patients, "
+    "with cases ranked within each resample. Area: mean share of wrong first types over all coverages "
+    "(Geifman and El-Yaniv 2017)."
 )
 NOT_SURE_PROTOCOL = (
-    "Not sure where the first type that the app shows is less probable than a threshold. Cross-fitted: each "
+    "Not sure: the first type that the app shows is less probable than a threshold. Cross-fitted: each "
     "fold's threshold is the quantile of the other folds' probabilities that leaves the wanted coverage; "
-    "coverage and accuracy are of the held-out folds together. least_probability, which is shipped, is of "
-    "all cases. Intervals: 95%, bootstrap over patients, thresholds fixed. Coverage holds for cases like "
-    "these; it is no promise for others."
+    "coverage and accuracy pool the held-out folds. least_probability, which the bundle uses, is fitted on "
+    "all cases. Intervals: 95%, bootstrap over patients, thresholds fixed. Coverage may differ elsewhere."
 )
 
 
@@ -51,19 +50,18 @@ NOT_SURE_PROTOCOL = (
 def calibration(evaluated: Evaluated, mode: str) -> dict[str, Any]:
     """ "ece" and "bins" of the reliability plot with the data's frequencies, "ece_shown" and "bins_shown".
 
-    The app shows probabilities p(type | case) of a world where all types are equally frequent. They can be
-    right only in that world, so there each case stands for as many as its type is rare: it counts by the
-    inverse frequency of its type, and both confidence and accuracy of a bin are means with these weights.
-    With the frequencies of the data multiplied in, the data are the world, and each case counts once.
+    The app shows probabilities for equally frequent types. They can be calibrated only where types are
+    equally frequent, so each case is weighted by the inverse frequency of its type, in a bin's confidence as
+    in its accuracy. Probabilities multiplied by the data's frequencies are compared with unweighted cases.
     """
     scores = evaluated.modes[mode]
-    asked = is_asked(scores)
-    if not asked.any():
+    predicted = is_predicted(scores)
+    if not predicted.any():
         return {"protocol": CALIBRATION_PROTOCOL, "n": 0}
-    weights = patient_weights(evaluated.patients)[:, asked]
-    truth = evaluated.truth[asked]
-    both = _both_ways(scores[asked], truth, evaluated.prior, weights, equally_frequent(truth, weights))
-    return {"protocol": CALIBRATION_PROTOCOL, "n": int(asked.sum()), **both}
+    weights = patient_weights(evaluated.patients)[:, predicted]
+    truth = evaluated.truth[predicted]
+    both = _both_ways(scores[predicted], truth, evaluated.prior, weights, equally_frequent(truth, weights))
+    return {"protocol": CALIBRATION_PROTOCOL, "n": int(predicted.sum()), **both}
 
 
 def step_calibration(
@@ -76,8 +74,8 @@ def step_calibration(
     """One entry a step, as `calibration` measures it, of the first option (CALIBRATION_PROTOCOL).
 
     steps: one elimination a case, with the temperatures that other folds gave; truth: (n,); prior: (K,).
-    A step can be right only about types that are still options: the other cases are left out.
-    As shown, the types are equally frequent among all cases, not among those that are left.
+    Cases whose type is no longer an option are left out. As shown, the types are equally frequent among all
+    cases, not among those that are left.
     """
     weights = patient_weights(patients)
     balanced = equally_frequent(truth, weights)
@@ -97,7 +95,7 @@ def step_calibration(
 
 
 def equally_frequent(truth: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(resamples, n) what each case counts where every type that is there has the same weight, 1."""
+    """(resamples, n) weights of the cases that give every present type a total weight of 1."""
     of_type = np.eye(int(truth.max(initial=0)) + 1)[truth]
     totals = np.maximum(weights @ of_type, 1e-12)
     return np.asarray(weights / totals[:, truth])
@@ -106,7 +104,7 @@ def equally_frequent(truth: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def _both_ways(
     scores: np.ndarray, truth: np.ndarray, prior: np.ndarray, weights: np.ndarray, balanced: np.ndarray
 ) -> dict[str, Any]:
-    """scores: (n, K) for equally frequent types; weights, balanced: (resamples, n) what each case counts."""
+    """scores: (n, K) for equally frequent types; weights, balanced: (resamples, n) of each case."""
     prior = np.maximum(prior, 1e-6)  # a type that no case has may still be one of a step's options
     in_the_data = scores * prior
     in_the_data /= in_the_data.sum(1, keepdims=True)
@@ -126,12 +124,12 @@ def _reliability(
     drawn: np.ndarray,
     drawn_weights: np.ndarray,
 ) -> dict[str, Any]:
-    """drawn: (draws, n) types as they would fall if the probabilities were true, and what they count."""
+    """drawn: (draws, n) types drawn from the probabilities, and their weights."""
     first, confidence = probabilities.argmax(1), probabilities.max(1)
     right = first == truth
     parts = np.array_split(np.argsort(confidence, kind="stable"), min(CALIBRATION_BINS, len(truth)))
     samples = _calibration_errors(confidence, right, weights, parts)
-    # Noise widens every bin's gap, in resamples twice: uncorrected, the interval may lie above the value.
+    # Noise widens every bin's gap, twice in resamples: uncorrected, the interval may lie above the value.
     samples[1:] = np.maximum(samples[1:] - np.nanmean(samples[1:]) + samples[0], 0)
     if_calibrated = _calibration_errors(confidence, drawn == first, drawn_weights, parts)
     bins = []
@@ -139,16 +137,7 @@ def _reliability(
         with np.errstate(invalid="ignore"):  # a resample may have none of a bin's cases
             accuracy = (weights[:, part] @ right[part]) / weights[:, part].sum(1)
         mean = np.average(confidence[part], weights=weights[0, part])
-        interval = with_interval(accuracy)
-        bins.append(
-            {
-                "confidence": round(float(mean), 4),
-                "accuracy": interval["value"],
-                "low": interval["low"],
-                "high": interval["high"],
-                "n": len(part),
-            }
-        )
+        bins.append({"confidence": round(float(mean), 4), **_point(accuracy), "n": len(part)})
     return {
         "ece": figure(samples, len(truth)),
         "if_calibrated": {
@@ -157,6 +146,11 @@ def _reliability(
         },
         "bins": bins,
     }
+
+
+def _point(samples: np.ndarray) -> dict[str, float | None]:
+    interval = with_interval(samples)
+    return {"accuracy": interval.pop("value"), **interval}
 
 
 def _calibration_errors(
@@ -172,12 +166,12 @@ def _calibration_errors(
 
 
 def risk_coverage(evaluated: Evaluated, mode: str) -> dict[str, Any]:
-    """Accuracy of the app's first type if only the cases are answered where it is most probable."""
-    asked = is_asked(evaluated.modes[mode])
-    if not asked.any():
+    """Accuracy of the app's first type if only the cases with the most probable ones are answered."""
+    predicted = is_predicted(evaluated.modes[mode])
+    if not predicted.any():
         return {"protocol": RISK_PROTOCOL, "n": 0}
-    scores, truth = evaluated.modes[mode][asked], evaluated.truth[asked]
-    weights = patient_weights(evaluated.patients)[:, asked]
+    scores, truth = evaluated.modes[mode][predicted], evaluated.truth[predicted]
+    weights = patient_weights(evaluated.patients)[:, predicted]
     confidence, right, n = scores.max(1), scores.argmax(1) == truth, len(truth)
     order = np.argsort(-confidence, kind="stable")
     mass = weights[:, order].cumsum(1)
@@ -192,13 +186,10 @@ def risk_coverage(evaluated: Evaluated, mode: str) -> dict[str, Any]:
     curve = []
     for coverage in points.tolist():
         least = confidence[order][(mass[0] >= coverage - 1e-9).argmax()]
-        interval = with_interval(at(coverage))
         curve.append(
             {
                 "coverage": round(coverage, 4),
-                "accuracy": interval["value"],
-                "low": interval["low"],
-                "high": interval["high"],
+                **_point(at(coverage)),
                 "least_probability": round(float(least), 4),
             }
         )
@@ -222,10 +213,10 @@ def not_sure(
     steps: Sequence[tuple[Step, ...]] | None = None,
     also: Sequence[str] = ("words_only", "photo_only"),
 ) -> dict[str, Any]:
-    """The threshold that leaves `coverage` of the cases decided, measured on cases that it was not fitted on.
+    """The threshold that leaves `coverage` of the cases decided, measured on held-out folds.
 
-    folds: (n,) 0, 1, ...; steps: the eliminations behind `mode`, for what is left of undecided cases; also:
-    modes to which the same thresholds are applied.
+    folds: (n,) 0, 1, ...; steps: the eliminations behind `mode`, for the options left in undecided cases;
+    also: modes to which the same thresholds are applied.
     """
     confidence = evaluated.modes[mode].max(1)
     least = np.zeros(len(folds))
@@ -242,22 +233,22 @@ def not_sure(
         if name in evaluated.modes:
             result[name] = at_threshold(evaluated, name, least)
     if steps is not None:
-        result["undecided"] = _what_is_left(steps, evaluated, least)
+        result["undecided"] = _options_left(steps, evaluated, least)
     return result
 
 
 def _least_probability(confidence: np.ndarray, coverage: float) -> float:
-    """0, so that every case is decided, where there is none to fit it on."""
+    """0, so that every case is decided, without cases to fit it on."""
     known = confidence[np.isfinite(confidence)]
     return float(np.quantile(known, 1 - coverage)) if len(known) else 0.0
 
 
 def at_threshold(evaluated: Evaluated, mode: str, least: float | np.ndarray) -> dict[str, Any]:
-    """Coverage and accuracy where a first type less probable than `least`, one or (n,), is held back."""
-    asked = is_asked(evaluated.modes[mode])
-    scores, truth = evaluated.modes[mode][asked], evaluated.truth[asked]
-    weights = patient_weights(evaluated.patients)[:, asked]
-    decided = scores.max(1) >= np.broadcast_to(least, asked.shape)[asked]
+    """Coverage and accuracy where a first type less probable than `least`, one or (n,), is "not sure"."""
+    predicted = is_predicted(evaluated.modes[mode])
+    scores, truth = evaluated.modes[mode][predicted], evaluated.truth[predicted]
+    weights = patient_weights(evaluated.patients)[:, predicted]
+    decided = scores.max(1) >= np.broadcast_to(least, predicted.shape)[predicted]
     right = scores.argmax(1) == truth
     accuracy = weighted_mean(right, weights)
     of_decided = weighted_mean(right[decided], weights[:, decided])
@@ -276,7 +267,7 @@ def at_threshold(evaluated: Evaluated, mode: str, least: float | np.ndarray) -> 
     }
 
 
-def _what_is_left(
+def _options_left(
     steps: Sequence[tuple[Step, ...]], evaluated: Evaluated, least: np.ndarray
 ) -> dict[str, Any]:
     left = [undecided(chain, float(value)) for chain, value in zip(steps, least, strict=True)]

@@ -1,4 +1,4 @@
-"""How far the image model follows a surgeon's pen and the sharpness of a photo instead of the lesion."""
+"""How much the image model depends on pen marks and on the sharpness of a photo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ import numpy as np
 from tqdm import tqdm
 
 from skin_ai.evaluation.degradations import DEGRADATIONS
-from skin_ai.evaluation.figures import figure, recall_samples
+from skin_ai.evaluation.figures import (
+    SEED,
+    balanced_accuracy_samples,
+    figure,
+    patient_weights,
+    recall_samples,
+)
 from skin_ai.evaluation.pen import PEN_KINDS, draw_pen, paint_over
 from skin_ai.intervals import SEED, patient_weights
 from skin_ai.predict.ink import ink_mask
@@ -23,15 +29,14 @@ THIRDS = ("least_sharp", "middle", "sharpest")
 STRENGTHS: Final[Mapping[str, tuple[float, ...]]] = {"blurred": (0.5, 1.0, 2.0), "small": (2.0, 4.0, 8.0)}
 
 PROTOCOL = (
-    "Each photo by the image model of its fold, which saw neither it nor its patient, with as many views as "
-    "the app; calibrated probabilities of equally frequent types; malignancy is the sum of {malignant}. "
-    "Drawn ink: {drawn} photos without detected ink, {drawings} drawings each (circle, arrow, cross, tick, "
-    "writing in turn; another pen than the one that training draws). Real ink: all {n} photos, split by a "
-    "detector that misses some ink and sees some where there is none; painted over: detected ink replaced by "
-    "the skin around it, and, as a control, the same shapes on photos without ink. Blur and down-scaling: at "
-    "most {of_each} photos of each type, means over these; the strength of blur is a Gaussian's deviation in "
-    "percent of the side, that of down-scaling how many times fewer pixels a side has. Sharpness: all photos "
-    "in three equal parts. Intervals: 95%, bootstrap over patients."
+    "Out of fold, with as many views as in the app; calibrated probabilities for equally frequent types; "
+    "malignancy is the sum of {malignant}. Drawn ink: {drawn} photos without detected ink, {drawings} "
+    "drawings each (circle, arrow, cross, tick, writing in turn; a pen unlike the one in training). Real "
+    "ink: all {n} photos, split by an imperfect ink detector; painted over: detected ink replaced by the "
+    "skin around it, and, as a control, the same shapes on photos without ink. Blur and down-scaling: at "
+    "most {of_each} photos of each type, means over these; strength of blur: a Gaussian's standard "
+    "deviation in percent of the side, of down-scaling: how many times fewer pixels a side has. Sharpness: "
+    "all photos in three equal parts. Intervals: 95%, bootstrap over patients."
 )
 
 
@@ -43,8 +48,7 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True)
 class _Photos:
-    """squares: n of (s, s, 3) uint8; malignant: (K,) bool; probabilities: (n, K) of the photos
-    as they are."""
+    """squares: n of (s, s, 3) uint8; malignant: (K,) bool; probabilities: (n, K) without a change."""
 
     squares: Sequence[np.ndarray]
     labels: np.ndarray
@@ -55,24 +59,27 @@ class _Photos:
     predictor: Predictor
 
     def answers(self, chosen: np.ndarray) -> dict[str, Any]:
-        """Of the chosen, (n,) bool: how often the first type is right, and how malignant they seem."""
+        """Accuracy and mean probability of malignancy of the chosen, (n,) bool."""
         first, malignancy = self.probabilities.argmax(1), self.probabilities[:, self.malignant].sum(1)
         weights = self.weights[:, chosen]
         recall = recall_samples(self.labels[chosen], first[chosen], len(self.types), weights)
-        known = np.isfinite(recall)
-        balanced = np.where(known, recall, 0).sum(1) / np.maximum(known.sum(1), 1)
         is_malignant = self.malignant[self.labels]
         return {
-            "balanced_accuracy": figure(np.where(known.any(1), balanced, np.nan), int(chosen.sum())),
+            "balanced_accuracy": figure(balanced_accuracy_samples(recall), int(chosen.sum())),
             "accuracy": _mean(first == self.labels, chosen, self.weights),
             "malignancy_of_malignant": _mean(malignancy, chosen & is_malignant, self.weights),
             "malignancy_of_others": _mean(malignancy, chosen & ~is_malignant, self.weights),
         }
 
+    def share_by_type(self, chosen: np.ndarray) -> dict[str, Any]:
+        """Type -> the share of its photos among the chosen, (n,) bool."""
+        of_type = enumerate(self.types)
+        return {type_: _mean(chosen, self.labels == number, self.weights) for number, type_ in of_type}
+
     def changes(
         self, places: np.ndarray, count: int, versions: Callable[[int], Sequence[np.ndarray]]
     ) -> _Changes:
-        """What each of `count` versions of these photos changes; `versions` gets a photo's number."""
+        """Changes by each of `count` versions of these photos; `versions` gets a photo's number."""
         after = np.zeros((len(places), count, len(self.types)))
         for row, place in zip(after, tqdm(places, desc="shortcuts", leave=False), strict=True):
             row[:] = [self.predictor.probabilities(int(place), version) for version in versions(int(place))]
@@ -127,18 +134,18 @@ def measure(
     patients: np.ndarray,
     malignant: Collection[str],
 ) -> dict[str, Any]:
-    """Drawn and real ink, blur and down-scaling: what they do to malignancy and to the first type.
+    """Effect of drawn and real ink, blur and down-scaling on malignancy and on the first type.
 
     squares: n of (s, s, 3) uint8; labels: (n,) indices into types; patients: (n,); malignant: of the types.
     """
     weights = patient_weights(patients)
-    asked = tqdm(enumerate(squares), desc="shortcuts", total=len(squares), leave=False)
+    numbered = tqdm(enumerate(squares), desc="shortcuts", total=len(squares), leave=False)
     photos = _Photos(
         squares,
         labels,
         types,
         np.array([type_ in malignant for type_ in types]),
-        np.stack([out_of_fold.probabilities(place, square) for place, square in asked]),
+        np.stack([out_of_fold.probabilities(place, square) for place, square in numbered]),
         weights,
         out_of_fold,
     )
@@ -182,10 +189,7 @@ def _real_ink(photos: _Photos, masks: Sequence[np.ndarray], inked: np.ndarray) -
     others = np.random.default_rng(SEED).permutation(free)[: len(found)]
     shapes = dict(zip(others.tolist(), found, strict=False))
     return {
-        "share_by_type": {
-            type_: _mean(inked, photos.labels == number, photos.weights)
-            for number, type_ in enumerate(photos.types)
-        },
+        "share_by_type": photos.share_by_type(inked),
         "with_ink": photos.answers(inked),
         "without_ink": photos.answers(~inked),
         "painted_over": photos.changes(
@@ -205,6 +209,7 @@ def _degraded(photos: _Photos, name: str) -> dict[str, Any]:
             [order[photos.labels[order] == k][:DEGRADED_OF_EACH_TYPE] for k in range(len(photos.types))]
         )
     )
+    labels = photos.labels[places]
     changes = photos.changes(
         places,
         len(strengths),
@@ -216,11 +221,7 @@ def _degraded(photos: _Photos, name: str) -> dict[str, Any]:
         everything = np.broadcast_to(at_strength, changes.signed.shape)
         result[f"{strength:g}"] = changes.figures(everything) | {
             "rise_by_type": {
-                type_: _mean(
-                    changes.signed,
-                    everything & (photos.labels[places] == k)[:, None],
-                    changes.weights,
-                )
+                type_: _mean(changes.signed, everything & (labels == k)[:, None], changes.weights)
                 for k, type_ in enumerate(photos.types)
             }
         }
@@ -234,10 +235,5 @@ def _by_sharpness(photos: _Photos) -> dict[str, Any]:
     for name, part in zip(THIRDS, parts, strict=True):
         chosen = np.zeros(len(sharpness), bool)
         chosen[part] = True
-        result[name] = photos.answers(chosen) | {
-            "share_by_type": {
-                type_: _mean(chosen, photos.labels == k, photos.weights)
-                for k, type_ in enumerate(photos.types)
-            }
-        }
+        result[name] = photos.answers(chosen) | {"share_by_type": photos.share_by_type(chosen)}
     return result

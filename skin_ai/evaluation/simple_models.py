@@ -1,4 +1,4 @@
-"""The simple models that must be beaten: regressions on fields or words, and the most frequent types."""
+"""Baselines: regressions on fields or words, and the most frequent types."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ SIMPLE_MODELS = {
 def simple_models(
     facts: Sequence[Facts], words: Sequence[str], labels: np.ndarray, folds: np.ndarray, prior: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """(tested, K) probabilities for equally frequent types of what any language model has to beat.
+    """(tested, K) probabilities of the baselines for equally frequent types.
 
-    folds: as `datasets.split_folds` gives them; prior: (K,) what is multiplied in again for accuracy and
-    top 3. Regression is on fields where there are any, else on the words.
+    folds: of `datasets.split_folds`; prior: (K,) by which the caller multiplies again for accuracy and top 3.
+    The regression uses fields where there are any, otherwise the words.
     """
     if any(fact.said for fact in facts):
         name = "regression_on_fields"
@@ -80,7 +80,7 @@ def _balanced(scores: np.ndarray) -> np.ndarray:
 
 
 def _fields(facts: Facts) -> dict[str, str | int]:
-    """All told facts but the age in years, which no case of a source without photos has."""
+    """All stated facts except age; sources without photos never record it."""
     particulars = {name: getattr(facts, name) for name in ("kind", "duration", "age_range")}
     symptoms = {name: answer for name, answer in facts.symptoms.items() if answer is not Answer.UNSAID}
     return {

@@ -14,7 +14,7 @@ from skin_ai.predict.chain import Step
 def fit_temperature(logits: np.ndarray, truth: np.ndarray, prior: np.ndarray) -> float:
     """The T that makes softmax(logits / T + log prior) most likely (Guo et al. 2017, with the prior apart).
 
-    logits: (n, K), -inf where a type is no option. 1 where there is no case.
+    logits: (n, K), -inf where a type is no option. 1 without cases.
     """
     if not len(truth):
         return 1.0
@@ -43,7 +43,7 @@ def step_logits(steps: Sequence[tuple[Step, ...]], place: int, types: tuple[str,
 
 
 def with_temperatures(steps: tuple[Step, ...], temperatures: Sequence[float]) -> tuple[Step, ...]:
-    """The same elimination (dividing logits changes no order) with tempered probabilities."""
+    """The elimination with its logits divided by the temperatures, which changes no order."""
     tempered = []
     for step, temperature in zip(steps, temperatures, strict=True):
         powers = np.array([option.probability for option in step.options]) ** (1 / temperature)

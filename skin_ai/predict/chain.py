@@ -226,6 +226,21 @@ def eliminate(
     return steps
 
 
+def eliminate_photo(photo: Tensor, types: tuple[str, ...], schedule: tuple[int, ...]) -> tuple[Step, ...]:
+    """The elimination of a photo without words, on its own calibrated probabilities, photo: (K,).
+
+    The answer has exactly these probabilities. The language model is not asked: without words it has nothing
+    to add, and on held-out patients it made the answer worse (balanced accuracy 0.61 instead of 0.644).
+    """
+    return eliminate(ask_photo, "", photo, types, schedule, (1.0,) * (len(schedule) - 1))
+
+
+def ask_photo(questions: Sequence[Question]) -> Tensor:
+    """(n, K) log probabilities of the photos, -inf outside the options."""
+    photos = torch.stack([question.photo for question in questions if question.photo is not None])
+    return photos.log().masked_fill(~option_mask(questions, photos.shape[1]), -torch.inf)
+
+
 def eliminate_all(
     ask: Ask,
     cases: Sequence[Question],

@@ -1,4 +1,4 @@
-"""Writes a bundle: predictions, weights, tokenizer and the manifest that vouches for them."""
+"""Writes a bundle: predictions, weights, tokenizer and manifest."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CITATIONS = {
     STORIES_SOURCE: {
         "name": "Stories",
         "licence": "that of this repository",
-        "citation": "Made up for this project, by no patient: skin_ai/training/stories_26.md",
+        "citation": "Invented for this project, not by patients: skin_ai/training/stories_26.md",
     },
 }
 LICENCES = {
@@ -68,10 +68,10 @@ def write_bundle(
     work: Path,
     out: Path,
 ) -> None:
-    """Predictions, weights, tokenizer and the manifest that vouches for them.
+    """Writes the bundle to `out`.
 
-    predictions: out of fold, as `evaluation.predictions.as_tensors` gives them; priors: type -> frequency,
-    "" for the cases with a photo, and one for each source without photos.
+    predictions: of `evaluation.predictions.as_tensors`; priors: type -> frequency, under "" for the cases
+    with a photo, and one for each source without photos.
     """
     out.mkdir(parents=True, exist_ok=True)
     save_file(predictions, out / PREDICTIONS_FILE)
@@ -108,7 +108,7 @@ def write_bundle(
 
 
 def _image_manifest(run: Run, photos: Photos) -> dict[str, Any]:
-    """How to ask the image model, and about which photos."""
+    """How the app uses the image model."""
     if run.start_from:
         image = dict(read_manifest(Path(run.start_from))["image_model"])
     else:
@@ -146,7 +146,7 @@ def _save_weights(run: Run, work: Path, out: Path) -> None:
     language = pretrained(replace(run.language, lora_rank=0, four_bit=False), run.types)
     load_language_weights(language, work / "chain-final.safetensors")
     save_in_parts(language, out / LANGUAGE_BASE_FILE, out / LANGUAGE_FILE, run.language.frozen_layers)
-    if run.language.lower_layers_from:  # the very file, which another bundle may share
+    if run.language.lower_layers_from:  # the same file, which bundles may share
         shutil.copyfile(run.language.lower_layers_from, out / LANGUAGE_BASE_FILE)
     for name in TOKENIZER_FILES:
         shutil.copyfile(Path(run.language.base) / name, out / name)
@@ -155,7 +155,7 @@ def _save_weights(run: Run, work: Path, out: Path) -> None:
 
 
 def _portable(settings: dict[str, Any]) -> dict[str, Any]:
-    """Without the folders of one machine."""
+    """Without folders of this machine."""
     return {
         name: Path(value).name if name in ("weights", "base", "lower_layers_from") and value else value
         for name, value in settings.items()

@@ -17,8 +17,8 @@ INK_COLOURS = ((58, 44, 120), (40, 60, 150), (88, 40, 130), (30, 36, 84))
 class Augmentation:
     """How strongly photos are varied; probabilities in 0..1.
 
-    `min_area` is the least part of the photo that a view shows. Pen marks go with biopsy, and
-    sharpness goes with type in PAD-UFES-20: `ink` and `coarse` are there to break both shortcuts.
+    `min_area` is the smallest part of the photo that a view shows. In PAD-UFES-20 pen marks are correlated
+    with biopsy, and sharpness with type: `ink` and `coarse` break both shortcuts.
     """
 
     min_area: float = 0.5
@@ -52,23 +52,18 @@ def _draw_mark(
     if kind == 0:
         pen.arc(box, 0, 360, fill=255, width=stroke)
     elif kind == 1:
-        start = rng.uniform(0, 360)
-        pen.arc(box, start, start + rng.uniform(90, 270), fill=255, width=stroke)
+        first = rng.uniform(0, 360)
+        pen.arc(box, first, first + rng.uniform(90, 270), fill=255, width=stroke)
     elif kind == 2:
         for turn in (np.pi / 4, 3 * np.pi / 4):
-            _draw_line(
-                pen,
-                (edge[0] - length * np.cos(turn), edge[1] - length * np.sin(turn)),
-                turn,
-                2 * length,
-                stroke,
-            )
+            start = (edge[0] - length * np.cos(turn), edge[1] - length * np.sin(turn))
+            _draw_line(pen, start, turn, 2 * length, stroke)
     elif kind == 3:  # an arrow whose tip points at the lesion
         for turn, part in ((angle, 2.0), (angle + 0.5, 0.6), (angle - 0.5, 0.6)):
             _draw_line(pen, edge, turn, part * length, stroke)
     else:
-        for start in range(0, 360, 40):
-            pen.arc(box, start, start + 18, fill=255, width=stroke)
+        for dash in range(0, 360, 40):
+            pen.arc(box, dash, dash + 18, fill=255, width=stroke)
 
 
 def _draw_line(
@@ -79,7 +74,7 @@ def _draw_line(
 
 
 class Coarsen(nn.Module):
-    """Shrinks the photo and enlarges it again, or blurs it: a cheap, a distant or an unfocused camera."""
+    """Loses detail, by down- and up-scaling or by blur, as with a cheap, distant or unfocused camera."""
 
     def forward(self, image: Tensor) -> Tensor:
         size = list(image.shape[-2:])
@@ -105,7 +100,7 @@ def augment(settings: Augmentation, size: int) -> v2.Transform:
     return v2.Compose(
         [
             v2.RandomApply([DrawInk()], settings.ink),
-            # Mirrored borders: black corners of a turned photo would be a pattern of their own.
+            # Mirrored borders: black corners of a rotated photo would be a pattern to learn.
             v2.Pad(64, padding_mode="reflect"),
             v2.RandomRotation(180, InterpolationMode.BILINEAR),
             v2.CenterCrop(300),

@@ -1,4 +1,4 @@
-"""A collection of one's own to learn from: photos and `cases.csv`, laid out as a deck's folder."""
+"""Any folder of photos with `cases.csv`, in the layout of a deck, to train on."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ PATIENT_LIMIT: Final = 100  # characters
 def load_collection(folder: Path, types: tuple[str, ...], source: str) -> list[Case]:
     """The rows of `folder/cases.csv` (UTF-8; commas or semicolons), in its order, without facts.
 
-    photo: a file in `folder`, never one that a link leads to outside, or empty where there is a narrative;
-    label: name, synonym or code of one of `types`; patient: groups rows, empty for a patient of the row's
-    own; narrative: becomes the story. Other columns stay unread. `key` is `source/stem of the photo`, or
-    `source/row/number`. What the photos show is not looked at. Raises DatasetError for the first error, with
-    the row's number (1 is the header), the field and what to do.
+    photo: a file in `folder`, not a link to outside, or empty with a narrative; label: name, synonym or code
+    of one of `types`; patient: groups rows, empty for one row alone; narrative: becomes the story. Other
+    columns are ignored. `key` is `source/stem of the photo`, or `source/row/number`. Photos are not decoded.
+    Raises DatasetError for the first error, with row number (1 is the header), field and what to do.
     """
     table = folder / TABLE
     if not table.is_file():
@@ -56,7 +55,7 @@ def load_collection(folder: Path, types: tuple[str, ...], source: str) -> list[C
 
 
 def _rows(table: Path) -> Iterator[tuple[int, list[str]]]:
-    """Number and cells of every row that is not empty: spreadsheets leave empty ones below a table."""
+    """Number and cells of every row that is not empty; spreadsheets add empty ones below a table."""
     try:
         text = table.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -65,7 +64,7 @@ def _rows(table: Path) -> Iterator[tuple[int, list[str]]]:
     except OSError as error:
         raise DatasetError(f"{table} cannot be read: check its permissions, or copy it again.") from error
     first = text.partition("\n")[0]
-    # Spreadsheets in Europe write semicolons; no column's name has either.
+    # Spreadsheets in Europe write semicolons.
     separator = ";" if first.count(";") > first.count(",") else ","
     number = 0
     try:
@@ -94,7 +93,7 @@ def _columns(header: list[str], table: Path) -> list[str]:
 
 
 def _photos(folder: Path) -> dict[str, Path]:
-    """Path within the folder, in its one spelling -> file."""
+    """Normalised path within the folder -> file."""
     return {
         plain_path(path.relative_to(folder).as_posix()): path
         for place, _, names in os.walk(folder)  # it does not enter links to folders
@@ -124,7 +123,7 @@ def _case(
     key = f"{source}/row/{number}" if photo is None else f"{source}/{photo.stem}"
     return Case(
         key,
-        # No stem has a slash: a patient who is named is never taken for one who is not.
+        # No stem has a slash, so a named patient never equals a key.
         f"{source}/patient/{patient}" if patient else key,
         _type(row["label"], where, types),
         Facts(),
@@ -174,6 +173,6 @@ def _photo(cell: str, where: str, photos: Mapping[str, Path]) -> Path:
     if not 0 < size <= MAX_BYTES:
         raise DatasetError(
             f"{where}: photo {shown(name)} has {size / 1024**2:.1f} MB, it must have more than none and "
-            f"at most {MAX_BYTES // 1024**2} MB: save it anew."
+            f"at most {MAX_BYTES // 1024**2} MB: save it again."
         )
     return photo

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,17 +23,16 @@ _ANSWERS = {"True": Answer.YES, "False": Answer.NO, "UNK": Answer.UNKNOWN, "": A
 
 
 class DatasetError(ValueError):
-    """The folder cannot be used; the message names the file, row and field."""
+    """A data set cannot be used; the message names the file, row and field."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One row: what a patient can tell, the photo if there is one, and the type that was found.
+    """One row: facts that a patient can state, the photo if there is one, and the type.
 
-    patient is the key by which folds are split. story: the patient's own text, facts are then empty.
-    target: (type, weight) pairs of sum 1 where the label is soft; () is all weight on `type`.
-    `biopsed` and the columns that are empty for all rows without biopsy stay unread: their
-    emptiness tells the type.
+    Folds are split by patient; lesion numbers the lesions of a patient. story: the patient's own text, with
+    empty facts. target: (type, weight) pairs of sum 1 where the label is soft; () is all weight on `type`.
+    `biopsed` and the columns that are empty without biopsy are not read: their emptiness reveals the type.
     """
 
     key: str
@@ -43,17 +43,20 @@ class Case:
     source: str = "pad-ufes-20"
     story: str = ""
     target: tuple[tuple[str, float], ...] = ()
+    lesion: str = ""
 
 
 def load_cases(folder: Path, types: tuple[str, ...], *, require_photos: bool = False) -> list[Case]:
     """All rows of `folder/metadata.csv`, with photos found in `folder/images`.
 
-    A row whose photo is not there has `photo=None` (it serves the language model only) unless
-    `require_photos`. Raises DatasetError with the row's number (1 is the header) and the field.
+    A row without its photo has `photo=None` and trains the language model only, unless `require_photos`.
+    Raises DatasetError with the row's number (1 is the header) and the field.
     """
-    table = folder / "metadata.csv"
-    if not table.is_file():
-        raise DatasetError(f"{table} does not exist; the folder needs metadata.csv and images/.")
+    table, rows = folder / "metadata.csv", read_metadata(folder)
+    if not rows:
+        raise DatasetError(f"{table} has no rows.")
+    if missing := [column for column in COLUMNS if column not in rows[0]]:
+        raise DatasetError(f"{table} lacks the columns {', '.join(missing)}.")
     photos = {
         path.stem: path
         for path in sorted(folder.glob("images/**/*"))
@@ -61,46 +64,49 @@ def load_cases(folder: Path, types: tuple[str, ...], *, require_photos: bool = F
     }
     cases: list[Case] = []
     seen: dict[str, int] = {}
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
-        missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
-        if missing:
-            raise DatasetError(f"{table} lacks the columns {', '.join(missing)}.")
-        for number, row in enumerate(rows, start=2):
-            case = _case(row, f"{table}, row {number}", types, photos, require_photos)
-            if case.key in seen:
-                raise DatasetError(
-                    f"{table}, row {number}: img_id {case.key} stands in row {seen[case.key]} already."
-                )
-            seen[case.key] = number
-            cases.append(case)
-    if not cases:
-        raise DatasetError(f"{table} has no rows.")
+    for number, row in enumerate(rows, start=2):
+        case = _case(row, f"{table}, row {number}", types, photos, require_photos)
+        if case.key in seen:
+            raise DatasetError(
+                f"{table}, row {number}: img_id {case.key} is already in row {seen[case.key]}."
+            )
+        seen[case.key] = number
+        cases.append(case)
     return cases
 
 
+def read_metadata(folder: Path) -> list[dict[str, str]]:
+    """Column -> text of every row of `folder/metadata.csv`; raises DatasetError if there is no such file."""
+    table = folder / "metadata.csv"
+    if not table.is_file():
+        raise DatasetError(f"{table} does not exist; the folder needs metadata.csv and images/.")
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        return [{name: (text or "").strip() for name, text in row.items() if name} for row in rows]
+
+
 def _case(
-    row: dict[str, str | None],
+    row: Mapping[str, str],
     where: str,
     types: tuple[str, ...],
     photos: dict[str, Path],
     require_photos: bool,
 ) -> Case:
-    value = {column: (row[column] or "").strip() for column in COLUMNS}
     for column in ("patient_id", "img_id"):
-        if not value[column]:
+        if not row[column]:
             raise DatasetError(f"{where}: {column} is empty.")
-    if value["diagnostic"] not in types:
-        raise DatasetError(f"{where}: diagnostic is {value['diagnostic']!r}, known are {', '.join(types)}.")
-    key = Path(value["img_id"]).stem
+    if row["diagnostic"] not in types:
+        raise DatasetError(f"{where}: diagnostic is {row['diagnostic']!r}, known are {', '.join(types)}.")
+    key = Path(row["img_id"]).stem
     if require_photos and key not in photos:
         raise DatasetError(
             f"{where}: no photo {key} with one of the endings {', '.join(PHOTO_SUFFIXES)} in images/."
         )
-    return Case(key, value["patient_id"], value["diagnostic"], _facts(value, where), photos.get(key))
+    facts, photo = _facts(row, where), photos.get(key)
+    return Case(key, row["patient_id"], row["diagnostic"], facts, photo, lesion=row["lesion_id"])
 
 
-def _facts(value: dict[str, str], where: str) -> Facts:
+def _facts(value: Mapping[str, str], where: str) -> Facts:
     try:
         age = int(float(value["age"])) if value["age"] else None
     except (ValueError, OverflowError):  # OverflowError: "inf"
@@ -112,9 +118,7 @@ def _facts(value: dict[str, str], where: str) -> Facts:
         raise DatasetError(f"{where}: region is {value['region']!r}, known are {', '.join(SITES)}.")
     for symptom in SYMPTOMS:
         if value[symptom] not in _ANSWERS:
-            raise DatasetError(
-                f"{where}: {symptom} is {value[symptom]!r}; it must be True, False, UNK or empty."
-            )
+            raise DatasetError(f"{where}: {symptom} is {value[symptom]!r}, not True, False, UNK or empty.")
     symptoms = {symptom: _ANSWERS[value[symptom]] for symptom in SYMPTOMS}
     return Facts(age=age, site=site, **symptoms)  # type: ignore[arg-type]
 
@@ -125,9 +129,9 @@ ALWAYS_TRAINED, NEVER_TRAINED = -1, -2
 def split_folds(cases: list[Case]) -> np.ndarray:
     """(n,) the fold in which each case is tested, by patient and stratified by type, each source alone.
 
-    Folds are made of a source's cases with a photo, or of all its cases where none has one. A case
-    without a photo goes with its patient, and is only ever trained on (ALWAYS_TRAINED) where its patient
-    has no photo at all. Stories are told apart by voice: the held-out voices are NEVER_TRAINED.
+    Folds are made of a source's cases with a photo, or of all its cases where none has one. A case without a
+    photo is in its patient's fold, or in none (ALWAYS_TRAINED) where its patient has no photo. Stories of the
+    held-out voices are NEVER_TRAINED, the others ALWAYS_TRAINED.
     """
     folds = np.full(len(cases), ALWAYS_TRAINED)
     for source in dict.fromkeys(case.source for case in cases):
@@ -149,5 +153,5 @@ def split_folds(cases: list[Case]) -> np.ndarray:
 
 
 def digest(name: str) -> int:
-    """A number that stands for a patient or photo without naming it."""
+    """A number that identifies a patient or photo without naming it."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")

@@ -1,4 +1,4 @@
-"""A base model that comes as one GGUF file, made into the folder that all else reads."""
+"""Converts a base model in one GGUF file into a Hugging Face folder."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ WEIGHTS_FILE = "model.safetensors"
 
 
 def as_folder(base: str, work: Path) -> str:
-    """Folder of the base model: `base` itself, or what a GGUF file's model was written to, once, in `work`.
+    """Folder of the base model: `base` itself, or a GGUF file's model, converted once, in `work`.
 
-    The weights are dequantised to single precision: the folder is about eight times a file of 4 bits. Raises
-    ValueError where there is no such file, or no package `gguf` to read it with.
+    The weights are dequantised to single precision, about eight times the size of a 4-bit file. Raises
+    ValueError without the file, or without the package `gguf` to read it.
     """
     file = Path(base)
     if file.suffix != SUFFIX:
@@ -26,7 +26,7 @@ def as_folder(base: str, work: Path) -> str:
     if not file.is_file():
         raise ValueError(f"There is no file {file}.")
     if find_spec("gguf") is None:
-        raise ValueError(f"{file} is a GGUF file, and the package that reads it is missing: pip install gguf")
+        raise ValueError(f"{file} is a GGUF file; to read it: pip install gguf")
     folder = work / file.stem
     with PartialState().main_process_first():
         if not (folder / WEIGHTS_FILE).exists():
@@ -39,7 +39,7 @@ def _write(file: Path, folder: Path) -> None:
     AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(folder)
     AutoConfig.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(folder)
     body = AutoModel.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
-    # Not save_pretrained: transformers refuses to write what it read from a GGUF file.
+    # transformers refuses save_pretrained for a model from a GGUF file.
     unfinished = folder / "model.new"
     save_file(body.state_dict(), unfinished, metadata={"format": "pt"})
     unfinished.replace(folder / WEIGHTS_FILE)

@@ -1,8 +1,8 @@
-"""Fine-tunes the image model, one fold after the other, and keeps out-of-fold logits."""
+"""Fine-tunes the image model, fold by fold, and keeps out-of-fold logits."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,16 +24,16 @@ from skin_ai.training.augmentation import Augmentation, augment
 from skin_ai.training.loop import fastest_precision, fit
 
 SQUARE = 300  # pixels; the shorter side of the training photos
-MEMBER_APART = 100  # between the seeds of members, more than folds lie apart
+MEMBER_APART = 100  # between the seeds of members; those of folds differ by 1
 
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """Everything that shapes the image model; saved with the result.
+    """All settings of the image model; saved with the result.
 
-    weights: a safetensors file in timm's layout, or "" for timm's own download; frozen: modules
-    of the backbone that keep their pretraining; averaging: decay of the weights' moving average;
-    members: runs whose weights are averaged.
+    weights: a safetensors file in timm's layout, or "" for timm's download; frozen: modules of the backbone
+    that are not trained; averaging: decay of the weights' moving average; members: runs whose weights are
+    averaged.
     """
 
     backbone: str = "tf_efficientnet_lite0"
@@ -70,7 +70,7 @@ class _Photos(Dataset[tuple[Tensor, int]]):
 
 
 def read_squares(paths: list[Path]) -> list[np.ndarray]:
-    """(300, 300, 3) uint8 centre of each photo, decoded once and kept in memory."""
+    """(300, 300, 3) uint8 centre of each photo."""
     resize = Preprocessing(size=SQUARE).resize
     return [
         resize(crop_square(read_photo(path.read_bytes()))) for path in tqdm(paths, desc="photos", leave=False)
@@ -78,7 +78,7 @@ def read_squares(paths: list[Path]) -> list[np.ndarray]:
 
 
 def pretrained(settings: ImageSettings, n_types: int) -> ImageModel:
-    """The backbone with its published weights and a new head."""
+    """The pretrained backbone with a new head."""
     model = ImageModel(settings.backbone, n_types, dropout=settings.dropout, drop_path=settings.drop_path)
     if settings.weights:
         state = load_file(settings.weights)
@@ -101,11 +101,11 @@ def log_prior(labels: np.ndarray, n_types: int) -> Tensor:
 def train_model(
     squares: list[np.ndarray], labels: np.ndarray, n_types: int, settings: ImageSettings, done: Path
 ) -> ImageModel:
-    """The fine-tuned model, saved as `done`; goes on where a killed run stopped.
+    """The fine-tuned model, saved as `done`; resumes a killed run.
 
     Its weights are the mean of those of `members` runs, which start from the same head and differ in the
-    order of the photos and in their random views (model soup, Wortsman et al. 2022): as good as the mean of
-    their answers (`docs/training.md`), at the price of one.
+    order of the photos and in their random views (model soup, Wortsman et al. 2022): as good as an ensemble
+    of them (`docs/training.md`), at the cost of one model.
     """
     model = ImageModel(settings.backbone, n_types)
     if not done.exists():
@@ -135,10 +135,10 @@ def train_member(
     member: int,
     done: Path,
 ) -> None:
-    """One of the runs that `train_model` averages; leaves its weights in `done`.
+    """One of the runs that `train_model` averages; saves its weights as `done`.
 
-    The loss is cross-entropy of the logits plus the log prior (logit adjustment, Menon et al.
-    2021, eq. 10), so that the bare logits are scores for equally frequent types.
+    The loss is cross-entropy of the logits plus the log prior (logit adjustment, Menon et al. 2021, eq. 10),
+    so that the logits themselves are scores for equally frequent types.
     """
     if done.exists():
         return
@@ -166,8 +166,7 @@ def train_member(
     def start_epoch(network: nn.Module, epoch: int) -> None:
         assert isinstance(network, ImageModel)
         network.backbone.requires_grad_(epoch >= settings.head_epochs)
-        # The earliest layers see edges and colours, which 950 photos need not teach again, and
-        # cost most of the time.
+        # The earliest layers detect edges and colours, need no training on 950 photos, and cost most time.
         for name, module in network.backbone.named_modules():
             if name in settings.frozen:
                 module.requires_grad_(False).eval()
@@ -188,7 +187,7 @@ def train_member(
         seed=settings.seed + MEMBER_APART * member,
         checkpoint=checkpoint,
         start_epoch=start_epoch,
-        # On a processor, the gradient of depthwise convolutions takes longer in bf16 (1.40 against 0.82 s).
+        # On a CPU, the gradient of depthwise convolutions takes longer in bf16 (1.40 against 0.82 s).
         precision=fastest_precision() if torch.cuda.is_available() else "no",
     )
     assert isinstance(trained, ImageModel)
@@ -199,7 +198,7 @@ def train_member(
 
 
 def predict_logits(model: ImageModel, squares: list[np.ndarray], settings: ImageSettings) -> np.ndarray:
-    """(n, K) logits for equally frequent types, mean over views, as the app computes them."""
+    """(n, K) logits for equally frequent types, mean over views, as in the app."""
     rows = []
     with torch.inference_mode():
         for square in tqdm(squares, desc="predicting", leave=False):
@@ -210,9 +209,9 @@ def predict_logits(model: ImageModel, squares: list[np.ndarray], settings: Image
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """The image models of all folds; each is asked only about photos of patients that it never saw.
+    """The image models of all folds; each predicts only photos of its held-out patients.
 
-    folds: (n,) the fold of each photo; temperatures: (folds,) what its model's logits are divided by.
+    folds: (n,) the fold of each photo; temperatures: (folds,) by which the logits of its model are divided.
     """
 
     models: Sequence[ImageModel]
@@ -221,11 +220,11 @@ class OutOfFold:
     temperatures: np.ndarray
 
     def model(self, place: int) -> ImageModel:
-        """The model that never saw the patient of this photo."""
+        """The model that was not trained on the patient of this photo."""
         return self.models[self.folds[place]]
 
     def features(self, place: int, square: np.ndarray, views: int | None = None) -> Tensor:
-        """(C, h, w) feature map of any version of a photo, (s, s, 3) uint8, as the app computes it."""
+        """(C, h, w) feature map of any version of a photo, (s, s, 3) uint8, as in the app."""
         with torch.inference_mode():
             inputs = self.settings.preprocessing(square)
             return self.model(place).feature_map_of_views(inputs, views or self.settings.views)[0]
@@ -240,7 +239,7 @@ class OutOfFold:
 def load_out_of_fold(
     work: Path, settings: ImageSettings, folds: np.ndarray, temperatures: np.ndarray, n_types: int
 ) -> OutOfFold:
-    """What `train_image_model` left in `work`."""
+    """The models that `train_image_model` saved in `work`."""
     models = []
     for fold in range(int(folds.max()) + 1):
         model = ImageModel(settings.backbone, n_types)
@@ -257,20 +256,32 @@ def train_image_model(
     settings: ImageSettings,
     work: Path,
 ) -> np.ndarray:
-    """(n, K) out-of-fold logits; the model of all photos is left in `work/image-final.safetensors`."""
-    logits = np.zeros((len(squares), n_types), dtype=np.float32)
+    """(n, K) out-of-fold logits; saves the model of all photos as `work/image-final.safetensors`."""
+    logits = out_of_fold_logits(lambda: squares, labels, folds, n_types, settings, work)
+    train_model(squares, labels, n_types, settings, work / "image-final.safetensors")
+    return logits
+
+
+def out_of_fold_logits(
+    squares: Callable[[], list[np.ndarray]],
+    labels: np.ndarray,
+    folds: np.ndarray,
+    n_types: int,
+    settings: ImageSettings,
+    work: Path,
+) -> np.ndarray:
+    """(n, K) logits, each from a model trained on the other folds; `squares` is called for missing folds."""
+    logits = np.zeros((len(labels), n_types), dtype=np.float32)
     for fold in range(int(folds.max()) + 1):
         saved = work / f"image-fold{fold}-logits.safetensors"
-        test = np.flatnonzero(folds == fold)
+        train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         if not saved.exists():
-            train = np.flatnonzero(folds != fold)
             own = replace(settings, seed=settings.seed + fold)
             done = work / f"image-fold{fold}.safetensors"
-            model = train_model([squares[i] for i in train], labels[train], n_types, own, done)
-            predicted = predict_logits(model, [squares[i] for i in test], settings)
+            model = train_model([squares()[i] for i in train], labels[train], n_types, own, done)
+            predicted = predict_logits(model, [squares()[i] for i in test], settings)
             if PartialState().is_main_process:
                 save_file({"logits": torch.from_numpy(predicted)}, saved)
             PartialState().wait_for_everyone()
         logits[test] = load_file(saved)["logits"].numpy()
-    train_model(squares, labels, n_types, settings, work / "image-final.safetensors")
     return logits

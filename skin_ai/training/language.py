@@ -1,4 +1,4 @@
-"""Teaches the language model to eliminate (Chain of Options), once it reads."""
+"""Trains the language model to eliminate (Chain of Options), after the reading stage."""
 
 from __future__ import annotations
 
@@ -38,22 +38,19 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class LanguageSettings:
-    """Everything that shapes the language model; saved with the result.
+    """All settings of the language model; saved with the result.
 
-    base: folder of a Hugging Face model; reads_more: the reading stage reads what SCIN asks besides, and
-    stories;
-    pooling: what the head sees (`LanguageModel`); frozen_layers: of the encoder, after the reading stage
-    (the embeddings are then frozen too); lower_layers_from: file of embeddings and lower layers that
-    another bundle's reading stage left, which then stay as they are;
-    examples_a_case: in an epoch, drawn from the schedule's steps, 0 for one of each;
-    stray_photos: share of examples of cases without a photo that are shown another case's recommendations,
-    as a photo of a type that the image model does not know gives; uniform_prior: share of the log prior
-    that is uniform, so that types that a data set does not have are learnt to be unlikely all the same;
-    missing_words, missing_photo: share of examples without;
-    probe_strength: C of the logistic regression that starts the head, 0 for a random head;
-    probe_share: of an epoch's examples that it is fitted to;
+    base: folder of a Hugging Face model; reads_more: the reading stage includes SCIN's further questions and
+    stories; pooling: the input of the head (`LanguageModel`); frozen_layers: of the encoder, after the
+    reading stage (the embeddings are then frozen too); lower_layers_from: file with the embeddings and lower
+    layers of another bundle, which are then not trained; examples_a_case: in an epoch, drawn from the
+    schedule's steps, 0 for one of each; stray_photos: share of examples without a photo that get another
+    case's recommendations, as from a photo of a type that the image model does not know; uniform_prior:
+    uniform share of the log prior, so that types missing in a data set are still learnt to be unlikely;
+    missing_words, missing_photo: share of examples without; probe_strength: C of the logistic regression
+    that initialises the head, 0 for a random head; probe_share: of an epoch's examples that it is fitted to;
     hard: share of an option's chance that comes from the photo's probability, the rest is uniform;
-    lora_rank: 0 trains all weights, else adapters of this rank; four_bit: needs a GPU.
+    lora_rank: rank of adapters, 0 to train all weights; four_bit: needs a GPU.
     """
 
     base: str
@@ -86,7 +83,7 @@ class LanguageSettings:
 
 @dataclass(frozen=True)
 class Example:
-    """A question, (K,) weights of the right types among its options, and which of `prior_groups` holds."""
+    """A question, (K,) weights of the true types among its options, and its group of `prior_groups`."""
 
     question: Question
     target: tuple[float, ...]
@@ -96,7 +93,7 @@ class Example:
 def pretrained(
     settings: LanguageSettings, types: tuple[str, ...], n_outputs: int | None = None
 ) -> LanguageModel:
-    """The base model with a new head of `n_outputs` (by default one a type), with adapters if asked for."""
+    """The base model with a new head of `n_outputs` (by default one a type), with adapters if `lora_rank`."""
     folder = settings.base
     options: dict[str, Any] = {"dtype": torch.float32}
     if settings.lora_rank:
@@ -123,11 +120,11 @@ def pretrained(
         )
         classifier = get_peft_model(classifier, lora)
         for parameter in classifier.parameters():
-            if parameter.requires_grad:  # bf16 would round away the small steps of what is trained
+            if parameter.requires_grad:  # bf16 would round small updates away
                 parameter.data = parameter.data.float()
     model = LanguageModel(classifier, tokenizer, types, settings.pooling)
     if settings.lora_rank:
-        # A decoder's features are large (4 in Gemma 3 270M): a random head would drown the photo's term.
+        # A decoder's features are large (4 in Gemma 3 270M): a random head would outweigh the photo's term.
         for weight in head_parameters(model):
             nn.init.zeros_(weight)
     if settings.lower_layers_from:
@@ -136,7 +133,7 @@ def pretrained(
 
 
 def freeze(model: LanguageModel, layers: int) -> None:
-    """Freezes the embeddings and the first `layers` of the encoder; adapters choose for themselves."""
+    """Freezes the embeddings and the first `layers` of the encoder; with adapters nothing else is trained."""
     if hasattr(model.classifier, "peft_config"):
         return
     base: Any = model.classifier.base_model
@@ -147,7 +144,7 @@ def freeze(model: LanguageModel, layers: int) -> None:
 
 
 def head_parameters(model: LanguageModel) -> list[nn.Parameter]:
-    """The classification head, which is new and may learn faster than the encoder."""
+    """The classification head, which is new and has a higher learning rate than the encoder."""
     classifier = model.classifier
     return [
         parameter
@@ -167,7 +164,7 @@ def make_examples(
     *,
     all_options: bool,
 ) -> list[Example]:
-    """One example a case and step of the schedule, with new words, options and gaps.
+    """One example a case and step of the schedule, with random words, options and missing inputs.
 
     all_options: the control (plain fine-tuning), which differs in nothing else.
     """
@@ -200,7 +197,7 @@ def _drawn_steps(settings: LanguageSettings, rng: Random) -> list[int]:
 
 
 def _drawn_type(case: Case, rng: Random) -> str:
-    """The type that is an option for certain: the case's, drawn by weight where its label is weighted."""
+    """The type that is always an option: the case's, drawn by weight where its label is weighted."""
     if not case.target:
         return case.type
     types, weights = zip(*case.target, strict=True)
@@ -222,17 +219,14 @@ def _target(case: Case, options: tuple[int, ...], types: tuple[str, ...]) -> tup
 
 
 def prior_groups(cases: Sequence[Case], photos: Sequence[Tensor | None]) -> list[int]:
-    """(n,) which of the mixes of patients a case belongs to: one for each source, with and without photos."""
+    """(n,) group of each case for the prior: one for each source, with and without photos."""
     mixes = [(case.source, photo is not None) for case, photo in zip(cases, photos, strict=True)]
     order = {mix: place for place, mix in enumerate(sorted(set(mixes)))}
     return [order[mix] for mix in mixes]
 
 
 def log_priors(
-    cases: Sequence[Case],
-    photos: Sequence[Tensor | None],
-    types: tuple[str, ...],
-    uniform: float = 0.0,
+    cases: Sequence[Case], photos: Sequence[Tensor | None], types: tuple[str, ...], uniform: float
 ) -> Tensor:
     """(groups, K) log prior of each of `prior_groups`."""
     groups = np.array(prior_groups(cases, photos))
@@ -244,7 +238,7 @@ def log_priors(
 
 
 def mixed_prior(cases: Sequence[Case], types: tuple[str, ...], uniform: float) -> np.ndarray:
-    """(K,) how frequent the types are, by weight of the labels; `uniform`: share that is the same for all."""
+    """(K,) frequency of the types, by weight of the labels; `uniform`: uniform share."""
     counts = np.zeros(len(types))
     for case in cases:
         for type_, weight in _label(case):
@@ -255,11 +249,8 @@ def mixed_prior(cases: Sequence[Case], types: tuple[str, ...], uniform: float) -
 
 def _draw_others(chance: np.ndarray, label: int, n: int, rng: Random) -> list[int]:
     """`n` wrong types without replacement, likely ones first (Gumbel trick)."""
-    keys = {
-        i: np.log(chance[i]) - np.log(-np.log(rng.uniform(1e-12, 1)))
-        for i in range(len(chance))
-        if i != label
-    }
+    others = [i for i in range(len(chance)) if i != label]
+    keys = {i: np.log(chance[i]) - np.log(-np.log(rng.uniform(1e-12, 1))) for i in others}
     return sorted(keys, key=lambda i: -keys[i])[:n]
 
 
@@ -276,11 +267,11 @@ def train_chain(
     """The language model trained with Chain of Options (or its control), saved as `done`.
 
     photos: (K,) out-of-fold probabilities of the image model a case, None without a photo;
-    reading: what `reading.teach_reading` left. The log prior is added to the training logits (`log_priors`).
+    reading: file of `reading.teach_reading`. The log prior is added to the training logits (`log_priors`).
     """
     set_seed(settings.seed)
     if done.exists():
-        merged = replace(settings, lora_rank=0, four_bit=False)  # adapters are part of the weights by then
+        merged = replace(settings, lora_rank=0, four_bit=False)  # adapters are merged
         model = pretrained(merged, types)
         load_language_weights(model, done)
         return model.eval()
@@ -306,7 +297,7 @@ def train_chain(
             torch.tensor([example.target for example in batch], device=logits.device),
         )
 
-    # Encoders whose head is one linear layer; a decoder's head sees every token.
+    # Only encoders have a head that is one linear layer on pooled features.
     head = getattr(model.classifier, "classifier", None)
     if settings.probe_strength and isinstance(head, nn.Linear):
         rng = Random(settings.seed * 1000 - 1)
@@ -334,7 +325,7 @@ def train_chain(
     )
     assert isinstance(result, LanguageModel)
     if settings.lora_rank:
-        adapted: Any = result.float().classifier  # merged in the precision in which it is saved and asked
+        adapted: Any = result.float().classifier  # merged in the precision in which it is saved
         result.classifier = adapted.merge_and_unload()
     if PartialState().is_main_process:
         save_language_model(result, done)
@@ -349,15 +340,11 @@ def _soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def fit_head(
-    model: LanguageModel,
-    head: nn.Linear,
-    examples: list[Example],
-    priors: Tensor,
-    settings: LanguageSettings,
+    model: LanguageModel, head: nn.Linear, examples: list[Example], priors: Tensor, settings: LanguageSettings
 ) -> None:
-    """Fits the new head to what the encoder already reads, before both are trained together.
+    """Fits the new head to the encoder's features, before both are trained together.
 
-    A random head would first pull the encoder out of shape (Kumar et al. 2022: linear probing, then
+    A random head would first distort the encoder (Kumar et al. 2022: linear probing, then
     fine-tuning). Logistic regression with the photo's term and the log prior as offset; priors: (groups, K).
     """
     inputs: list[Tensor] = []
@@ -391,7 +378,7 @@ def fit_head(
 def by_length(
     items: list[Item], batch_size: int, rng: Random, length: Callable[[Item], int]
 ) -> list[list[Item]]:
-    """Batches of items of similar length in random order, so that little is padding."""
+    """Batches of items of similar length, in random order, to save padding."""
     rng.shuffle(items)
     chunk = 16 * batch_size
     batches = []
@@ -413,7 +400,7 @@ def predict_steps(
     schedule: tuple[int, ...],
     temperatures: tuple[float, ...],
 ) -> list[tuple[Step, ...]]:
-    """The elimination of every case, as the app runs it but for the shares, which triple the time."""
+    """The elimination of every case, as in the app, without the shares, which triple the time."""
     everything = tuple(range(len(model.types)))
     cases = [Question(words, photo, everything) for words, photo in zip(narratives, photos, strict=True)]
     model.to(PartialState().device)

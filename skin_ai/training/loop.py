@@ -23,7 +23,7 @@ WARM_UP = 0.15  # share of all updates during which the learning rate rises
 
 
 def fastest_precision() -> str:
-    """bf16 where the processor or GPU computes in it, otherwise single precision ("no")."""
+    """bf16 where the CPU or GPU supports it, otherwise single precision ("no")."""
     if torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
     return "bf16" if torch.cpu._is_avx512_bf16_supported() else "no"
@@ -47,13 +47,12 @@ def fit(
 
     groups: parameters with their learning rates; batches: epoch -> loader of the same length each
     epoch; averaging: decay of the weights' moving average, 0 for none; precision: accelerate's
-    `mixed_precision`, `fastest_precision` unless given. A killed run goes on from
-    the last finished epoch in `checkpoint`, and gives what an uninterrupted one would have given.
-    Raises ValueError for a loss that is no finite number.
+    `mixed_precision`, `fastest_precision` unless given. A killed run resumes after the last finished epoch in
+    `checkpoint`, with the result of an uninterrupted one. Raises ValueError if the loss is not finite.
     """
-    # One run trains in two precisions, which accelerate refuses while it remembers the first.
+    # A run trains in two precisions; accelerate refuses the second until it is reset.
     AcceleratorState._reset_state()
-    # Parameters that wait for their epoch have no gradient, which several GPUs must be told.
+    # Frozen parameters have no gradient, which several GPUs must know.
     accelerator = Accelerator(
         mixed_precision=precision or fastest_precision(),
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
@@ -75,9 +74,9 @@ def fit(
         for name, part in parts.items():
             part.load_state_dict(saved[name])
         first = saved["epoch"] + 1
-        log.info("%s: going on after epoch %d", checkpoint.stem, first)
+        log.info("%s: resuming after epoch %d", checkpoint.stem, first)
     for epoch in range(first, epochs):
-        set_seed(seed * 1000 + epoch)  # each epoch alone, so that a resumed run is the same run
+        set_seed(seed * 1000 + epoch)  # by epoch, so that a resumed run has the same result
         prepared.train()
         start_epoch(model, epoch)
         total = 0.0
@@ -103,6 +102,6 @@ def fit(
             checkpoint.with_suffix(".new").replace(checkpoint)
     accelerator.wait_for_everyone()
     result: nn.Module = model if averaged is None else averaged.module
-    # Without the autocast that training put around it: it must predict as it will when it is loaded.
+    # Without autocast, so that it predicts as after loading.
     result = extract_model_from_parallel(result, keep_fp32_wrapper=False)
     return result.cpu().eval()

@@ -1,4 +1,4 @@
-"""Teaches the language model to read: random facts, told in words, are to be found again in them."""
+"""The reading stage: the language model learns to find facts in narratives made from random facts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from skin_ai.predict.narrative import Answer, Facts, sentences
 from skin_ai.training.datasets import Case
 from skin_ai.training.language import LanguageSettings, by_length, freeze, pretrained
 from skin_ai.training.loop import fit
-from skin_ai.training.stories import random_facts, random_more_facts, retold
+from skin_ai.training.stories import random_facts, random_more_facts, varied
 from skin_ai.training.telling import tell
 from skin_ai.vocabulary import DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, SITES, SYMPTOMS
 
@@ -32,8 +32,8 @@ MORE_FACT_CLASSES = (
     len(DURATIONS) + 1,
     *(2 for _ in REGIONS),
 )
-NOT_ASKED = -100
-STORY_WEIGHT = 3.0  # of the loss: one type is all that is read in a story, in other narratives many facts
+NO_TARGET = -100
+STORY_WEIGHT = 3.0  # of the loss: a story has one target, its type; other narratives have many
 
 
 def reading_targets(facts: Facts, *, more: bool = False) -> list[int]:
@@ -66,28 +66,28 @@ def fact_classes(settings: LanguageSettings) -> tuple[int, ...]:
 def _reading_pairs(
     stories: Sequence[Case], types: tuple[str, ...], settings: LanguageSettings, n: int, rng: Random
 ) -> list[tuple[Question, list[int]]]:
-    """`n` prompts with what is to be read in them: facts of nobody in turn with whole stories."""
+    """`n` prompts with their targets: narratives of random facts, in turn with stories."""
     kinds = ["story"] * bool(stories) + ["facts"] + ["more facts"] * settings.reads_more
     pairs = []
     for place in range(n):
         kind = kinds[place % len(kinds)]
         if kind == "story":
             story = rng.choice(stories)
-            words = retold(story.story, rng)
-            targets = [NOT_ASKED] * len(fact_classes(settings)) + [types.index(story.type)]
+            words = varied(story.story, rng)
+            targets = [NO_TARGET] * len(fact_classes(settings)) + [types.index(story.type)]
         else:
             facts = random_facts(rng) if kind == "facts" else random_more_facts(rng)
             words = sentences(facts) if kind == "more facts" and rng.random() < 0.5 else tell(facts, rng)
-            targets = reading_targets(facts, more=settings.reads_more) + [NOT_ASKED] * bool(stories)
+            targets = reading_targets(facts, more=settings.reads_more) + [NO_TARGET] * bool(stories)
         pairs.append((_random_question(words, len(types), rng), targets))
     return pairs
 
 
-FEW_OPTIONS = 6  # what is read is the narrative; more names only take time
+FEW_OPTIONS = 6  # more names in the prompt only take time
 
 
 def _random_question(narrative: str, n_types: int, rng: Random) -> Question:
-    """Reading is learnt in the prompt in which it is used, around any photo and any options."""
+    """The prompt of the elimination, with random recommendations and options."""
     photo = None
     if rng.random() < 0.7:
         draws = torch.tensor([rng.gammavariate(0.4, 1) + 1e-6 for _ in range(n_types)])
@@ -99,9 +99,9 @@ def _random_question(narrative: str, n_types: int, rng: Random) -> Question:
 def teach_reading(
     settings: LanguageSettings, types: tuple[str, ...], stories: Sequence[Case], done: Path
 ) -> dict[str, float]:
-    """Random facts -> narrative -> facts; leaves the model in `done`, returns its accuracies.
+    """Random facts -> narrative -> facts; saves the model as `done`, returns its accuracies.
 
-    stories: whole stories that every later model is trained on too; their type is read beside the facts.
+    stories: those of the training voices; the target is their type.
     """
     set_seed(settings.seed)
     classes = fact_classes(settings)
@@ -116,7 +116,7 @@ def teach_reading(
         def batches(epoch: int) -> DataLoader[Any]:
             rng = Random(settings.seed * 1000 + epoch)
             pairs = _reading_pairs(stories, types, settings, settings.reading_batch_size * updates, rng)
-            if stories:  # which are much longer than what is told of facts
+            if stories:  # much longer than other narratives
                 part_batches = by_length(pairs, settings.reading_batch_size, rng, _pair_length)
                 return DataLoader(part_batches, None)  # type: ignore[arg-type]
             return DataLoader(pairs, settings.reading_batch_size, collate_fn=list)  # type: ignore[arg-type]
@@ -126,22 +126,17 @@ def teach_reading(
             logits = network(questions)
             right = torch.tensor(targets, device=logits.device)
             parts = [
-                weights[i] * cross_entropy(group, right[:, i], ignore_index=NOT_ASKED)
+                weights[i] * cross_entropy(group, right[:, i], ignore_index=NO_TARGET)
                 for i, group in enumerate(logits.split(groups, dim=1))
-                if (right[:, i] != NOT_ASKED).any()
+                if (right[:, i] != NO_TARGET).any()
             ]
             return torch.stack(parts).sum()
 
         reader = _Reader(model)
-        parameters = [
-            {
-                "params": [p for p in model.parameters() if p.requires_grad],
-                "lr": settings.reading_learning_rate,
-            }
-        ]
+        parameters = [p for p in model.parameters() if p.requires_grad]
         fit(
             reader,
-            parameters,
+            [{"params": parameters, "lr": settings.reading_learning_rate}],
             batches,
             loss,
             epochs=epochs,
@@ -159,7 +154,7 @@ def teach_reading(
 
 
 class _Reader(nn.Module):
-    """The classifier's bare logits: no options to mask while reading."""
+    """The classifier's logits, without options to mask."""
 
     def __init__(self, model: LanguageModel) -> None:
         super().__init__()
@@ -170,7 +165,7 @@ class _Reader(nn.Module):
 
 
 def reading_accuracy(model: LanguageModel, settings: LanguageSettings, n: int = 400) -> dict[str, float]:
-    """Share of facts read right from `n` narratives: in the training's wordings, and in held-out ones."""
+    """Accuracy of facts read from `n` narratives: in the training's wordings, and in held-out ones."""
     result: dict[str, float] = {}
     more = settings.reads_more
     classes = fact_classes(settings)

@@ -1,4 +1,4 @@
-"""What one training is made of, and what its image model says of the cases."""
+"""The settings of one training, and its image model's part."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from skin_ai.diseases import LABEL_SETS
 from skin_ai.predict.chain import WORDS_POOLING
@@ -21,7 +20,7 @@ from skin_ai.training.stories import HELD_OUT_VOICES
 
 ALONE = "alone"
 READING_FILE = "reading.safetensors"  # in the work folder
-# What differs between label sets, chosen by measurement; any of it can be set on the command line.
+# Chosen by measurement; each can be set on the command line.
 READING: Mapping[str, Any] = {"pooling": WORDS_POOLING, "reads_more": True, "reading_updates": 2000}
 LANGUAGE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "pad-ufes-20": {**READING, "epochs": 2, "learning_rate": 2e-4, "probe_share": 1.0},
@@ -41,9 +40,9 @@ LANGUAGE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Run:
-    """What one training is made of; saved in the work folder and in the manifest.
+    """The settings of one training; saved in the work folder and in the manifest.
 
-    start_from: folder of a bundle whose image model, with its out-of-fold predictions, is taken as it is.
+    start_from: folder of a bundle whose image model and its out-of-fold predictions are used.
     """
 
     label_set: str
@@ -58,22 +57,20 @@ class Run:
 
 @dataclass(frozen=True)
 class Photos:
-    """What the image model says of every case with a photo, never having seen its patient.
+    """The image model's part of a training.
 
-    types: those that it knows; logits: (photos, image types) out of fold; temperature: of the final
-    model; over_label_set: (K,) calibrated probabilities a case, None without a photo; figures: those
-    `trust.OF_PHOTOS`.
+    types: those that it knows; logits: (photos, image types) out of fold; temperature: of the final model;
+    figures: `checks.OF_PHOTOS`.
     """
 
     types: tuple[str, ...]
     logits: np.ndarray
     temperature: float
-    over_label_set: list[torch.Tensor | None]
     figures: dict[str, Any]
 
 
-def what_is_read(run: Run) -> tuple[tuple[str, ...], list[Case]]:
-    """Types and stories of the reading stage, which is the same for all bundles where it reads more."""
+def reading_stage(run: Run) -> tuple[tuple[str, ...], list[Case]]:
+    """Types and stories of the reading stage, the same for all label sets where it reads more."""
     if not run.language.reads_more:
         return run.types, []
     return LABEL_SETS["skin-26"], [case for case in story_cases() if case.patient not in HELD_OUT_VOICES]
@@ -86,7 +83,5 @@ def begin(run: Run, cases: Sequence[Case], folds: np.ndarray, work: Path) -> Non
     for name, content in (("settings.json", asdict(run)), ("folds.json", split)):
         path, text = work / name, json.dumps(content, indent=1)
         if path.exists() and path.read_text(encoding="utf-8") != text:
-            raise ValueError(
-                f"{work} was begun with another {name}; choose another work folder for this run."
-            )
+            raise ValueError(f"{work} was begun with another {name}; choose another work folder.")
         path.write_text(text, encoding="utf-8")

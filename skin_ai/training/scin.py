@@ -1,6 +1,6 @@
-"""SCIN (Ward et al. 2024): what volunteers told about their skin, and dermatologists' weighted labels.
+"""SCIN (Ward et al. 2024): volunteers' reports about their skin, and dermatologists' weighted labels.
 
-scin_conditions.csv says which of SCIN's conditions is which type, and why.
+scin_conditions.csv maps SCIN's conditions to types, with reasons.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import ast
 import csv
 import math
 import re
+import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -22,77 +23,14 @@ CASES, LABELS = "scin_cases.csv", "scin_labels.csv"
 PHOTO_COLUMNS = ("image_1_path", "image_2_path", "image_3_path")
 _PHOTO_PATH = re.compile(r"dataset/images/-?\w+\.png", re.ASCII)
 LABEL = "weighted_skin_condition_label"
-# Columns of ticks and the symptom that a tick says yes to.
-_SYMPTOM_OF: Final = {
-    "textures_raised_or_bumpy": "elevation",
-    "textures_rough_or_flaky": "rough",
-    "textures_fluid_filled": "fluid",
-    "condition_symptoms_bleeding": "bleed",
-    "condition_symptoms_increasing_size": "grew",
-    "condition_symptoms_darkening": "darken",
-    "condition_symptoms_itching": "itch",
-    "condition_symptoms_burning": "burn",
-    "condition_symptoms_pain": "hurt",
-    "other_symptoms_fever": "fever",
-    "other_symptoms_chills": "fever",
-    "other_symptoms_fatigue": "tired",
-    "other_symptoms_joint_pain": "joints",
-    "other_symptoms_mouth_sores": "mouth",
-    "other_symptoms_shortness_of_breath": "breath",
-}
-_FLAT = "textures_flat"
-_REGION_OF: Final = {
-    "body_parts_head_or_neck": "HEAD_OR_NECK",
-    "body_parts_arm": "ARM_ANY",
-    "body_parts_palm": "PALM",
-    "body_parts_back_of_hand": "BACK_OF_HAND",
-    "body_parts_torso_front": "TORSO_FRONT",
-    "body_parts_torso_back": "TORSO_BACK",
-    "body_parts_genitalia_or_groin": "GENITALS_OR_GROIN",
-    "body_parts_buttocks": "BUTTOCKS",
-    "body_parts_leg": "LEG",
-    "body_parts_foot_top_or_side": "FOOT_TOP_OR_SIDE",
-    "body_parts_foot_sole": "FOOT_SOLE",
-}
-_KIND_OF: Final = {
-    "": None,
-    "OTHER_ISSUE_DESCRIPTION": None,
-    "RASH": "rash",
-    "GROWTH_OR_MOLE": "growth",
-    "ACNE": "pimples",
-    "PIGMENTARY_PROBLEM": "colour",
-    "NAIL_PROBLEM": "nail",
-    "HAIR_LOSS": "hair",
-    "OTHER_HAIR_PROBLEM": "hair",
-    "LOOKS_HEALTHY": "healthy",
-}
-_DURATION_OF: Final = {
-    "": None,
-    "UNKNOWN": None,
-    "ONE_DAY": "day",
-    "LESS_THAN_ONE_WEEK": "week",
-    "ONE_TO_FOUR_WEEKS": "month",
-    "ONE_TO_THREE_MONTHS": "quarter",
-    "THREE_TO_TWELVE_MONTHS": "year",
-    "MORE_THAN_ONE_YEAR": "years",
-    "MORE_THAN_FIVE_YEARS": "many_years",
-    "SINCE_CHILDHOOD": "childhood",
-}
-_AGE_RANGE_OF: Final = {
-    "": None,
-    "AGE_UNKNOWN": None,
-    "AGE_18_TO_29": "18 to 29",
-    "AGE_30_TO_39": "30 to 39",
-    "AGE_40_TO_49": "40 to 49",
-    "AGE_50_TO_59": "50 to 59",
-    "AGE_60_TO_69": "60 to 69",
-    "AGE_70_TO_79": "70 to 79",
-    "AGE_80_OR_ABOVE": "80 or above",
-}
-_TOLD = (
+FIELDS: Final = tomllib.loads(Path(__file__).with_name("scin_fields.toml").read_text(encoding="utf-8"))
+_SYMPTOM_OF: Final[Mapping[str, str]] = FIELDS["symptoms"]
+_REGION_OF: Final[Mapping[str, str]] = FIELDS["regions"]
+_FLAT: Final = "textures_flat"
+_FACT_COLUMNS = (
     *_SYMPTOM_OF, _FLAT, *_REGION_OF, "related_category", "condition_duration", "age_group",
 )  # fmt: skip
-COLUMNS: Final = {CASES: ("case_id", *_TOLD, *PHOTO_COLUMNS), LABELS: ("case_id", LABEL)}
+COLUMNS: Final = {CASES: ("case_id", *_FACT_COLUMNS, *PHOTO_COLUMNS), LABELS: ("case_id", LABEL)}
 
 Row = Mapping[str, str | None]
 Rows = dict[str, tuple[str, Row]]
@@ -101,10 +39,10 @@ Rows = dict[str, tuple[str, Row]]
 def load_scin(folder: Path, types: tuple[str, ...]) -> list[Case]:
     """The cases whose label has weight on one of `types`, in the order of scin_cases.csv.
 
-    Tables lie in `folder` or `folder/dataset`, photos in `folder/dataset/images`; a case has the
-    first of its photos that is there, or None. `target` is renormalised over `types`, heaviest
-    first, and `type` is its first. Cases that share a photo have one `patient`. What the volunteers
-    said of race, sex and skin type stays unread. Raises DatasetError with file, row and field.
+    Tables lie in `folder` or `folder/dataset`, photos in `folder/dataset/images`; a case has the first of its
+    photos that exists, or None. `target` is renormalised over `types`, heaviest first, and `type` is its
+    first. Cases that share a photo have one `patient`. Race, sex and skin type are not read. Raises
+    DatasetError with file, row and field.
     """
     cases, labels = (read_table(folder, name) for name in (CASES, LABELS))
     strangers = [(where, key) for key, (where, _) in labels.items() if key not in cases]
@@ -129,12 +67,12 @@ def load_scin(folder: Path, types: tuple[str, ...]) -> list[Case]:
 
 
 def find_table(folder: Path, name: str) -> Path:
-    """The table in `folder`, or where it is (or would be) as the bucket has it, in `folder/dataset`."""
+    """The table in `folder`, or in `folder/dataset`, as in the bucket."""
     return folder / name if (folder / name).is_file() else folder / "dataset" / name
 
 
 def read_table(folder: Path, name: str) -> Rows:
-    """The rows of CASES or LABELS; raises DatasetError where the table is not there or is not right."""
+    """The rows of CASES or LABELS; raises DatasetError for a missing or damaged table."""
     table = find_table(folder, name)
     if not table.is_file():
         raise DatasetError(f"{folder} has no {name}; python -m skin_ai data scin {folder} fetches it.")
@@ -142,9 +80,9 @@ def read_table(folder: Path, name: str) -> Rows:
 
 
 def read_rows(table: Path, columns: tuple[str, ...]) -> Rows:
-    """case_id -> (where it stands, for errors; its row).
+    """case_id -> (file and row number, for errors; the row).
 
-    Raises DatasetError for missing columns, no rows, and a case_id that is empty or stands twice.
+    Raises DatasetError for missing columns, no rows, and a case_id that is empty or repeated.
     """
     rows: Rows = {}
     with table.open(newline="", encoding="utf-8-sig") as file:
@@ -159,7 +97,7 @@ def read_rows(table: Path, columns: tuple[str, ...]) -> Rows:
                 raise DatasetError(f"{where}: case_id is empty.")
             if key in rows:
                 earlier = rows[key][0].rpartition(", ")[2]
-                raise DatasetError(f"{where}: case_id {key} stands in {earlier} already.")
+                raise DatasetError(f"{where}: case_id {key} is already in {earlier}.")
             rows[key] = where, row
     if not rows:
         raise DatasetError(f"{table} has no rows.")
@@ -179,34 +117,34 @@ def photo_paths(row: Row, where: str = CASES) -> tuple[str, ...]:
 
 
 def facts_of(row: Row, where: str = CASES) -> Facts:
-    """What the volunteer ticked; a box without a tick is silence, not a no.
+    """The ticked facts; a box without a tick is unsaid, not a no.
 
-    Only flat, where raised is not ticked too, says no to elevation. Raises DatasetError with the
-    field for a value that SCIN's schema does not have.
+    Only "flat" without "raised" is a no, to elevation. Raises DatasetError with the field for a value that
+    SCIN's schema does not have.
     """
-    told: dict[str, Any] = {
+    symptoms: dict[str, Any] = {
         symptom: Answer.YES for column, symptom in _SYMPTOM_OF.items() if _ticked(row, column, where)
     }
     if _ticked(row, _FLAT, where):
-        told.setdefault("elevation", Answer.NO)
+        symptoms.setdefault("elevation", Answer.NO)
     return Facts(
-        **told,
+        **symptoms,
         more_sites=tuple(region for column, region in _REGION_OF.items() if _ticked(row, column, where)),
-        kind=_choice(row, "related_category", _KIND_OF, where),
-        duration=_choice(row, "condition_duration", _DURATION_OF, where),
-        age_range=_choice(row, "age_group", _AGE_RANGE_OF, where),
+        kind=_choice(row, "related_category", FIELDS["kinds"], where),
+        duration=_choice(row, "condition_duration", FIELDS["durations"], where),
+        age_range=_choice(row, "age_group", FIELDS["age_ranges"], where),
     )
 
 
 @cache
 def type_of_condition() -> Mapping[str, str]:
-    """SCIN's condition -> our type, for those that have one."""
+    """SCIN's condition -> type, for those that have one."""
     with CONDITIONS.open(newline="", encoding="utf-8") as file:
         return {row["condition"]: row["type"] for row in csv.DictReader(file) if row["type"]}
 
 
 def _weights(row: Row, where: str) -> dict[str, float]:
-    """Condition -> weight, as the label (the text of a Python dict) has it."""
+    """Condition -> weight, from the label, which is the text of a Python dict."""
     text = _value(row, LABEL, where) or "{}"
     try:
         weights = ast.literal_eval(text)
@@ -237,7 +175,7 @@ def _target(weights: dict[str, float], types: tuple[str, ...]) -> tuple[tuple[st
 
 
 def _groups(paths: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """case_id -> the case_id of the first case that is tied to it by shared photos (15 of SCIN's are)."""
+    """case_id -> the first case_id that is linked to it by shared photos (15 of SCIN's are)."""
     parent = {key: key for key in paths}
 
     def root(key: str) -> str:
@@ -268,8 +206,8 @@ def _ticked(row: Row, column: str, where: str) -> bool:
     return value == "YES"
 
 
-def _choice(row: Row, column: str, known: Mapping[str, str | None], where: str) -> str | None:
+def _choice(row: Row, column: str, known: Mapping[str, str], where: str) -> str | None:
     value = _value(row, column, where)
     if value not in known:
         raise DatasetError(f"{where}: {column} is {value!r}, known are {', '.join(filter(None, known))}.")
-    return known[value]
+    return known[value] or None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
+import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
-from http.client import HTTPException, HTTPMessage
+from http.client import HTTPException
 from pathlib import Path
 from typing import Final
 from urllib.error import HTTPError
@@ -23,28 +25,26 @@ from skin_ai.training.scin import CASES, COLUMNS, LABELS, find_table, photo_path
 
 BUCKET: Final = "https://storage.googleapis.com/dx-scin-public-data/"
 LICENCE: Final = (
-    "SCIN is under the SCIN Data Use License, which forbids re-identification; who fetches it agrees:\n"
+    "SCIN is under the SCIN Data Use License, which forbids re-identification; by fetching it you agree:\n"
     "https://github.com/google-research-datasets/scin/blob/main/LICENSE"
 )
 CONNECTIONS = 8
 ATTEMPTS = 6
 FIRST_PAUSE = 1.0  # seconds; doubles with each attempt
 TIMEOUT = 60.0  # seconds without a byte
-BLOCK = 1 << 16
-# With so many photos given up it is the connection or the bucket, and the other thousands can wait.
-MOST_GIVEN_UP = 20
+MOST_GIVEN_UP = 20  # failed photos after which the connection or the bucket is to blame
 
 
 class DownloadError(Exception):
     """What could not be fetched and why, in one sentence."""
 
 
-class _NotThereError(Exception):
+class _MissingError(Exception):
     """The server has no such object."""
 
 
-class _TryAgainError(Exception):
-    """What went wrong this time may be right the next time."""
+class _DamagedError(Exception):
+    """What came is not the whole object."""
 
 
 @dataclass(frozen=True)
@@ -57,23 +57,22 @@ class Fetched:
 
 
 def fetch_scin(folder: Path, base: str = BUCKET) -> Fetched:
-    """Tables, then every photo that scin_cases.csv names, into `folder` as the bucket lays them out.
+    """Tables, then every photo that scin_cases.csv names, into `folder` with the bucket's layout.
 
-    A file stands under its name only once it is whole and checked; until then it grows as `.part`
-    and goes on from there in a later run. Raises DownloadError for what cannot be fetched, photos
-    that the bucket does not have excepted, and DatasetError for tables that were spoilt since.
+    A download in progress has the suffix `.part`, from which a later run continues; it is renamed once it
+    is whole and checked. Raises DownloadError for what cannot be fetched, except photos that the bucket does
+    not have, and DatasetError for tables that were damaged since.
     """
     if not base.startswith(("https://", "http://")):
-        raise DownloadError(f"{base} is not an address of the web; it must begin with https:// or http://.")
+        raise DownloadError(f"{base} is not a web address; it must begin with https:// or http://.")
     base = base.rstrip("/") + "/"
     for name in (CASES, LABELS):
-        if find_table(folder, name).is_file():
-            continue
-        path, check = f"dataset/{name}", partial(read_rows, columns=COLUMNS[name])
-        try:
-            _fetch(base + path, folder / path, check)
-        except _NotThereError:
-            raise DownloadError(f"{base}{path} does not exist; is the address right?") from None
+        path = f"dataset/{name}"
+        if not find_table(folder, name).is_file():
+            try:
+                _fetch(base + path, folder / path, partial(read_rows, columns=COLUMNS[name]))
+            except _MissingError:
+                raise DownloadError(f"{base}{path} does not exist; is the address right?") from None
     cases = read_table(folder, CASES)
     photos = dict.fromkeys(path for where, row in cases.values() for path in photo_paths(row, where))
     not_there = _fetch_photos(folder, base, list(photos))
@@ -84,7 +83,7 @@ def _fetch_photos(folder: Path, base: str, photos: list[str]) -> tuple[str, ...]
     """Those that the bucket does not have; raises DownloadError once all others are there or given up."""
     missing = [path for path in photos if not (folder / path).is_file()]
     not_there: list[str] = []
-    given_up: list[DownloadError] = []
+    failed: list[DownloadError] = []
     pool = ThreadPoolExecutor(CONNECTIONS)
     bar = tqdm(total=len(photos), initial=len(photos) - len(missing), desc="SCIN", unit=" photos")
     try:
@@ -92,109 +91,77 @@ def _fetch_photos(folder: Path, base: str, photos: list[str]) -> tuple[str, ...]
         for future in as_completed(futures):
             try:
                 future.result()
-            except _NotThereError:
+            except _MissingError:
                 not_there.append(futures[future])
             except DownloadError as error:
-                given_up.append(error)
-                if len(given_up) == MOST_GIVEN_UP:
+                failed.append(error)
+                if len(failed) == MOST_GIVEN_UP:
                     break
             bar.update()
     finally:
         pool.shutdown(cancel_futures=True)
         bar.close()
-    if given_up:
+    if failed:
         raise DownloadError(
-            f"{len(given_up)} photos could not be fetched (run the command again to go on), "
-            f"the first because {given_up[0]}"
+            f"{len(failed)} photos could not be fetched (run the command again to continue), "
+            f"the first because {failed[0]}"
         )
     return tuple(sorted(not_there))
 
 
 def _fetch(url: str, target: Path, check: Callable[[Path], object]) -> None:
-    """The object as a checked file; raises _NotThereError or, after ATTEMPTS, DownloadError."""
+    """The object as a checked file; raises _MissingError or, after ATTEMPTS, DownloadError."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.part")
-    for attempt in range(1, ATTEMPTS + 1):
+    part, problem = target.with_name(f"{target.name}.part"), ""
+    for attempt in range(ATTEMPTS):
+        time.sleep(FIRST_PAUSE * 2 ** (attempt - 1) if attempt else 0)
         try:
-            headers = _receive(url, part)
-            _check_whole(part, headers)
-            try:
-                check(part)
-            except DatasetError as error:
+            _receive(url, part)
+            check(part)
+        except HTTPError as error:
+            error.close()
+            problem = f"the server answers {error.code} {error.reason}"
+            if error.code == 404:
+                raise _MissingError from None
+            if error.code == 416:  # the part is longer than the object
                 part.unlink()
-                raise _TryAgainError(str(error).replace(str(part), "it")) from None
-        except _TryAgainError as error:
-            if attempt == ATTEMPTS:
-                raise DownloadError(f"{url}: {error}; given up after {ATTEMPTS} attempts.") from None
-            time.sleep(FIRST_PAUSE * 2 ** (attempt - 1))
+            elif error.code < 500 and error.code not in (408, 429):
+                raise DownloadError(f"{url}: {problem}.") from None
+        except (_DamagedError, DatasetError) as error:
+            part.unlink()
+            problem = str(error).replace(str(part), "it")
+        except (OSError, HTTPException) as error:  # URLError and timeouts are OSErrors, a full disk too
+            problem = f"no connection, or nowhere to write ({error})"
         else:
             part.replace(target)
             return
+    raise DownloadError(f"{url}: {problem}; given up after {ATTEMPTS} attempts.")
 
 
-def _receive(url: str, part: Path) -> HTTPMessage:
-    """Appends to `part` what it lacks, or writes it anew where the server sends the whole object.
+def _receive(url: str, part: Path) -> None:
+    """Completes `part`, or writes it again where the server sends the whole object.
 
-    Returns the headers. A dropped connection leaves what came and raises _TryAgainError.
+    A lost connection leaves what came. Raises _DamagedError for a wrong size or, where the server states it,
+    a wrong MD5.
     """
     done = part.stat().st_size if part.is_file() else 0
     request = Request(url, headers={"Range": f"bytes={done}-"} if done else {})
-    try:
-        response = urlopen(request, timeout=TIMEOUT)
-    except HTTPError as error:
-        error.close()
-        if error.code == 404:
-            raise _NotThereError from None
-        if error.code == 416:  # nothing lies beyond `done`: the part is no beginning of this object
-            part.unlink()
-        elif error.code < 500 and error.code not in (408, 429):
-            raise DownloadError(f"{url}: the server answers {error.code} {error.reason}.") from None
-        raise _TryAgainError(f"the server answers {error.code} {error.reason}") from None
-    except (OSError, HTTPException) as error:  # URLError and timeouts are OSErrors
-        raise _TryAgainError(f"no connection ({error})") from None
-    with response:
-        goes_on = response.status == 206
-        if goes_on and not (response.headers["Content-Range"] or "").startswith(f"bytes {done}-"):
-            part.unlink()
-            raise _TryAgainError("the server sent another range than was asked for")
-        with part.open("ab" if goes_on else "wb") as file:
-            while block := _read(response.read):
-                file.write(block)
-    return response.headers
-
-
-def _read(read: Callable[[int], bytes]) -> bytes:
-    try:
-        return read(BLOCK)
-    except (OSError, HTTPException) as error:
-        raise _TryAgainError(f"the connection was lost ({error})") from None
-
-
-def _check_whole(part: Path, headers: HTTPMessage) -> None:
-    """Size and, where the server tells it, MD5; raises _TryAgainError and drops a part that is wrong."""
-    size = part.stat().st_size
-    whole = (headers["Content-Range"] or "").rpartition("/")[2] or headers["Content-Length"] or ""
+    with urlopen(request, timeout=TIMEOUT) as response:
+        headers, is_rest = response.headers, response.status == 206
+        range_ = headers["Content-Range"] or ""
+        if is_rest and not range_.startswith(f"bytes {done}-"):
+            raise _DamagedError("the server sent another range than the one requested")
+        with part.open("ab" if is_rest else "wb") as file:
+            shutil.copyfileobj(response, file)
+    size, whole = part.stat().st_size, range_.rpartition("/")[2] or headers["Content-Length"] or ""
     if whole.isdigit() and size < int(whole):
-        raise _TryAgainError(f"only {size:,} of {int(whole):,} bytes came")
-    promised = _promised_md5(headers)
-    if whole.isdigit() and size > int(whole):
-        part.unlink()
-        raise _TryAgainError(f"{size:,} bytes came, not {int(whole):,}")
-    if promised is not None and hashlib.md5(part.read_bytes(), usedforsecurity=False).digest() != promised:
-        part.unlink()
-        raise _TryAgainError("its MD5 is not the one that the server tells")
-
-
-def _promised_md5(headers: HTTPMessage) -> bytes | None:
-    """From x-goog-hash ("crc32c=..., md5=...", or a header each), which is of the object as it is stored."""
-    if headers.get("x-goog-stored-content-encoding", "identity") != "identity":
-        return None
-    for value in headers.get_all("x-goog-hash", []):
-        for pair in value.split(","):
-            name, _, digest = pair.strip().partition("=")
-            if name == "md5":
-                return base64.b64decode(digest)
-    return None
+        raise HTTPException(f"only {size:,} of {int(whole):,} bytes came")
+    # The MD5 is that of the object as stored, which may be compressed.
+    md5 = re.search(r"md5=([\w+/]+=*)", ",".join(headers.get_all("x-goog-hash", [])))
+    if md5 and headers.get("x-goog-stored-content-encoding", "identity") == "identity":
+        found = hashlib.md5(part.read_bytes(), usedforsecurity=False).digest()
+        if found != base64.b64decode(md5[1]):
+            raise _DamagedError("its MD5 differs from the one that the server states")
 
 
 def _check_photo(part: Path) -> None:
@@ -202,4 +169,4 @@ def _check_photo(part: Path) -> None:
         with Image.open(part, formats=["PNG"]) as image:
             image.verify()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DatasetError(f"it is no whole PNG ({error})") from None
+        raise DatasetError(f"it is no complete PNG ({error})") from None

@@ -17,8 +17,8 @@ from skin_ai.training.stories import (
     STORIES_SOURCE,
     evaluation_narrative,
     load_stories,
-    retold,
     training_narrative,
+    varied,
 )
 from skin_ai.training.telling import silence
 
@@ -44,36 +44,36 @@ def load_sources(
             cases += load_collection(folder, types, name)
     if types == LABEL_SETS["skin-26"]:
         cases += story_cases()
-    told = [case for case in cases if case.photo is not None or case.story or case.facts.said]
-    if len(told) < len(cases):
-        log.info("%d cases have neither photo nor words and are left out", len(cases) - len(told))
-    return told
+    usable = [case for case in cases if case.photo is not None or case.story or case.facts.said]
+    if len(usable) < len(cases):
+        log.info("%d cases have neither photo nor words and are left out", len(cases) - len(usable))
+    return usable
 
 
 def story_cases() -> list[Case]:
-    """One case a story; its voice stands where the patient does, for stories are split by voice."""
+    """One case a story; its voice takes the place of the patient, because stories are split by voice."""
     return [
         Case(f"story {number}", story.voice, story.type, Facts(), None, STORIES_SOURCE, story.text)
         for number, story in enumerate(load_stories(), start=1)
     ]
 
 
-TELLS_AS_FORM = 0.5  # of SCIN's training cases: the judge, SCIN's patients, is told as the app's form writes
+AS_FORM = 0.5  # of SCIN's training cases use the form's sentences, as all do in the evaluation
 
 
 def training_words(case: Case, rng: Random) -> str:
-    """What a case says this time: another wording of its facts or of its story, not always all of it."""
+    """A random wording of a case's facts, or a variant of its story, often with some of it left out."""
     if case.story:
-        return retold(case.story, rng)
-    if case.source == SCIN and rng.random() < TELLS_AS_FORM:
+        return varied(case.story, rng)
+    if case.source == SCIN and rng.random() < AS_FORM:
         return sentences(silence(case.facts, rng, fraction=rng.uniform(0, MOST_SILENT)))
     return training_narrative(case.facts, rng)
 
 
 def evaluation_words(case: Case, *, held_out: bool = False) -> str:
-    """All that a case says, the same at every call; SCIN's self-reports as the app's form writes them.
+    """The complete words of a case, the same at every call; SCIN's in the form's sentences.
 
-    held_out: facts in wordings that no model was trained on.
+    held_out: facts in held-out wordings.
     """
     if case.story:
         return case.story

@@ -1,4 +1,4 @@
-"""Narratives for training: facts left out at random, facts of nobody for learning to read, whole stories."""
+"""Narratives for training: random facts for the reading stage, facts left out at random, stories."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from skin_ai.training.telling import silence, tell
 from skin_ai.training.typos import with_typos
 from skin_ai.vocabulary import AGE_RANGES, DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, SITES, SYMPTOMS
 
-MOST_SILENT = 0.35  # of a training case's facts are left unsaid at most, on average
+MOST_SILENT = 0.35  # largest mean share of a training case's facts that is left unsaid
 STORIES: Final = Path(__file__).with_name("stories_26.csv")
 HELD_OUT_VOICES = ("hurried", "second language")  # no model is trained on them
 
 
 @dataclass(frozen=True)
 class Story:
-    """What a made-up patient of a type might write in one of the ten voices; stories_26.md tells of them."""
+    """An invented patient's text about a type, in one of the ten voices of stories_26.md."""
 
     type: str
     voice: str
@@ -29,7 +29,7 @@ class Story:
 
 
 def load_stories() -> tuple[Story, ...]:
-    """All stories of stories_26.csv, in its order: by type, then by voice."""
+    """All stories of stories_26.csv, by type, then by voice."""
     with STORIES.open(newline="", encoding="utf-8") as file:
         return tuple(Story(row["type"], row["voice"], row["story"]) for row in csv.DictReader(file))
 
@@ -40,8 +40,8 @@ TYPOS_IN_A_STORY = 0.3
 SENTENCE_END = re.compile(r"(?<=[.!?;]) +")
 
 
-def retold(story: str, rng: Random) -> str:
-    """The story with a sentence left out now and then, and with slips."""
+def varied(story: str, rng: Random) -> str:
+    """The story, at random without a sentence and with typing errors."""
     sentences = SENTENCE_END.split(story)
     if len(sentences) > 2 and rng.random() < DROPS_A_SENTENCE:
         sentences.pop(rng.randrange(len(sentences)))
@@ -50,20 +50,17 @@ def retold(story: str, rng: Random) -> str:
 
 
 def training_narrative(facts: Facts, rng: Random) -> str:
-    """The facts in a new wording, some of them unsaid."""
+    """The facts in a random wording, some of them left out."""
     return tell(silence(facts, rng, fraction=rng.uniform(0, MOST_SILENT)), rng)
 
 
 def evaluation_narrative(facts: Facts, key: str, *, held_out: bool = False) -> str:
-    """All facts of a case as one patient might tell them, the same at every call.
-
-    held_out: in wordings that no model was trained on.
-    """
+    """All facts of a case in words, the same at every call; held_out: in held-out wordings."""
     return tell(facts, Random(key), held_out=held_out)
 
 
 def random_facts(rng: Random) -> Facts:
-    """Facts of nobody, each independent of the others, so that reading cannot guess one from another."""
+    """Random facts, independent of each other, so that none can be guessed from another."""
     answers = (Answer.YES, Answer.NO, Answer.UNKNOWN, Answer.UNSAID)
     symptoms = {symptom: rng.choices(answers, (0.37, 0.37, 0.1, 0.16))[0] for symptom in SYMPTOMS}
     age = rng.randint(5, 95) if rng.random() < 0.85 else None
@@ -72,7 +69,7 @@ def random_facts(rng: Random) -> Facts:
 
 
 def random_more_facts(rng: Random) -> Facts:
-    """The same of what SCIN asks its patients, about as often as they say it."""
+    """Random facts of SCIN's questions, about as frequent as in SCIN."""
     answers = (Answer.YES, Answer.NO, Answer.UNSAID)
     symptoms = {symptom: rng.choices(answers, (0.4, 0.08, 0.52))[0] for symptom in SYMPTOMS}
     symptoms |= {symptom: rng.choices(answers, (0.25, 0.05, 0.7))[0] for symptom in MORE_SYMPTOMS}

@@ -1,11 +1,5 @@
 """The real server and a real browser."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +9,11 @@ from at_the_screen import AT_ONCE, IDLE_MINUTES, PASSPHRASE, SCREENS, Server, Vi
 from playwright.sync_api import Browser, expect, sync_playwright
 from telling_server import ASK, TELL
 
+from benchmarks.server import ROOT, STREAMLIT, started
 from skin_ai.study.store import open_store
 from tests.study.made_up_study import answers
 
-ROOT = Path(__file__).parent.parent.parent
 CHROMIUM = Path("/usr/bin/chromium")
-START_SECONDS = 60
 # Without these the browser itself asks hosts on the internet.
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
 
@@ -104,45 +97,16 @@ def visitor(browser: Browser, stand: Server, screen: str) -> Iterator[Visit]:
 def serve(
     folder: Path,
     environment: Mapping[str, str] | None = None,
-    streamlit: Sequence[str] = ("-m", "streamlit"),
+    streamlit: Sequence[str] = STREAMLIT,
     port: int = 0,
     root: Path = ROOT,
 ) -> Iterator[Server]:
     """The app in the folder `root`, at a free port unless one is given; what it keeps is in `folder`."""
-    port = port or free_port()
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("SKIN_AI_")}
-    log = folder / "log.txt"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, *streamlit, "run", "app.py", "--server.port", str(port)],
-            cwd=root,
-            env=ours | {"SKIN_AI_DATA": str(folder)} | dict(environment or {}),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            _wait_for(f"http://localhost:{port}/_stcore/health", process, log)
-            yield Server(f"http://localhost:{port}", folder, process.pid)
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail(f"The server did not start:\n{log.read_text()}")
+    with started(folder, environment=environment, streamlit=streamlit, port=port, root=root) as (
+        address,
+        process,
+    ):
+        yield Server(address, folder, process.pid)
 
 
 @pytest.fixture(scope="session")

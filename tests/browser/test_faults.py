@@ -34,12 +34,13 @@ from at_the_screen import (
     use_sample,
     visiting,
 )
-from conftest import ROOT, free_port, serve
+from conftest import serve
 from databases import empty_postgresql
 from PIL import Image
 from playwright.sync_api import Browser, expect
 from sqlalchemy import create_engine, text
 
+from benchmarks.server import ROOT, free_port
 from skin_ai.predict.bundle import DEFAULT_BUNDLE, IMAGE_FILE, LANGUAGE_FILE, file_of
 
 AWAY_SECONDS = 30.0

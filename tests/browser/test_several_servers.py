@@ -34,7 +34,8 @@ from databases import empty_postgresql
 from identity_provider import identity_provider
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import free_port, serve
+from benchmarks.server import free_port
+from tests.browser.conftest import serve
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 MAIN = """

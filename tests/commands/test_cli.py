@@ -15,7 +15,7 @@ from skin_ai.predict.stability import OPTIONS_REVERSED, in_words
 from skin_ai.study.store import open_store
 
 WORDS = "I am 67. It is on my nose, it bleeds and it has grown."
-MODES = ("photo_only", "words_only", "single_pass", "chain")
+MODES = ("photo_only", "photo_no_words", "words_only", "single_pass", "chain")
 FIGURES = ("balanced_accuracy", "accuracy", "macro_auc", "top3", "ece")
 
 
@@ -144,6 +144,18 @@ def test_evaluate_prints_every_figure_with_its_interval(tmp_path, capsys):
             sum(row["diagnostic"] == type_ for row in mini_rows()[:14]) for type_ in types
         ]
     assert found["trained_on"] == 0
+
+
+def test_evaluate_with_narratives_of_a_file_prints_every_mode(tmp_path, capsys):
+    folder, row = draw_dataset(tmp_path), mini_rows()[0]
+    file = tmp_path / "narratives.csv"
+    file.write_text(
+        f"patient_id,lesion_id,text\n{row['patient_id']},{row['lesion_id']},It bleeds.\n", encoding="utf-8"
+    )
+    assert main(["evaluate", str(folder), "--narratives", str(file)]) == 0
+    protocol, *lines = capsys.readouterr().out.splitlines()
+    assert "narratives of a file" in protocol
+    assert [line.split()[0] for line in lines if "(n = " in line] == list(MODES)
 
 
 def test_evaluate_names_the_row_that_is_wrong(tmp_path, capsys):

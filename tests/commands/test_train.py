@@ -11,7 +11,7 @@ from drawn_cases import draw_dataset, mini_rows
 from drawn_scin import LABEL_COLUMNS, draw_scin, scin_rows
 from safetensors.torch import load_file, save_file
 
-from skin_ai.commands.train import train
+from skin_ai.commands.train_bundle import train
 from skin_ai.diseases import LABEL_SETS
 from skin_ai.evaluation import checks
 from skin_ai.evaluation.evaluate import evaluate

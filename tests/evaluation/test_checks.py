@@ -110,13 +110,12 @@ def test_answers_are_measured_however_few_or_odd(truth, folds, asked):
     assert 0 <= not_sure["least_probability"] <= 1
 
 
-@pytest.mark.parametrize("by", literature.SPLITS)
 @pytest.mark.parametrize("truth", ([BCC, NEV], [BCC] * 3, [0, 1, 2, 3], [0, 0, 0, 1, 1, 2, 3, 4, 5]))
-def test_literature_takes_types_of_few_cases(by, truth):
+def test_literature_takes_types_of_few_cases(truth):
     rows = [{"age": str(20 + k), "region": "FACE"} for k in range(len(truth))]
-    labels, patients = np.array(truth), np.array([f"PAT_{k}" for k in range(len(truth))])
-    folds = literature.split(labels, patients, by)
-    found = literature.from_columns(rows, ("age", "region"), labels, patients, folds, by)
+    labels = np.array(truth)
+    folds = literature.split(labels)
+    found = literature.from_columns(rows, ("age", "region"), labels, folds)
     both = literature.stacked([found, found], labels, folds)
     assert found.sum(1) == pytest.approx(np.ones(len(truth)))
     assert both.sum(1) == pytest.approx(np.ones(len(truth)))

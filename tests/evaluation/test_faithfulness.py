@@ -91,10 +91,10 @@ def test_verdict_needs_every_interval_above_zero(deletion, insertion, road, expe
 def test_only_the_named_part_is_drawn_anew(part):
     model, state = ColourModel(), torch.random.get_rng_state()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    other = faithfulness.redrawn(model, 1, part)
+    other = faithfulness.randomised(model, 1, part)
     for name, value in other.state_dict().items():
         assert torch.equal(value, before[name]) != (name.startswith("head.") == (part == "head")), name
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    again = faithfulness.redrawn(model, 1, part).state_dict()
+    again = faithfulness.randomised(model, 1, part).state_dict()
     assert all(torch.equal(value, again[name]) for name, value in other.state_dict().items())
     assert torch.equal(state, torch.random.get_rng_state())

@@ -18,9 +18,10 @@ from skin_ai.evaluation.figures import (
     Evaluated,
     as_rows,
     auc_samples,
-    balanced_accuracy_gain,
     calibration_error_samples,
     figures,
+    gains,
+    patient_weights,
 )
 from skin_ai.evaluation.simple_models import regression_on_fields
 from skin_ai.evaluation.temperatures import fit_temperature, softmax, step_logits, with_temperatures
@@ -147,9 +148,9 @@ def test_interval_is_wider_when_cases_hang_together():
 
 
 def test_gain_is_paired(evaluated):
-    same = balanced_accuracy_gain(evaluated, "mode", "mode")
+    same = gains(evaluated, "mode", "mode")["balanced_accuracy"]
     assert same == {"value": 0, "low": 0, "high": 0}
-    gain = balanced_accuracy_gain(evaluated, "mode", "prior_alone")
+    gain = gains(evaluated, "mode", "prior_alone")["balanced_accuracy"]
     found = figures(evaluated)
     difference = (
         found["mode"]["balanced_accuracy"]["value"] - found["prior_alone"]["balanced_accuracy"]["value"]

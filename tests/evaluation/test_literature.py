@@ -48,21 +48,19 @@ def only_a_regression(monkeypatch):
     monkeypatch.setattr(literature, "MODELS", {"regression, C 1.0": literature.MODELS["regression, C 1.0"]})
 
 
-@pytest.mark.parametrize("by, both_sides", (("by_patient", False), ("by_photo", True)))
-def test_only_the_literature_has_a_patient_on_both_sides(labels, patients, by, both_sides):
-    folds = split(labels, patients, by)
+def test_split_by_photo_has_patients_on_both_sides(labels, patients):
+    folds = split(labels)
     assert sorted(set(folds.tolist())) == list(range(FOLDS))
-    apart = [len(set(folds[patients == patient].tolist())) > 1 for patient in set(patients.tolist())]
-    assert any(apart) == both_sides
+    assert any(len(set(folds[patients == patient].tolist())) > 1 for patient in set(patients.tolist()))
 
 
 @pytest.mark.usefixtures("only_a_regression")
 def test_emptiness_of_a_column_tells_the_type_where_all_columns_are_used(rows, labels, patients):
-    folds = split(labels, patients, "by_patient")
+    folds = split(labels)
     is_cancer = labels < 3
     told = {}
     for name, columns in (("patient", PATIENT_TELLS), ("all", ALL_COLUMNS)):
-        scores = from_columns(rows, columns, labels, patients, folds, "by_patient")
+        scores = from_columns(rows, columns, labels, folds)
         assert scores.sum(1) == pytest.approx(np.ones(N))
         told[name] = ((scores[:, :3].sum(1) > 0.5) == is_cancer).mean()
     assert told["all"] == 1.0
@@ -71,12 +69,11 @@ def test_emptiness_of_a_column_tells_the_type_where_all_columns_are_used(rows, l
 
 def test_the_model_is_chosen_without_the_tested_fold(rows, labels, patients):
     # Wrong labels in the tested fold change nothing of its predictions.
-    folds = split(labels, patients, "by_patient")
+    folds = split(labels)
     spoilt = labels.copy()
     spoilt[folds == 0] = (spoilt[folds == 0] + 1) % len(TYPES)
     first, second = (
-        from_columns(rows, PATIENT_TELLS, each, patients, np.minimum(folds, 1), "by_patient")[folds == 0]
-        for each in (labels, spoilt)
+        from_columns(rows, PATIENT_TELLS, each, np.minimum(folds, 1))[folds == 0] for each in (labels, spoilt)
     )
     assert first == pytest.approx(second)
 
@@ -106,7 +103,7 @@ def folder(tmp_path_factory, rows):
 @pytest.mark.usefixtures("only_a_regression")
 def test_run_goes_on_from_the_models_that_are_there(folder, tmp_path, rows, labels, patients):
     work, settings = tmp_path / "work", ImageSettings()
-    folds = split(labels, patients, "by_photo")
+    folds = split(labels)
     literature._begin(work, settings, rows, folds)
     rng = np.random.default_rng(1)
     for fold in range(FOLDS):
@@ -133,7 +130,7 @@ def test_a_folder_of_another_training_is_refused(folder, tmp_path, rows, labels,
     work = tmp_path / "work"
     work.mkdir()
     if found == "other settings":
-        literature._begin(work, ImageSettings(epochs=3), rows, split(labels, patients, "by_photo"))
+        literature._begin(work, ImageSettings(epochs=3), rows, split(labels))
     else:
         (work / "image-fold0-logits.safetensors").write_bytes(b"")
     with pytest.raises(ValueError, match="was begun with another split or other settings"):

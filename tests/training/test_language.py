@@ -25,7 +25,7 @@ from skin_ai.training.language import (
 from skin_ai.training.reading import (
     AGE_CLASSES,
     FACT_CLASSES,
-    NOT_ASKED,
+    NO_TARGET,
     _reading_pairs,
     fact_classes,
     reading_targets,
@@ -124,11 +124,11 @@ def test_facts_and_stories_are_read_in_turn(settings, reads_more):
         assert question.narrative
         assert len(targets) == len(classes) + 1
         is_story = place % (2 + reads_more) == 0
-        assert is_story == (targets[-1] != NOT_ASKED) == (set(targets[:-1]) == {NOT_ASKED})
+        assert is_story == (targets[-1] != NO_TARGET) == (set(targets[:-1]) == {NO_TARGET})
         if not is_story:
             assert all(0 <= target < n for target, n in zip(targets, classes, strict=False))
     asked_of_scin = {target for _, targets in pairs for target in targets[len(FACT_CLASSES) : -1]}
-    assert asked_of_scin - {NOT_ASKED} if reads_more else not asked_of_scin
+    assert asked_of_scin - {NO_TARGET} if reads_more else not asked_of_scin
 
 
 def test_reading_is_taught_once_and_measured_on_held_out_wordings(settings, types, tmp_path, kill_at):

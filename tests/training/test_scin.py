@@ -241,7 +241,7 @@ def test_missing_column_is_named(write, table, column):
 def test_case_that_stands_twice_or_in_one_table_only_is_named(write, table):
     rows = scin_rows()
     rows[table][4]["case_id"] = rows[table][1]["case_id"]
-    with pytest.raises(DatasetError, match=r"row 6: case_id 12 stands in row 3"):
+    with pytest.raises(DatasetError, match=r"row 6: case_id 12 .* row 3"):
         load_scin(write(rows), SKIN_26)
     rows[table][4]["case_id"] = "99"
     with pytest.raises(DatasetError, match=r"row 6: case_id (99|15) is not in both"):

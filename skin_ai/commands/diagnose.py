@@ -1,0 +1,90 @@
+"""`diagnose`: one case."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skin_ai.predict.bundle import DEFAULT_BUNDLE
+
+if TYPE_CHECKING:
+    from skin_ai.predict.diagnose import Diagnosis
+    from skin_ai.predict.photo import Crop
+
+HEATMAP_OPACITY = 0.6
+
+
+def add_parser(commands: Any) -> None:
+    command = commands.add_parser("diagnose", help="one case: a photo, the patient's words, or both")
+    command.add_argument("photo", nargs="?", type=Path, metavar="PHOTO")
+    command.add_argument("--narrative", default="", help="the patient's words")
+    command.add_argument(
+        "--crop", type=float, nargs=3, metavar=("X", "Y", "SIZE"), help="centre and size, 0 to 1"
+    )
+    command.add_argument("--bundle", default=DEFAULT_BUNDLE, metavar="NAME")
+    command.add_argument(
+        "--heatmap", type=Path, metavar="OUT.png", help="evidence for the answer, over the photo"
+    )
+    command.add_argument("--json", action="store_true", help="one JSON object")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from skin_ai.predict.bundle import load_bundle
+    from skin_ai.predict.diagnose import diagnose
+    from skin_ai.predict.photo import LARGEST_SQUARE, Crop
+
+    crop = Crop(*options.crop) if options.crop else LARGEST_SQUARE
+    if options.photo and not options.photo.is_file():
+        raise ValueError(f"{options.photo} is not a file; give the path of a photo.")
+    photo = options.photo.read_bytes() if options.photo else None
+    result = diagnose(photo, options.narrative, load_bundle(options.bundle), crop)
+    if options.heatmap:
+        if photo is None:
+            raise ValueError("--heatmap needs a photo.")
+        _save_heatmap(result, photo, crop, options.heatmap)
+    if options.json:
+        print(json.dumps(result.as_json()))
+    else:
+        _print(result, options.narrative)
+    return 0
+
+
+def _save_heatmap(result: Diagnosis, photo: bytes, crop: Crop, out: Path) -> None:
+    from PIL import Image
+
+    from skin_ai.diseases import DISEASES
+    from skin_ai.predict.heatmap_overlay import common_scale, no_map_for, on_photo, overlay
+    from skin_ai.predict.photo import crop_square, read_photo
+
+    first = result.answer[0].type
+    if first not in result.heatmaps:
+        reason = no_map_for(DISEASES[first].name, result.heatmaps)
+        raise ValueError(f"{reason} Without --heatmap the answer is shown.")
+    square = crop_square(read_photo(photo), crop)
+    colours = overlay(result.heatmaps[first], common_scale(result.heatmaps), len(square))
+    Image.fromarray(on_photo(square, colours, HEATMAP_OPACITY)).save(out, format="PNG")
+
+
+def _print(result: Diagnosis, narrative: str) -> None:
+    from skin_ai.diseases import DISEASES
+    from skin_ai.predict.diagnose import FLAGS
+    from skin_ai.predict.narrative import clean_narrative
+    from skin_ai.predict.stability import in_words
+
+    for title, items in (("Recommendations", result.recommendations), ("Answer", result.answer)):
+        if items:
+            print(title)
+        for item in items:
+            print(f"  {item.probability:6.1%}  {DISEASES[item.type].name}")
+    for number, step in enumerate(result.steps, start=1):
+        dropped = ", ".join(f"{DISEASES[o.type].name} {o.probability:.1%}" for o in step.dropped)
+        print(f"Step {number}: {len(step.options)} options; dropped {dropped}")
+    if result.undecided:
+        print(f"Not sure: {', '.join(DISEASES[type_].name for type_ in result.undecided)} are left")
+    for flag in result.flags:
+        print(FLAGS[flag])
+    for variant, type_ in result.unstable.items():
+        print(in_words(variant, type_, clean_narrative(narrative)))

@@ -1,0 +1,89 @@
+"""`study`: decks, and the answers of readers."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(commands: Any) -> None:
+    study = commands.add_parser("study", help="what readers answered: decks, export, import, backup")
+    actions = study.add_subparsers(required=True, metavar="ACTION")
+
+    command = actions.add_parser("make-deck", help="a deck from a folder laid out as PAD-UFES-20")
+    command.add_argument("folder", type=Path, metavar="FOLDER")
+    command.add_argument("--n", type=int, default=24, help="how many cases, one a patient")
+    command.add_argument("--balanced", action="store_true", help="equally many of each type")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--out", type=Path, metavar="DECK", help="the new folder; deck-N by default")
+    command.set_defaults(run=make_deck)
+
+    command = actions.add_parser("add-deck", help="checks a deck and loads it, as the Deck page does")
+    command.add_argument("deck", type=Path, metavar="FOLDER_OR_ZIP")
+    command.set_defaults(run=add_deck)
+
+    command = actions.add_parser("export", help="every answer, one row each, with its data dictionary")
+    command.add_argument("out", type=Path, metavar="OUT", help="a folder")
+    command.add_argument("--deck", metavar="NAME", help="only answers to this deck")
+    command.add_argument("--format", choices=("csv", "jsonl"), default="csv")
+    command.add_argument("--with-patient-words", action="store_true", help="the narratives too")
+    command.set_defaults(run=export)
+
+    command = actions.add_parser("import", help="an export into an empty database")
+    command.add_argument("export", type=Path, metavar="FOLDER_OR_FILE")
+    command.set_defaults(run=import_)
+
+    command = actions.add_parser("backup", help="copies the live database into a new file")
+    command.add_argument("out", type=Path, metavar="OUT")
+    command.set_defaults(run=backup)
+
+
+def make_deck(options: argparse.Namespace) -> int:
+    from skin_ai.commands import make_deck
+
+    out = options.out or Path(f"deck-{options.n}")
+    make_deck.make_deck(options.folder, out, options.n, balanced=options.balanced, seed=options.seed)
+    print(f"{out}: {options.n} cases. {make_deck.NOTE}")
+    return 0
+
+
+def add_deck(options: argparse.Namespace) -> int:
+    from skin_ai.study.deck import read_folder, read_zip
+    from skin_ai.study.store import open_store
+
+    path: Path = options.deck
+    deck = read_zip(path.read_bytes(), path.stem) if path.is_file() else read_folder(path)
+    open_store().add_deck(deck)
+    print(f"Loaded the deck {deck.name!r} with {len(deck.cases)} cases.")
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    from skin_ai.study import export
+    from skin_ai.study.store import open_store
+
+    answers = open_store().answers(options.deck)
+    if options.deck is not None and answers.empty:
+        raise ValueError(f"There are no answers to a deck named {options.deck!r}.")
+    export.write(answers, options.out, options.format, with_patient_words=options.with_patient_words)
+    print(f"{options.out}: {len(answers)} answers")
+    return 0
+
+
+def import_(options: argparse.Namespace) -> int:
+    from skin_ai.study import export
+    from skin_ai.study.store import open_store
+
+    answers = export.read(options.export)
+    open_store().add_answers(answers)
+    print(f"{len(answers)} answers are in the database now.")
+    return 0
+
+
+def backup(options: argparse.Namespace) -> int:
+    from skin_ai.study.store import open_store
+
+    open_store().backup(options.out)
+    print(f"{options.out}: to work with it, set SKIN_AI_DATABASE_URL=sqlite:///{options.out.resolve()}")
+    return 0

@@ -1,0 +1,251 @@
+"""From a folder of cases to a bundle: every step resumes from what its work folder holds."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from safetensors.torch import load_file
+
+from skin_ai.evaluation import checks, elimination_checks, gate_fitting, reliability
+from skin_ai.evaluation.figures import balanced_accuracy_samples, recall_samples
+from skin_ai.evaluation.predictions import (
+    Chains,
+    as_tensors,
+    bundle_temperatures,
+    cross_fitted_temperatures,
+    evaluated_photos,
+    evaluated_words,
+    prior_by_type,
+    sources_without_photos,
+)
+from skin_ai.evaluation.summary import summary_of_photos, summary_of_words
+from skin_ai.evaluation.temperatures import fit_temperature, softmax
+from skin_ai.predict.bundle import GATE_FILE, PREDICTIONS_FILE, file_of, image_types_of, read_manifest
+from skin_ai.predict.chain import LanguageModel, Option, Step, answer, over_label_set
+from skin_ai.training.assembly import write_bundle
+from skin_ai.training.datasets import NEVER_TRAINED, Case, digest, split_folds
+from skin_ai.training.gguf_base import as_folder
+from skin_ai.training.image import load_out_of_fold, read_squares, train_image_model, train_model
+from skin_ai.training.language import predict_steps, train_chain
+from skin_ai.training.reading import teach_reading
+from skin_ai.training.run import ALONE, READING_FILE, Photos, Run, begin, reading_stage
+from skin_ai.training.sources import PAD_UFES_20, evaluation_words, load_sources
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    run: Run, folders: Mapping[str, Path], work: Path, out: Path, *, require_photos: bool = False
+) -> dict[str, Any]:
+    """Trains both models on the data sets (name -> folder), fold by fold and whole; writes `out`."""
+    cases = load_sources(folders, run.types, require_photos=require_photos)
+    folds = split_folds(cases)
+    begin(run, cases, folds, work)
+    run = replace(run, language=replace(run.language, base=as_folder(run.language.base, work)))
+    with_photo = np.flatnonzero([case.photo is not None for case in cases])
+    patients = len({case.patient for case in cases})
+    log.info("%d cases, %d with a photo, %d patients", len(cases), len(with_photo), patients)
+    photographed, tested = [cases[i] for i in with_photo.tolist()], folds[with_photo]
+    photos, over = _image_model(run, photographed, tested, work)
+    seen: list[torch.Tensor | None] = [None] * len(cases)
+    for place, probabilities in zip(with_photo.tolist(), over, strict=True):
+        seen[place] = probabilities
+    reading_figures = teach_reading(run.language, *reading_stage(run), work / READING_FILE)
+    log.info("reading: %s", reading_figures)
+    language = _LanguageFolds(run, cases, folds, seen, work)
+    chains = {name: language.eliminations(name) for name in ("chain", "control")}
+    final = language.trained("chain", None)
+    log.info("photo weight %.3f", final.photo_weight.item())
+
+    evaluated, steps, temperatures = evaluated_photos(run, cases, folds, with_photo, over, chains)
+    words = {
+        source: evaluated_words(run, cases, folds, source, chains) for source in sources_without_photos(cases)
+    }
+    result = summary_of_photos(evaluated, tested) | {"reading": reading_figures} | photos.figures
+    result |= checks.of_answers(evaluated, steps) | checks.of_groups(folders, photographed, evaluated)
+    result["elimination"] = checks.measured_once(
+        work / "elimination.json",
+        lambda: elimination_checks.measure(
+            lambda fold: language.trained("chain", fold).float(),
+            photographed,
+            tested,
+            over,
+            run.types,
+            run.language.schedule,
+            temperatures,
+        ),
+    )
+    if PAD_UFES_20 in folders and not run.start_from:
+        result |= checks.by_the_literature(folders[PAD_UFES_20], run.image, evaluated, tested, work)
+    if words:
+        result["words"] = {source: summary_of_words(found) for source, found in words.items()}
+    not_sure = reliability.not_sure(evaluated, tested, steps=steps)
+    if PartialState().is_main_process:
+        keys = np.array([digest(case.key) for case in photographed])
+        write_bundle(
+            run,
+            cases,
+            photos,
+            as_tensors(evaluated, words, keys, tested, photos.logits),
+            {source: prior_by_type(found) for source, found in {"": evaluated, **words}.items()},
+            bundle_temperatures(run, cases, with_photo, evaluated, words, chains["chain"]),
+            not_sure,
+            result,
+            work,
+            out,
+        )
+    return result
+
+
+def _image_model(
+    run: Run, cases: Sequence[Case], folds: np.ndarray, work: Path
+) -> tuple[Photos, list[torch.Tensor]]:
+    """The image model, trained here or taken from the bundle that the run starts from.
+
+    Returns also (K,) calibrated probabilities over the label set of each case with a photo, out of fold.
+    """
+    squares: list[np.ndarray] = []
+    if run.start_from:
+        folder = Path(run.start_from)
+        types = image_types_of(read_manifest(folder))
+        saved = load_file(file_of(folder, PREDICTIONS_FILE))
+        row_of = {photo: row for row, photo in enumerate(saved["photos"].tolist())}
+        rows = [row_of[digest(case.key)] for case in cases]
+        if not np.array_equal(saved["folds"].numpy()[rows], folds):
+            raise ValueError(f"{folder} was trained with other folds; its predictions cannot be used.")
+    else:
+        present = {case.type for case in cases}
+        types = tuple(type_ for type_ in run.types if type_ in present)
+        squares = read_squares([case.photo for case in cases if case.photo is not None])
+    labels = np.array([types.index(case.type) for case in cases])
+    prior = np.bincount(labels, minlength=len(types)) / len(labels)
+    if run.start_from:
+        logits = saved["photo_logits"].numpy()[rows]
+    else:
+        logits = train_image_model(squares, labels, folds, len(types), run.image, work)
+    temperatures = cross_fitted_temperatures(logits, labels, folds, prior)
+    if run.start_from:
+        figures = checks.of_photos_as_in(folder)
+    else:
+        out_of_fold = load_out_of_fold(work, run.image, folds, temperatures, len(types))
+        patients = np.array([digest(case.patient) for case in cases])
+        figures = checks.of_photos(squares, labels, types, out_of_fold, patients, work)
+        final = train_model(squares, labels, len(types), run.image, work / "image-final.safetensors")
+        features = gate_fitting.features_of(final, run.image.preprocessing, squares)
+        gate_fitting.fit_gate(features).save(work / GATE_FILE)
+    probabilities = torch.from_numpy(softmax(logits / temperatures[folds][:, None])).float()
+    photos = Photos(types, logits, fit_temperature(logits, labels, prior), figures)
+    return photos, [over_label_set(row, types, run.types) for row in probabilities]
+
+
+@dataclass(frozen=True)
+class _LanguageFolds:
+    """The language models of a run.
+
+    folds: (n,) of `split_folds`; photos: (K,) out-of-fold probabilities a case, None without a photo.
+    """
+
+    run: Run
+    cases: Sequence[Case]
+    folds: np.ndarray
+    photos: Sequence[torch.Tensor | None]
+    work: Path
+
+    def trained(self, name: str, fold: int | None) -> LanguageModel:
+        """The "chain" or its "control", trained without the patients of a fold, or on all with None."""
+        run, is_trained = self.run, self.folds != NEVER_TRAINED
+        if fold is not None:
+            is_trained &= self.folds != fold
+            run = replace(run, language=replace(run.language, seed=run.language.seed + fold))
+        train_on = np.flatnonzero(is_trained).tolist()
+        return train_chain(
+            [self.cases[i] for i in train_on],
+            [self.photos[i] for i in train_on],
+            run.types,
+            run.language,
+            self.work / READING_FILE,
+            self.work / f"{name}-{'final' if fold is None else f'fold{fold}'}.safetensors",
+            all_options=name == "control",
+        )
+
+    def eliminations(self, name: str) -> Chains:
+        """Out-of-fold eliminations, mode -> place of the case -> steps.
+
+        With photo and words ("both") and with words alone ("words"), each also in held-out wordings, to tell
+        reading from memory; ALONE: the cases of sources without photos.
+        """
+        result: dict[str, dict[int, tuple[Step, ...]]] = {}
+        for fold in range(int(self.folds.max()) + 1):
+            with_photo, alone = self._tested_in(fold)
+            for mode, chains in self._of_fold(name, fold).items():
+                places = alone if mode == ALONE else with_photo
+                result.setdefault(mode, {}).update(zip(places, chains, strict=True))
+        return result
+
+    def _tested_in(self, fold: int) -> tuple[list[int], list[int]]:
+        """Places of the cases that a fold's model is tested on: with a photo, and of sources without photos.
+
+        What is NEVER_TRAINED is tested by the first fold's model.
+        """
+        here = (self.folds == fold) | ((self.folds == NEVER_TRAINED) & (fold == 0))
+        places, without = np.flatnonzero(here).tolist(), sources_without_photos(self.cases)
+        with_photo = [i for i in places if self.photos[i] is not None]
+        return with_photo, [i for i in places if self.cases[i].source in without]
+
+    def _of_fold(self, name: str, fold: int) -> dict[str, list[tuple[Step, ...]]]:
+        """Trains one fold's model, and eliminates for the patients that it was not trained on."""
+        saved = self.work / f"{name}-fold{fold}-steps.json"
+        if saved.exists():
+            return {
+                mode: [
+                    tuple(Step(tuple(Option(**option) for option in step)) for step in chain)
+                    for chain in chains
+                ]
+                for mode, chains in json.loads(saved.read_text(encoding="utf-8")).items()
+            }
+        model, schedule = self.trained(name, fold), self.run.language.schedule
+        test, alone = self._tested_in(fold)
+        # Mode -> places of its cases, whether they are shown the photo, whether wordings are held out.
+        modes = {"both": (test, True, False), "words": (test, False, False)}
+        if name == "chain":
+            modes["both_in_held_out_wordings"] = (test, True, True)
+            modes["words_in_held_out_wordings"] = (test, False, True)
+        if alone:
+            modes[ALONE] = (alone, False, False)
+        result = {}
+        for mode, (places, has_photo, held_out) in modes.items():
+            words = [evaluation_words(self.cases[i], held_out=held_out) for i in places]
+            shown = [self.photos[i] if has_photo else None for i in places]
+            result[mode] = predict_steps(model, words, shown, schedule, (1.0,) * (len(schedule) - 1))
+            self._log(f"{name} fold {fold}, {mode}", places, result[mode])
+        if PartialState().is_main_process:
+            plain = {
+                mode: [[[asdict(option) for option in step.options] for step in chain] for chain in chains]
+                for mode, chains in result.items()
+            }
+            saved.write_text(json.dumps(plain), encoding="utf-8")
+        return result
+
+    def _log(self, title: str, places: Sequence[int], chains: Sequence[tuple[Step, ...]]) -> None:
+        """Balanced accuracy of each source."""
+        types, sources = self.run.types, np.array([self.cases[i].source for i in places])
+        truth = np.array([types.index(self.cases[i].type) for i in places])
+        first = np.array([types.index(answer(chain)[0].type) for chain in chains])
+        for source in dict.fromkeys(sources.tolist()):
+            here = sources == source
+            recall = recall_samples(truth[here], first[here], len(types), np.ones((1, here.sum())))
+            log.info(
+                "%s: %s balanced accuracy %.3f (n = %d)",
+                title,
+                source,
+                balanced_accuracy_samples(recall)[0],
+                here.sum(),
+            )

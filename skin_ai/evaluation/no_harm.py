@@ -1,0 +1,52 @@
+"""No input may make an answer worse: photo and words against the photo alone and against the words alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from skin_ai.evaluation.figures import Evaluated, gains, is_predicted
+
+MARGIN: Final = 0.02  # of balanced accuracy: how far below 0 the interval of a paired difference may reach
+MELANOMA: Final = "MEL"
+MOST_LOST: Final = 2  # melanomas that are first without the further input and not first with it
+PROTOCOL: Final = (
+    "Out of fold: balanced accuracy with both inputs less that with one of them, paired, 95% bootstrap over "
+    f"patients. A bundle passes if every lower bound is at least -{MARGIN} and at most {MOST_LOST} melanomas "
+    "that came first without the further input no longer do with it."
+)
+
+
+def measure(evaluated: Evaluated, comparisons: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """One row for each (mode, mode with less input): difference, melanomas lost, whether it passes."""
+    rows = {}
+    for mode, alone in comparisons:
+        gain = gains(evaluated, mode, alone)["balanced_accuracy"]
+        lost = _melanomas_lost(evaluated, mode, alone)
+        low = gain["low"]
+        rows[f"{mode}_less_{alone}"] = {
+            **gain,
+            "melanomas_lost": lost,
+            "passes": low is not None and low >= -MARGIN and lost <= MOST_LOST,
+        }
+    return {"protocol": PROTOCOL, "rows": rows}
+
+
+def _melanomas_lost(evaluated: Evaluated, mode: str, alone: str) -> int:
+    if MELANOMA not in evaluated.types:
+        return 0
+    melanoma = evaluated.types.index(MELANOMA)
+    scores, before = evaluated.modes[mode], evaluated.modes[alone]
+    there = (evaluated.truth == melanoma) & is_predicted(scores) & is_predicted(before)
+    return int(np.sum(there & (before.argmax(1) == melanoma) & (scores.argmax(1) != melanoma)))
+
+
+def failures(measured: Mapping[str, Any]) -> list[str]:
+    """One sentence for each comparison that a bundle does not pass."""
+    return [
+        f"{name}: {row['value']} ({row['low']} to {row['high']}), {row['melanomas_lost']} melanomas lost."
+        for name, row in measured["rows"].items()
+        if not row["passes"]
+    ]
