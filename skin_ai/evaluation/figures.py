@@ -15,9 +15,7 @@ from skin_ai.predict.chain import Probability
 
 log = logging.getLogger(__name__)
 
-RESAMPLES = 1000
 MODES = ("photo_only", "photo_no_words", "words_only", "single_pass", "chain")
-INTERVAL = (2.5, 97.5)  # percent
 CALIBRATION_BINS = 15
 
 
@@ -92,14 +90,6 @@ def samples_of(evaluated: Evaluated, scores: np.ndarray, weights: np.ndarray) ->
         "accuracy": weighted_mean(with_prior.argmax(1) == truth, weights),
         "top3": weighted_mean(top3, weights),
     }
-
-
-def with_interval(samples: np.ndarray) -> dict[str, float | None]:
-    """None for what is not defined, such as an AUC where all cases are of one type (JSON has no NaN)."""
-    known = samples[1:][np.isfinite(samples[1:])]
-    low, high = np.percentile(known, INTERVAL) if len(known) else (np.nan, np.nan)
-    values = {"value": samples[0], "low": low, "high": high}
-    return {name: round(float(value), 4) if np.isfinite(value) else None for name, value in values.items()}
 
 
 def figure(samples: np.ndarray, n: int) -> dict[str, Any]:

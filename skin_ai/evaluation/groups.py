@@ -15,10 +15,10 @@ from skin_ai.evaluation.figures import (
     figure,
     is_predicted,
     mean_figure,
-    patient_weights,
     recall_samples,
 )
 from skin_ai.evaluation.malignancy import area_under, receiver_operating
+from skin_ai.intervals import patient_weights
 from skin_ai.training.datasets import Case, DatasetError, read_metadata
 from skin_ai.vocabulary import AGE_BANDS, age_band_of
 

@@ -23,8 +23,9 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 
 from skin_ai.diseases import LABEL_SETS
-from skin_ai.evaluation.figures import Evaluated, figures, mean_figure, over_folds, patient_weights
+from skin_ai.evaluation.figures import Evaluated, figures, mean_figure, over_folds
 from skin_ai.evaluation.temperatures import fit_temperature, softmax
+from skin_ai.intervals import patient_weights
 from skin_ai.training.datasets import FOLDS, SPLIT_SEED, load_cases, read_metadata
 from skin_ai.training.image import ImageSettings, out_of_fold_logits, read_squares
 from skin_ai.vocabulary import SYMPTOMS

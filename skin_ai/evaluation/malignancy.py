@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from skin_ai.evaluation.figures import Evaluated, figure, is_predicted, patient_weights
+from skin_ai.evaluation.figures import Evaluated, figure, is_predicted
+from skin_ai.intervals import patient_weights
 
 ROC_POINTS = 60
 SPECIFICITIES = (0.80, 0.90)

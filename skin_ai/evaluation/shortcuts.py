@@ -10,13 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from skin_ai.evaluation.degradations import DEGRADATIONS
-from skin_ai.evaluation.figures import (
-    SEED,
-    balanced_accuracy_samples,
-    figure,
-    patient_weights,
-    recall_samples,
-)
+from skin_ai.evaluation.figures import balanced_accuracy_samples, figure, recall_samples
 from skin_ai.evaluation.pen import PEN_KINDS, draw_pen, paint_over
 from skin_ai.intervals import SEED, patient_weights
 from skin_ai.predict.ink import ink_mask

@@ -21,7 +21,6 @@ from skin_ai.evaluation.figures import (
     calibration_error_samples,
     figures,
     gains,
-    patient_weights,
 )
 from skin_ai.evaluation.simple_models import regression_on_fields
 from skin_ai.evaluation.temperatures import fit_temperature, softmax, step_logits, with_temperatures
