@@ -15,7 +15,7 @@ from benchmarks.machine import machine
 from skin_ai.predict import heatmap_overlay
 from skin_ai.predict.bundle import Bundle, bundle_names, load_bundle
 from skin_ai.predict.diagnose import Diagnosis, diagnose
-from skin_ai.predict.photo import crop_square, read_photo
+from skin_ai.predict.prepared_photo import prepare
 from skin_ai.views.case import elimination, pictures
 from skin_ai.views.case.samples import SAMPLES
 
@@ -32,14 +32,14 @@ def main() -> None:
         print(f"{name}, medians of {RUNS}")
         print(f"  load and verify the bundle: {1000 * (time.perf_counter() - start):.0f} ms")
         prompts = _prompts(photo, words, bundle)
-        inputs = bundle.preprocessing(crop_square(read_photo(photo)))
+        inputs = bundle.preprocessing(prepare(photo).square)
         runs, bare = [], []
         for _ in range(RUNS):  # alternating, so that a slow moment affects both
-            runs.append(diagnose(photo, words, bundle))
+            runs.append(diagnose(prepare(photo), words, bundle))
             bare.append(_bare_passes(inputs, bundle, prompts))
         for stage in runs[0].timings_ms:
             print(f"  {stage}: {statistics.median(run.timings_ms[stage] for run in runs):.1f} ms")
-        print(f"  drawing: {_drawing(photo, runs[0]):.1f} ms")
+        print(f"  drawing: {_drawing(runs[0]):.1f} ms")
         image, language = (statistics.median(column) for column in zip(*bare, strict=True))
         asked = sum(len(batch["input_ids"]) for batch in prompts)
         print(
@@ -67,7 +67,7 @@ def _prompts(photo: bytes, words: str, bundle: Bundle) -> list[dict[str, Tensor]
         return asked[-1]
 
     model.encode = kept  # type: ignore[method-assign]
-    diagnose(photo, words, bundle)
+    diagnose(prepare(photo), words, bundle)
     del model.encode
     return asked
 
@@ -80,9 +80,10 @@ def _bare_passes(inputs: Tensor, bundle: Bundle, prompts: list[dict[str, Tensor]
     return image, language
 
 
-def _drawing(photo: bytes, diagnosis: Diagnosis) -> float:
+def _drawing(diagnosis: Diagnosis) -> float:
     """Milliseconds of one map over the photo and of the elimination's picture with its table."""
-    square = pictures.smaller(crop_square(read_photo(photo)))
+    assert diagnosis.square is not None
+    square = pictures.smaller(diagnosis.square)
 
     def draw() -> None:
         scale = heatmap_overlay.common_scale(diagnosis.heatmaps)

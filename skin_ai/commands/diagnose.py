@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from skin_ai.predict.bundle import DEFAULT_BUNDLE
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from skin_ai.predict.diagnose import Diagnosis
-    from skin_ai.predict.photo import Crop
 
 HEATMAP_OPACITY = 0.6
 
@@ -35,43 +36,41 @@ def run(options: argparse.Namespace) -> int:
     from skin_ai.predict.bundle import load_bundle
     from skin_ai.predict.diagnose import diagnose
     from skin_ai.predict.photo import LARGEST_SQUARE, Crop
+    from skin_ai.predict.prepared_photo import prepare
 
     crop = Crop(*options.crop) if options.crop else LARGEST_SQUARE
     if options.photo and not options.photo.is_file():
         raise ValueError(f"{options.photo} is not a file; give the path of a photo.")
-    photo = options.photo.read_bytes() if options.photo else None
-    result = diagnose(photo, options.narrative, load_bundle(options.bundle), crop)
+    photo = prepare(options.photo.read_bytes(), crop) if options.photo else None
+    result = diagnose(photo, options.narrative, load_bundle(options.bundle))
     if options.heatmap:
         if photo is None:
             raise ValueError("--heatmap needs a photo.")
-        _save_heatmap(result, photo, crop, options.heatmap)
+        _save_heatmap(result, photo.square, options.heatmap)
     if options.json:
         print(json.dumps(result.as_json()))
     else:
-        _print(result, options.narrative)
+        _print(result)
     return 0
 
 
-def _save_heatmap(result: Diagnosis, photo: bytes, crop: Crop, out: Path) -> None:
+def _save_heatmap(result: Diagnosis, square: np.ndarray, out: Path) -> None:
     from PIL import Image
 
     from skin_ai.diseases import DISEASES
     from skin_ai.predict.heatmap_overlay import common_scale, no_map_for, on_photo, overlay
-    from skin_ai.predict.photo import crop_square, read_photo
 
     first = result.answer[0].type
     if first not in result.heatmaps:
         reason = no_map_for(DISEASES[first].name, result.heatmaps)
         raise ValueError(f"{reason} Without --heatmap the answer is shown.")
-    square = crop_square(read_photo(photo), crop)
     colours = overlay(result.heatmaps[first], common_scale(result.heatmaps), len(square))
     Image.fromarray(on_photo(square, colours, HEATMAP_OPACITY)).save(out, format="PNG")
 
 
-def _print(result: Diagnosis, narrative: str) -> None:
+def _print(result: Diagnosis) -> None:
     from skin_ai.diseases import DISEASES
     from skin_ai.predict.diagnose import FLAGS
-    from skin_ai.predict.narrative import clean_narrative
     from skin_ai.predict.stability import in_words
 
     for title, items in (("Recommendations", result.recommendations), ("Answer", result.answer)):
@@ -87,4 +86,4 @@ def _print(result: Diagnosis, narrative: str) -> None:
     for flag in result.flags:
         print(FLAGS[flag])
     for variant, type_ in result.unstable.items():
-        print(in_words(variant, type_, clean_narrative(narrative)))
+        print(in_words(variant, type_, result.narrative))

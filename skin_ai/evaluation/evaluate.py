@@ -13,10 +13,11 @@ from safetensors.torch import load_file
 from tqdm import tqdm
 
 from skin_ai.evaluation.figures import MODES, Evaluated, as_rows, figures
-from skin_ai.predict.bundle import PREDICTIONS_FILE, WEIGHTS, Bundle, file_of, load_bundle
+from skin_ai.predict.bundle import PREDICTIONS_FILE, WEIGHTS, file_of, load_bundle
 from skin_ai.predict.chain import Probability
-from skin_ai.predict.diagnose import Diagnosis, diagnose
+from skin_ai.predict.diagnose import diagnose
 from skin_ai.predict.photo import PhotoError
+from skin_ai.predict.prepared_photo import PreparedPhoto, prepare
 from skin_ai.training.datasets import Case, DatasetError, digest, load_cases
 from skin_ai.training.scin import CASES, find_table, load_scin
 from skin_ai.training.sources import SCIN, evaluation_words
@@ -86,8 +87,9 @@ def evaluate(
         words = words_of[case.key]
         nothing = uniform(bundle.types)
         alone = diagnose(None, words, bundle) if words else None
-        both = alone if case.photo is None else _diagnosed(case.photo, words, bundle)
-        photo_alone = _diagnosed(case.photo, "", bundle) if case.photo else None
+        photo = _prepared(case.photo) if case.photo else None
+        both = diagnose(photo, words, bundle) if photo else alone
+        photo_alone = diagnose(photo, "", bundle) if photo else None
         rows["photo_only"].append((both.recommendations if both else ()) or nothing)
         rows["photo_no_words"].append(photo_alone.answer if photo_alone else nothing)
         rows["single_pass"].append(both.single_pass if both else nothing)
@@ -143,9 +145,9 @@ def _words_of_file(path: Path, cases: Sequence[Case]) -> dict[str, str]:
     return found
 
 
-def _diagnosed(photo: Path, words: str, bundle: Bundle) -> Diagnosis:
+def _prepared(photo: Path) -> PreparedPhoto:
     try:
-        return diagnose(photo.read_bytes(), words, bundle)
+        return prepare(photo.read_bytes())
     except PhotoError as error:
         raise DatasetError(f"{photo}: {error}") from error
 

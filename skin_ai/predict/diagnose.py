@@ -1,21 +1,21 @@
-"""Photo bytes, crop and narrative -> one frozen Diagnosis: the whole job in a page of code."""
+"""A prepared photo and the patient's words -> one frozen Diagnosis."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from skin_ai.diseases import DISEASES
 from skin_ai.predict import ink, quality
 from skin_ai.predict.bundle import Bundle
 from skin_ai.predict.chain import (
     MAX_TOKENS,
+    Option,
     Probability,
     Question,
     Step,
@@ -28,7 +28,7 @@ from skin_ai.predict.chain import (
 from skin_ai.predict.gate import early_features
 from skin_ai.predict.heatmap import class_activation_maps
 from skin_ai.predict.narrative import clean_narrative
-from skin_ai.predict.photo import LARGEST_SQUARE, Crop, crop_square, read_photo
+from skin_ai.predict.prepared_photo import PreparedPhoto, timed
 from skin_ai.predict.stability import unstable
 
 
@@ -38,21 +38,23 @@ class NothingToDiagnose(ValueError):
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One run of a case; the photo's pixels are not part of it.
+    """One run of a case.
 
-    recommendations: of the image model, best first, of the types that it knows. feature_map: (C, h, w),
-    the image model's last one. heatmaps: type -> (h, w) evidence on the scale of the logit, positive for and
-    negative against, of the same types. All three are empty (None) without a photo.
+    recommendations: of the image model, best first, of the types that it knows; () without a photo.
     is_foreign: the photo looks like none that the image model was trained on. undecided: the types that are
     left where going on would have been a guess, () where the answer is sure. unstable: the variants of
     `stability.py` under which another type would come first, with that type. flags: what the reader should
     know about this run.
+
+    The other fields are not part of the JSON. narrative: the words, cleaned. photo_probabilities: type ->
+    what the language model was told of the photo, over the whole label set; None where it was told nothing.
+    square: (s, s, 3), the photo as the model saw it. feature_map: (C, h, w), the image model's last one.
+    heatmaps: type -> (h, w) evidence on the scale of the logit, positive for and negative against, of the
+    types that the image model knows; {} without a photo, and until `with_maps` where the run was kept.
     """
 
     bundle: str
     recommendations: tuple[Probability, ...]
-    feature_map: np.ndarray | None = field(repr=False)
-    heatmaps: dict[str, np.ndarray] = field(repr=False)
     steps: tuple[Step, ...]
     answer: tuple[Probability, ...]
     single_pass: tuple[Probability, ...]
@@ -61,9 +63,14 @@ class Diagnosis:
     unstable: dict[str, str]
     flags: tuple[str, ...]
     timings_ms: dict[str, float]
+    narrative: str = field(default="", repr=False)
+    photo_probabilities: dict[str, float] | None = field(default=None, repr=False)
+    square: np.ndarray | None = field(default=None, repr=False)
+    feature_map: np.ndarray | None = field(default=None, repr=False)
+    heatmaps: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def as_json(self) -> dict[str, Any]:
-        """What can be written as JSON: all but the maps; types as codes with their names."""
+        """What a database and `--json` hold; types as codes with their names."""
         return {
             "bundle": self.bundle,
             "recommendations": _named(self.recommendations),
@@ -79,6 +86,33 @@ class Diagnosis:
             "timings_ms": {name: round(value, 1) for name, value in self.timings_ms.items()},
         }
 
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any], narrative: str) -> Self:
+        """The diagnosis that `as_json` wrote, of the same narrative.
+
+        Keys that an older version did not write are empty: it knew no "undecided" or "unstable", and an
+        imported run has its "answer" only.
+        """
+        steps = tuple(
+            Step(tuple(Option(**option) for option in step["options"])) for step in kept.get("chain", ())
+        )
+        flags = tuple(flag for flag in kept.get("flags", ()) if flag in FLAGS)
+        recommendations = _probabilities(kept, "recommendations")
+        return cls(
+            bundle=kept.get("bundle", ""),
+            recommendations=recommendations,
+            steps=steps,
+            answer=_probabilities(kept, "answer"),
+            single_pass=_probabilities(kept, "single_pass"),
+            is_foreign=not {UNLIKE, UNLIKE_ALONE}.isdisjoint(flags),
+            undecided=tuple(kept.get("undecided", ())),
+            unstable=dict(kept.get("unstable", {})),
+            flags=flags,
+            timings_ms=dict(kept.get("timings_ms", {})),
+            narrative=narrative,
+            photo_probabilities=None if UNLIKE in flags else _over_all_options(recommendations, steps),
+        )
+
 
 def _named(items: tuple[Probability, ...]) -> list[dict[str, Any]]:
     return [
@@ -87,12 +121,30 @@ def _named(items: tuple[Probability, ...]) -> list[dict[str, Any]]:
     ]
 
 
+def _probabilities(kept: Mapping[str, Any], key: str) -> tuple[Probability, ...]:
+    return tuple(Probability(item["type"], item["probability"]) for item in kept.get(key, ()))
+
+
+def _over_all_options(
+    recommendations: tuple[Probability, ...], steps: tuple[Step, ...]
+) -> dict[str, float] | None:
+    """The recommendations over the label set, which is what step 1 asks about."""
+    if not recommendations or not steps:
+        return None
+    found = {item.type: item.probability for item in recommendations}
+    types = sorted(option.type for option in steps[0].options)
+    image_types = sorted(found)
+    photo = torch.tensor([found[type_] for type_ in image_types])
+    return dict(zip(types, over_label_set(photo, image_types, types).tolist(), strict=True))
+
+
+UNLIKE, UNLIKE_ALONE = "photo_unlike", "photo_unlike_alone"
 FLAGS = {
     "no_photo": "No photo was given: the elimination rests on the words alone.",
     "no_words": "No words were given: the elimination rests on the photo alone.",
-    "photo_unlike": "The photo looks like none that the image model was trained on. The elimination rests on "
+    UNLIKE: "The photo looks like none that the image model was trained on. The elimination rests on "
     "the words alone.",
-    "photo_unlike_alone": "The photo looks like none that the image model was trained on, and there are no "
+    UNLIKE_ALONE: "The photo looks like none that the image model was trained on, and there are no "
     "words. What the models make of it is a guess.",
     "words_cut": "The words were longer than the language model reads: their end was left out.",
     "disagree": "Chain and single pass lead to different types.",
@@ -101,58 +153,49 @@ FLAGS = {
 }
 
 
-def diagnose(
-    photo: bytes | np.ndarray | None, narrative: str, bundle: Bundle, crop: Crop = LARGEST_SQUARE
-) -> Diagnosis:
+def diagnose(photo: PreparedPhoto | None, narrative: str, bundle: Bundle) -> Diagnosis:
     """Asks both models of `bundle` about one case.
 
-    photo: the bytes of a file, or pixels from `read_photo`. Raises PhotoError or NarrativeError
-    with one clear sentence, and NothingToDiagnose when both inputs are missing. The recommendations of a
-    photo that looks like none that the image model was trained on reach the language model only where there
-    are no words to go by.
+    Raises NarrativeError with one clear sentence, and NothingToDiagnose when both inputs are missing. The
+    recommendations of a photo that looks like none that the image model was trained on reach the language
+    model only where there are no words to go by.
     """
-    timings: dict[str, float] = {}
     words = clean_narrative(narrative)
     if photo is None and not words:
         raise NothingToDiagnose("Give a photo, the patient's words, or both.")
+    timings: dict[str, float] = {} if photo is None else dict(photo.timings_ms)
     flags = [name for name, missing in (("no_photo", photo is None), ("no_words", not words)) if missing]
     recommendations: tuple[Probability, ...] = ()
-    feature_map: np.ndarray | None = None
+    features: Tensor | None = None
     heatmaps: dict[str, np.ndarray] = {}
     seen, is_foreign = None, False
     with torch.inference_mode():
         if photo is not None:
-            with _timed(timings, "read_photo"):
-                pixels = read_photo(photo) if isinstance(photo, bytes) else photo
-                square = crop_square(pixels, crop)
-            with _timed(timings, "photo_quality"):
-                flags += [f"photo_{kind}" for kind in quality.problems(square, bundle.quality_limits)]
-                flags += ["ink"] * ink.has_ink(square)
-            with _timed(timings, "preprocessing"):
-                inputs = bundle.preprocessing(square)
-            with _timed(timings, "image_model"):
+            flags += [f"photo_{kind}" for kind in photo.problems(bundle.quality_limits)]
+            flags += ["ink"] * photo.has_ink
+            with timed(timings, "preprocessing"):
+                inputs = bundle.preprocessing(photo.square)
+            with timed(timings, "image_model"):
                 features = bundle.image_model.feature_map_of_views(inputs, bundle.views)
                 logits = bundle.image_model.logits(features)[0]
                 probabilities = (logits / bundle.photo_temperature).softmax(0)
             recommendations = _ranked(bundle.image_types, probabilities.tolist())
-            feature_map = features[0].numpy()
-            with _timed(timings, "heatmaps"):
-                maps = class_activation_maps(features[0], bundle.image_model.head.weight).numpy()
-                heatmaps = dict(zip(bundle.image_types, maps, strict=True))
-            with _timed(timings, "gate"):
+            with timed(timings, "heatmaps"):
+                heatmaps = _heatmaps(features, bundle)
+            with timed(timings, "gate"):
                 is_foreign = not bundle.gate.is_familiar(early_features(bundle.image_model, inputs)[0])
             if is_foreign:
-                flags.append("photo_unlike" if words else "photo_unlike_alone")
+                flags.append(UNLIKE if words else UNLIKE_ALONE)
             if not (is_foreign and words):
                 seen = over_label_set(probabilities, bundle.image_types, bundle.types)
-        with _timed(timings, "language_model"):
+        with timed(timings, "language_model"):
             everything = Question(words, seen, tuple(range(len(bundle.types))))
             if words and bundle.language_model.token_count(everything) > MAX_TOKENS:
                 flags.append("words_cut")
             how = (bundle.types, bundle.schedule, bundle.chain_temperatures)
             steps = eliminate(bundle.language_model, words, seen, *how)
         chain_answer, single = answer(steps), single_pass(steps)
-        with _timed(timings, "stability"):
+        with timed(timings, "stability"):
             would_be = unstable(bundle.language_model, everything, chain_answer[0].type, *how)
     if chain_answer[0].type != single[0].type:
         flags.append("disagree")
@@ -160,8 +203,6 @@ def diagnose(
     return Diagnosis(
         bundle=bundle.name,
         recommendations=recommendations,
-        feature_map=feature_map,
-        heatmaps=heatmaps,
         steps=steps,
         answer=chain_answer,
         single_pass=single,
@@ -170,16 +211,27 @@ def diagnose(
         unstable=would_be,
         flags=tuple(flags),
         timings_ms=timings,
+        narrative=words,
+        photo_probabilities=None if seen is None else dict(zip(bundle.types, seen.tolist(), strict=True)),
+        square=None if photo is None else photo.square,
+        feature_map=None if features is None else features[0].numpy(),
+        heatmaps=heatmaps,
     )
+
+
+def with_maps(diagnosis: Diagnosis, square: np.ndarray, bundle: Bundle) -> Diagnosis:
+    """A kept diagnosis with its photo and the photo's maps, which are not kept."""
+    with torch.inference_mode():
+        features = bundle.image_model.feature_map_of_views(bundle.preprocessing(square), bundle.views)
+        maps = _heatmaps(features, bundle)
+    return replace(diagnosis, square=square, feature_map=features[0].numpy(), heatmaps=maps)
+
+
+def _heatmaps(features: Tensor, bundle: Bundle) -> dict[str, np.ndarray]:
+    maps = class_activation_maps(features[0], bundle.image_model.head.weight).numpy()
+    return dict(zip(bundle.image_types, maps, strict=True))
 
 
 def _ranked(types: tuple[str, ...], probabilities: list[float]) -> tuple[Probability, ...]:
     pairs = [Probability(type_, value) for type_, value in zip(types, probabilities, strict=True)]
     return tuple(sorted(pairs, key=lambda item: -item.probability))
-
-
-@contextmanager
-def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    timings[name] = 1000 * (time.perf_counter() - start)

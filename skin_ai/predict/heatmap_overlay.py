@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from PIL import Image
@@ -22,9 +22,9 @@ def common_scale(heatmaps: Mapping[str, np.ndarray]) -> float:
     return max(strongest, LEAST_LOGIT / places)
 
 
-def no_map_for(name: str, heatmaps: Mapping[str, np.ndarray]) -> str:
+def no_map_for(name: str, known: Collection[str]) -> str:
     """Why a type that the photo model does not know has no heatmap."""
-    return f"No heatmap for {name}: the photo model knows only {len(heatmaps)} types."
+    return f"No heatmap for {name}: the photo model knows only {len(known)} types."
 
 
 def enlarged(evidence: np.ndarray, side: int) -> np.ndarray:

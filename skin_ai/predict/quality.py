@@ -196,9 +196,8 @@ def measures(square: np.ndarray) -> dict[str, float]:
     return {name: kind.measure(seen) for name, kind in KINDS.items()}
 
 
-def problems(square: np.ndarray, limits: Mapping[str, float]) -> tuple[str, ...]:
-    """Faults of a square (s, s, 3) uint8: kinds that reach their limit, in the order of KINDS."""
-    measured = measures(square)
+def problems(measured: Mapping[str, float], limits: Mapping[str, float]) -> tuple[str, ...]:
+    """Faults by `measures`: kinds that reach their limit, in the order of KINDS."""
     return tuple(name for name in KINDS if name in limits and reaches(name, measured[name], limits[name]))
 
 

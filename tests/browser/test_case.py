@@ -35,6 +35,7 @@ from skin_ai.diseases import DISEASES
 from skin_ai.predict import heatmap_overlay
 from skin_ai.predict.bundle import Bundle
 from skin_ai.predict.diagnose import Diagnosis, diagnose
+from skin_ai.predict.prepared_photo import prepare
 from skin_ai.views.case import elimination_text
 from skin_ai.views.case.elimination import name, percent
 from skin_ai.views.case.own_answer import Own
@@ -162,7 +163,7 @@ def test_nothing_entered_before_the_sentences_come_is_lost(reader: Visit) -> Non
 @pytest.fixture(scope="session")
 def diagnosis(bundle: Bundle) -> Diagnosis:
     """What the server will show of the first sample."""
-    return diagnose(SAMPLES[0].draw(), SAMPLES[0].narrative, bundle)
+    return diagnose(prepare(SAMPLES[0].draw()), SAMPLES[0].narrative, bundle)
 
 
 def results(diagnosis: Diagnosis) -> list[str]:

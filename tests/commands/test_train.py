@@ -29,6 +29,7 @@ from skin_ai.predict.bundle import (
 )
 from skin_ai.predict.chain import SCALE
 from skin_ai.predict.diagnose import diagnose
+from skin_ai.predict.prepared_photo import prepare
 from skin_ai.predict.image_model import Preprocessing
 from skin_ai.training import loop, sources
 from skin_ai.training.image import ImageSettings
@@ -74,7 +75,7 @@ def test_trained_bundle_loads_and_diagnoses(trained, drawn_photo):
     bundle = load_bundle("mini", trained.parent)
     assert bundle.views == 2
     assert bundle.preprocessing.size == 64
-    result = diagnose(drawn_photo, "It itches.", bundle)
+    result = diagnose(prepare(drawn_photo), "It itches.", bundle)
     assert sum(item.probability for item in result.answer) == pytest.approx(1, abs=1e-5)
     assert len(result.heatmaps) == 6
 

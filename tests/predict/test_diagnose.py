@@ -9,9 +9,10 @@ import torch
 from drawn_cases import as_jpeg
 from PIL import Image, ImageDraw
 
-from skin_ai.predict.diagnose import FLAGS, NothingToDiagnose, diagnose
+from skin_ai.predict.diagnose import FLAGS, Diagnosis, NothingToDiagnose, diagnose, with_maps
 from skin_ai.predict.narrative import NARRATIVE_LIMIT, NarrativeError
 from skin_ai.predict.photo import Crop, PhotoError, crop_square, read_photo
+from skin_ai.predict.prepared_photo import prepare
 from skin_ai.views.case.samples import SAMPLES
 
 WORDS = "I am 67. It is on my nose, it bleeds and it has grown."
@@ -35,7 +36,8 @@ def same(one, other, tolerance=0.0):
 @pytest.fixture(scope="module")
 def results(bundle, drawn_photo):
     return {
-        name: diagnose(drawn_photo if seen else None, words, bundle) for name, (seen, words) in INPUTS.items()
+        name: diagnose(prepare(drawn_photo) if seen else None, words, bundle)
+        for name, (seen, words) in INPUTS.items()
     }
 
 
@@ -70,7 +72,7 @@ def test_recommendations_come_from_the_photo_alone(results):
 
 
 def test_words_change_the_answer(bundle, drawn_photo, results):
-    other = diagnose(drawn_photo, "I am 20. It has been there since birth and never changed.", bundle)
+    other = diagnose(prepare(drawn_photo), "I am 20. It has been there since birth.", bundle)
     assert not same(other, results["both"], 1e-6)
 
 
@@ -81,12 +83,11 @@ def test_nothing_given_is_an_error(bundle, words):
 
 
 def test_bad_inputs_are_their_own_errors(bundle, drawn_photo):
-    with pytest.raises(PhotoError):
-        diagnose(drawn_photo[:3000], WORDS, bundle)
-    with pytest.raises(PhotoError):
-        diagnose(b"", WORDS, bundle)
+    for damaged in (drawn_photo[:3000], b""):
+        with pytest.raises(PhotoError):
+            prepare(damaged)
     with pytest.raises(NarrativeError):
-        diagnose(drawn_photo, "a" * (NARRATIVE_LIMIT + 1), bundle)
+        diagnose(prepare(drawn_photo), "a" * (NARRATIVE_LIMIT + 1), bundle)
 
 
 def test_heatmaps_sum_to_the_logits_behind_the_recommendations(results, bundle):
@@ -108,7 +109,7 @@ def refusing(bundle):
 
 
 def test_foreign_photo_is_left_out_where_there_are_words_to_go_by(bundle, drawn_photo, results):
-    found = diagnose(drawn_photo, WORDS, refusing(bundle))
+    found = diagnose(prepare(drawn_photo), WORDS, refusing(bundle))
     assert found.is_foreign
     assert not results["both"].is_foreign
     assert "photo_unlike" in found.flags
@@ -121,7 +122,7 @@ def test_foreign_photo_is_left_out_where_there_are_words_to_go_by(bundle, drawn_
 
 
 def test_foreign_photo_without_words_is_all_there_is_and_is_said_to_be_a_guess(bundle, drawn_photo, results):
-    found = diagnose(drawn_photo, "", refusing(bundle))
+    found = diagnose(prepare(drawn_photo), "", refusing(bundle))
     assert found.is_foreign
     assert "photo_unlike_alone" in found.flags
     assert found.answer == results["photo only"].answer
@@ -139,7 +140,7 @@ def test_gate_asks_nothing_of_words_alone(bundle, results):
 def test_answer_is_not_sure_exactly_below_the_least_probability(bundle, drawn_photo, results):
     first = results["both"].answer[0].probability
     sure, unsure = (
-        diagnose(drawn_photo, WORDS, replace(bundle, least_probability=first + change))
+        diagnose(prepare(drawn_photo), WORDS, replace(bundle, least_probability=first + change))
         for change in (-0.001, 0.001)
     )
     assert sure.undecided == ()
@@ -162,7 +163,7 @@ def test_variant_that_changes_the_first_type_is_told(bundle, drawn_photo, result
                     logits[row, bundle.types.index(first)] -= 50
             return logits
 
-    found = diagnose(drawn_photo, WORDS, replace(bundle, language_model=Easily()))
+    found = diagnose(prepare(drawn_photo), WORDS, replace(bundle, language_model=Easily()))
     assert set(found.unstable) == {"options_reversed"}
     assert found.unstable["options_reversed"] != results["both"].answer[0].type
     assert found.answer == results["both"].answer
@@ -177,20 +178,20 @@ def test_variant_that_changes_the_first_type_is_told(bundle, drawn_photo, result
 )
 def test_fault_of_the_photo_is_flagged(bundle, results, spoil, flag):
     pixels = SAMPLES[0].draw()
-    spoilt = diagnose(spoil(pixels), WORDS, bundle)
+    spoilt = diagnose(prepare(spoil(pixels)), WORDS, bundle)
     assert flag in spoilt.flags
-    assert flag not in diagnose(pixels, WORDS, bundle).flags
+    assert flag not in diagnose(prepare(pixels), WORDS, bundle).flags
     assert spoilt.answer
 
 
 def test_pen_on_the_photo_is_flagged(bundle):
     pixels = SAMPLES[0].draw()
-    assert "ink" not in diagnose(pixels, WORDS, bundle).flags
+    assert "ink" not in diagnose(prepare(pixels), WORDS, bundle).flags
     marked = Image.fromarray(pixels)
     side = min(marked.size)
     box = [0.2 * side, 0.2 * side, 0.8 * side, 0.8 * side]
     ImageDraw.Draw(marked).ellipse(box, outline=(60, 50, 150), width=side // 50)
-    assert "ink" in diagnose(np.asarray(marked), WORDS, bundle).flags
+    assert "ink" in diagnose(prepare(np.asarray(marked)), WORDS, bundle).flags
 
 
 # ---- an image model of fewer types than the language model ----
@@ -198,7 +199,7 @@ def test_pen_on_the_photo_is_flagged(bundle):
 
 @pytest.fixture(scope="module")
 def result_of_26(bundle_of_26, drawn_photo):
-    return diagnose(drawn_photo, WORDS, bundle_of_26)
+    return diagnose(prepare(drawn_photo), WORDS, bundle_of_26)
 
 
 def test_fewer_image_types_recommend_and_map_only_theirs(bundle_of_26, result_of_26, results):
@@ -220,7 +221,7 @@ def test_language_model_is_told_what_the_photo_leaves_to_other_types(bundle_of_2
             asked.append(questions)
             return bundle_of_26.language_model(questions)
 
-    diagnose(drawn_photo, "", replace(bundle_of_26, language_model=Listening()))
+    diagnose(prepare(drawn_photo), "", replace(bundle_of_26, language_model=Listening()))
     seen = dict(zip(bundle_of_26.types, asked[0][0].photo.tolist(), strict=True))
     of_photo = {item.type: item.probability for item in results["photo only"].recommendations}
     for type_, probability in seen.items():
@@ -229,7 +230,7 @@ def test_language_model_is_told_what_the_photo_leaves_to_other_types(bundle_of_2
 
 
 def test_unlike_photo_leaves_all_types_to_the_words(bundle_of_26, drawn_photo):
-    found = diagnose(drawn_photo, WORDS, refusing(bundle_of_26))
+    found = diagnose(prepare(drawn_photo), WORDS, refusing(bundle_of_26))
     assert found.answer == diagnose(None, WORDS, bundle_of_26).answer
 
 
@@ -238,10 +239,10 @@ def test_unlike_photo_leaves_all_types_to_the_words(bundle_of_26, drawn_photo):
 
 def test_crop_changes_what_the_model_sees(bundle, drawn_photo, results):
     crop = Crop(x=0.3, y=0.4, size=0.5)
-    cropped = diagnose(drawn_photo, WORDS, bundle, crop)
+    cropped = diagnose(prepare(drawn_photo, crop), WORDS, bundle)
     assert not same(cropped, results["both"], 1e-6)
     square = crop_square(read_photo(drawn_photo), crop)
-    assert same(cropped, diagnose(square, WORDS, bundle))
+    assert same(cropped, diagnose(prepare(square), WORDS, bundle))
 
 
 def test_words_that_are_cut_are_flagged(bundle, results):
@@ -259,16 +260,16 @@ def test_pixels_count_and_not_the_file_around_them(bundle, drawn_photo, results)
     pixels = read_photo(drawn_photo)
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, format="PNG")
-    assert same(results["both"], diagnose(buffer.getvalue(), WORDS, bundle))
-    assert same(results["both"], diagnose(pixels, WORDS, bundle))
+    assert same(results["both"], diagnose(prepare(buffer.getvalue()), WORDS, bundle))
+    assert same(results["both"], diagnose(prepare(pixels), WORDS, bundle))
 
 
 def test_same_input_gives_the_same_result(bundle, drawn_photo, results):
-    assert same(results["both"], diagnose(drawn_photo, WORDS, bundle))
+    assert same(results["both"], diagnose(prepare(drawn_photo), WORDS, bundle))
 
 
 def test_sessions_at_once_get_what_they_would_get_alone(bundle):
-    cases = [(as_jpeg(sample.draw()), sample.narrative) for sample in SAMPLES[1:3]]
+    cases = [(prepare(as_jpeg(sample.draw())), sample.narrative) for sample in SAMPLES[1:3]]
     alone = [diagnose(photo, words, bundle) for photo, words in cases]
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda case: diagnose(*case, bundle), cases * 2))
@@ -291,6 +292,54 @@ def test_json_has_exactly_the_promised_keys(results, bundle):
             assert list(step) == ["step", "options"]
             for option in step["options"]:
                 assert list(option) == ["type", "probability", "kept", "words", "photo"]
+
+
+def restored(result):
+    return Diagnosis.from_json(json.loads(json.dumps(result.as_json())), result.narrative)
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_kept_json_gives_all_but_photo_and_maps_again(results, name):
+    result, found = results[name], restored(results[name])
+    without = replace(result, square=None, feature_map=None, heatmaps={}, timings_ms=found.timings_ms)
+    assert found == without
+    assert found.timings_ms == pytest.approx(result.timings_ms, abs=0.06)
+
+
+def test_kept_foreign_photo_is_still_foreign_and_told_only_where_it_was(bundle, drawn_photo):
+    with_words, alone = (diagnose(prepare(drawn_photo), words, refusing(bundle)) for words in (WORDS, ""))
+    for result in (with_words, alone):
+        assert restored(result).is_foreign
+        assert restored(result).photo_probabilities == result.photo_probabilities
+    assert with_words.photo_probabilities is None
+    assert alone.photo_probabilities is not None
+
+
+def test_kept_photo_of_fewer_types_is_spread_over_the_label_set_again(result_of_26):
+    found = restored(result_of_26).photo_probabilities
+    assert found == pytest.approx(result_of_26.photo_probabilities, abs=1e-6)
+
+
+def test_maps_of_a_kept_diagnosis_are_those_of_the_run(bundle, drawn_photo, results):
+    result = results["both"]
+    again = with_maps(restored(result), prepare(drawn_photo).square, bundle)
+    assert np.array_equal(again.square, result.square)
+    assert again.heatmaps.keys() == result.heatmaps.keys()
+    for type_, evidence in result.heatmaps.items():
+        assert np.allclose(again.heatmaps[type_], evidence, atol=1e-5)
+    assert np.allclose(again.feature_map, result.feature_map, atol=1e-5)
+
+
+@pytest.mark.parametrize("lacks", ["undecided", "unstable", "single_pass", "flags", "timings_ms", "chain"])
+def test_kept_json_of_an_older_version_can_be_read(results, lacks):
+    kept = results["both"].as_json()
+    del kept[lacks]
+    assert Diagnosis.from_json(kept, WORDS).answer == results["both"].answer
+
+
+def test_flag_that_is_no_longer_known_is_left_out(results):
+    kept = results["both"].as_json() | {"flags": ["small_crop", "disagree"]}
+    assert Diagnosis.from_json(kept, WORDS).flags == ("disagree",)
 
 
 def test_timings_cover_what_was_done(results):

@@ -11,6 +11,7 @@ from drawn_cases import as_jpeg
 
 from skin_ai.predict.bundle import IMAGE_FILE, LANGUAGE_BASE_FILE, LANGUAGE_FILE
 from skin_ai.predict.diagnose import diagnose
+from skin_ai.predict.prepared_photo import prepare
 from skin_ai.views.case.samples import SAMPLES
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -29,7 +30,7 @@ def outputs(bundle):
     """Sample -> recommendations, answer and single pass, each as type -> probability."""
     found = {}
     for sample in SAMPLES[:2]:
-        result = diagnose(as_jpeg(sample.draw()), sample.narrative, bundle)
+        result = diagnose(prepare(as_jpeg(sample.draw())), sample.narrative, bundle)
         found[sample.name] = {
             part: {item.type: round(item.probability, 4) for item in getattr(result, part)}
             for part in ("recommendations", "answer", "single_pass")

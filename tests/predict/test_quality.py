@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from skin_ai.evaluation.degradations import DEGRADATIONS
-from skin_ai.predict.quality import ADVICE, KINDS, measures, problems, reaches
+from skin_ai.predict import quality
+from skin_ai.predict.quality import ADVICE, KINDS, measures, reaches
 from skin_ai.views.case.samples import SAMPLES
 
 # Between what drawn samples measure and what they measure after DEGRADED.
@@ -28,6 +29,10 @@ DEGRADED = (
 @pytest.fixture(scope="module", params=(1, 2, 4), ids=lambda place: SAMPLES[place].name)
 def photo(request):
     return SAMPLES[request.param].draw()
+
+
+def problems(photo, limits):
+    return quality.problems(measures(photo), limits)
 
 
 def resized(photo, side):

@@ -13,6 +13,7 @@ from skin_ai.predict import bundle as bundles
 from skin_ai.predict.chain import Probability
 from skin_ai.predict.diagnose import FLAGS, Diagnosis, diagnose
 from skin_ai.predict.heatmap_overlay import no_map_for
+from skin_ai.predict.prepared_photo import prepare
 from skin_ai.views.case import result
 
 WORDS = "I am 67. It is on my nose, it bleeds and it has grown."
@@ -23,7 +24,7 @@ TIMEOUT = 60  # seconds: the first import, perhaps beside other work
 @pytest.fixture(scope="module")
 def familiar(bundle_of_26, drawn_photo) -> Diagnosis:
     """One whose answer is acne."""
-    found = diagnose(drawn_photo, WORDS, bundle_of_26)
+    found = diagnose(prepare(drawn_photo), WORDS, bundle_of_26)
     first = Probability("ACNE", 0.9)
     others = [replace(item, probability=0.1 / 25) for item in found.answer if item.type != "ACNE"]
     return replace(found, answer=(first, *others))
@@ -31,7 +32,7 @@ def familiar(bundle_of_26, drawn_photo) -> Diagnosis:
 
 @pytest.fixture(scope="module")
 def unlike(bundle_of_26, drawn_photo) -> Diagnosis:
-    return diagnose(drawn_photo, WORDS, refusing(bundle_of_26))
+    return diagnose(prepare(drawn_photo), WORDS, refusing(bundle_of_26))
 
 
 def refusing(bundle):
@@ -83,7 +84,7 @@ def test_page_of_a_foreign_photo_shows_its_recommendations_only_where_asked_for(
 
 
 def test_page_of_a_foreign_photo_without_words_shows_nothing_until_asked(bundle_of_26, drawn_photo):
-    app = shown(diagnose(drawn_photo, "", refusing(bundle_of_26)), "")
+    app = shown(diagnose(prepare(drawn_photo), "", refusing(bundle_of_26)), "")
     assert f"**Note:** {FLAGS['photo_unlike_alone']}" in [text.value for text in app.markdown]
     assert not app.subheader
     app.toggle(key="show_anyway").set_value(True).run()

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from skin_ai.predict.bundle import Bundle
 from skin_ai.predict.diagnose import Diagnosis, diagnose
 from skin_ai.predict.heatmap import METHODS
+from skin_ai.predict.prepared_photo import prepare
 from skin_ai.views.case import photo_evidence
 from skin_ai.views.case.samples import SAMPLES
 
@@ -17,7 +18,7 @@ TIMEOUT = 60  # seconds: the first import, perhaps beside other work
 
 @pytest.fixture(scope="module")
 def diagnoses(bundle: Bundle) -> list[Diagnosis]:
-    return [diagnose(sample.draw(), "It itches.", bundle) for sample in SAMPLES[:2]]
+    return [diagnose(prepare(sample.draw()), "It itches.", bundle) for sample in SAMPLES[:2]]
 
 
 def against_blob(deletion: float, insertion: float, road: float) -> dict:

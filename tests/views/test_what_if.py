@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from skin_ai.predict.chain import answer
 from skin_ai.predict.diagnose import diagnose
 from skin_ai.predict.narrative import Answer, Facts, sentences
+from skin_ai.predict.prepared_photo import prepare
 from skin_ai.views.case.samples import SAMPLES
 from skin_ai.views.case.what_if import (
     TOO_LONG,
@@ -124,7 +125,7 @@ def test_table_has_probability_and_fate_before_and_now():
 
 @pytest.fixture(scope="module")
 def diagnosed(bundle):
-    return diagnose(SAMPLES[0].draw(), FORM, bundle)
+    return diagnose(prepare(SAMPLES[0].draw()), FORM, bundle)
 
 
 def shown(diagnosis, narrative):
