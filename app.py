@@ -1,4 +1,4 @@
-"""The door: page setup and the way to the pages."""
+"""Page setup and navigation."""
 
 import streamlit as st
 
@@ -13,7 +13,7 @@ memory.share_arenas()
 st.set_page_config(
     page_title="skin_ai",
     layout="wide",
-    # Open, it covers a phone's page and leaves a laptop's columns too narrow for the symptom form.
+    # An open sidebar covers a phone's page and makes a laptop's columns too narrow for the symptom form.
     initial_sidebar_state="collapsed",
     menu_items={"About": notices.RESEARCH_ONLY},
 )

@@ -33,7 +33,7 @@ VISITORS, CASES = 20, 500
 PATIENCE = 300  # seconds
 WORDS = "I am 67. The shiny bump beside my nose has grown for a year and bled twice."
 SAVE, SAME = "Save my diagnosis and show the AI's", "Keep my answer unchanged"
-QUEUE = re.compile(r"\d+ cases? (?:(?:is|are) before yours|ahead of you)")
+QUEUE = re.compile(r"\d+ cases? ahead of you")
 
 
 class Visitor:

@@ -1,4 +1,4 @@
-"""What the tool is and is not, how it works, and what its bundles are made of."""
+"""What the app is and is not, how it works, what is kept, and what its bundles are made of."""
 
 from __future__ import annotations
 
@@ -16,48 +16,47 @@ from skin_ai.views.case import bundle_choice
 PACKAGES = ("streamlit", "torch", "timm", "transformers", "pillow", "plotly")
 
 WHAT_IT_IS = """
-skin_ai takes a photo of a skin lesion and the patient's words and proposes a ranked differential
-diagnosis. It shows how it came to it: what the photo suggests, which option fell at which step, and whether
-words or photo decided. It is made for clinicians and researchers who study how such advice is used.
+skin_ai takes a photo of a skin lesion and the patient's words and gives a ranked differential diagnosis. It
+shows how it got there: what the photo suggests, which diagnoses were ruled out at which step, and whether the
+words or the photo decided. It is made for clinicians and researchers who study how such advice is used.
 """
 
 WHAT_IT_IS_NOT = """
-- It is not a medical device, and nothing in it has been validated for care.
-- It knows only the types listed below. A lesion of any other type gets one of these names all the same.
-- It reads the wordings that it was taught and misreads many others: then words can make the answer worse than
-  the photo alone would (see the model card). The sentences of the symptom form are what it understands best.
-- It does not notice every photo that is unusable or shows no skin lesion, and it cannot say that a lesion is
-  harmless. A low probability of melanoma is not an exclusion of melanoma.
-- Its photos come from few clinics: where your camera or your patients differ, expect it to do worse.
+- It is not a medical device and has not been validated for care.
+- It knows only the types listed below, and gives every other lesion one of these names.
+- It understands the sentences of the symptom form best. It misreads many other wordings, and then the words
+  can make the answer worse than the photo alone (see the Model card).
+- It does not notice every photo that is unusable or shows no skin lesion. It cannot tell that a lesion is
+  harmless: a low probability of melanoma does not exclude melanoma.
+- Its photos come from few clinics. With other cameras or patients, expect worse results.
 """
 
-WHAT_SKIN_26_IS_NOT = """- Of the 26 types of the bundle skin-26, its photo model knows six only, those of
-  pad-ufes-20: for the others it has the words alone.
-- Most of the words that skin-26 was trained on are made up. Figures on made-up stories say that it learnt
-  them; what to expect of patients, the figures on words of volunteers say (see the model card).
+WHAT_SKIN_26_IS_NOT = """- The photo model of the bundle skin-26 knows only six of its 26 types, those of
+  pad-ufes-20. For the others it has the words alone.
+- Most of the words that skin-26 was trained on are made up. For real patients, go by the figures on words of
+  volunteers, not by those on made-up stories (see the Model card).
 """
 
 HOW_IT_WORKS = """
-An image model ranks the types from the photo and passes its probabilities on. A language model reads the
-patient's words together with these recommendations and eliminates options in steps: it starts with all
-types, keeps the most probable, and asks itself again with only these, until one is left. Where going on
-would be a guess it says "not sure", and what is left is the answer. It was trained with
-one example for each step, which is called Chain of Options. This is our reading of
-[arXiv 2411.13855](https://arxiv.org/abs/2411.13855), which publishes neither prompts nor code. An option
-that is dropped keeps the probability that it had reached, so the answer sums to 100%. To tell what words and
-photo contributed, every step is also asked with the words and with the photo left out.
+An image model ranks the types from the photo. A language model reads the patient's words together with these
+probabilities and rules out options in steps: it starts with all types, keeps the most probable, and is asked
+again with only these, until one is left. If that would be a guess, it says "not sure", and the answer is what
+is left. It was trained with one example for each step, which is called Chain of Options. This is our reading
+of [arXiv 2411.13855](https://arxiv.org/abs/2411.13855), which publishes neither prompts nor code. A type that
+is ruled out keeps the probability that it had reached, so the answer adds up to 100%. To measure what words
+and photo contributed, every step is also run without the words and without the photo.
 
-You give your own diagnosis before the AI is even asked: seeing advice first makes people follow it, wrong
-advice too (Buçinca 2021, Tschandl 2020). What changed between your first and your final answer is on the
-Compare page, helpful and harmful changes apart.
+You give your own diagnosis before the AI runs, because people who see advice first follow it even when it is
+wrong (Buçinca 2021, Tschandl 2020). The Compare page shows what changed between your first and your final
+answer, helpful and harmful changes separately.
 """
 
 WHAT_IS_KEPT = """
-On the computer that runs this app, or in the database of whoever runs the study, and nowhere else: the
-patient's words and particulars, your answers with times, the AI's result, and your feedback. You are a code,
-with your role and years of practice if you say them. A photo is stripped of its metadata and stays in memory
-for the session; its pixels are kept only where you tick that for a case, or where a deck brings it. "Delete
-this case" removes all of it. Nothing is sent anywhere.
+On the computer that runs this app, or in the study's database, and nowhere else: the patient's words and
+particulars, your answers with times, the AI's result, and your feedback. You are a code, with your role and
+years of practice if you give them. A photo is stripped of its metadata and stays in memory for the session;
+it is saved only if you tick that for a case, or if it belongs to a deck. "Delete this case" deletes all of
+it. Nothing is sent anywhere.
 """
 
 LICENCE = "The code is under the Apache License 2.0. The sample images are drawings, not photos of patients."
@@ -82,16 +81,16 @@ def main() -> None:
         return
     st.subheader("The types it knows")
     st.table(model_card.types_of(manifest), hide_index=True, border="horizontal")
-    st.page_link("pages/model_card.py", label="How well it does: Model card")
+    st.page_link("pages/model_card.py", label="How good it is: Model card")
     show_sources(manifest)
     show_versions(manifest)
 
 
 def chosen_manifest() -> dict[str, Any]:
-    """Of the bundle that all that follows is about; raises BundleError."""
+    """Of the bundle that the rest of the page describes; raises BundleError."""
     if len(bundle_names()) > 1:
         st.subheader("The bundles")
-        st.markdown("Types, data and versions below are of one bundle; the Case page lets you choose.")
+        st.markdown("Types, data and versions below are for one bundle; choose the one to use on the Case page.")
     return bundle_choice.manifest_of(card.chosen_bundle("about_bundle"))
 
 

@@ -1,4 +1,4 @@
-"""For whoever runs the study: what readers said, beside their cases."""
+"""Readers' feedback beside their cases, for study staff."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def show(store: Store, answers: pd.DataFrame) -> None:
         return
     chosen = chosen_answers(answers)
     final = chosen[chosen["stage"] == "after"]
-    said = final[(final["comment"] != "") | final[[*SCALES]].notna().any(axis=1)]
+    feedback = final[(final["comment"] != "") | final[[*SCALES]].notna().any(axis=1)]
     readings = chosen.drop_duplicates(["reader", "case"])
     st.markdown(
-        f"Readers: {chosen['reader'].nunique()}. Readings: {len(readings)}, {len(said)} with feedback, "
-        f"{(said['comment'] != '').sum()} with a comment."
+        f"Readers: {chosen['reader'].nunique()}. Readings: {len(readings)}, {len(feedback)} with feedback, "
+        f"{(feedback['comment'] != '').sum()} with a comment."
     )
-    show_scales(said)
+    show_scales(feedback)
     show_downloads(chosen)
-    st.subheader("Reading by reading")
-    only_comments = st.toggle("Only with a comment", key="only_comments")
-    listed = said[said["comment"] != ""] if only_comments else said
+    st.subheader("Individual readings")
+    only_comments = st.toggle("With a comment only", key="only_comments")
+    listed = feedback[feedback["comment"] != ""] if only_comments else feedback
     if listed.empty:
-        st.markdown("Nothing to show with this choice.")
+        st.markdown("No feedback matches these filters.")
         return
     pages = -(-len(listed) // ON_A_PAGE)
     page = st.number_input(f"Page, of {pages}", 1, pages, 1, key="page") if pages > 1 else 1
@@ -58,7 +58,7 @@ def show(store: Store, answers: pd.DataFrame) -> None:
 
 
 def chosen_answers(answers: pd.DataFrame) -> pd.DataFrame:
-    """The answers that the filters leave."""
+    """The answers that match the filters."""
     deck, role, blinding = st.columns(3)
     names = sorted(set(answers["deck"]) - {""})
     which = deck.selectbox("Deck", [ALL, "own cases and samples", *names], key="filter_deck")
@@ -71,24 +71,24 @@ def chosen_answers(answers: pd.DataFrame) -> pd.DataFrame:
     return answers if blind == ALL else answers[answers["blinded"] == (blind == "blinded")]
 
 
-def show_scales(said: pd.DataFrame) -> None:
+def show_scales(feedback: pd.DataFrame) -> None:
     st.table(
         [
             {
                 "": question,
-                **{str(level): str(int((said[scale] == level).sum())) for level in feedback_form.ANSWERS},
-                "Mean": f"{said[scale].mean():.1f}" if said[scale].notna().any() else "none",
+                **{str(level): str(int((feedback[scale] == level).sum())) for level in feedback_form.ANSWERS},
+                "Mean": f"{feedback[scale].mean():.1f}" if feedback[scale].notna().any() else "none",
             }
             for scale, question in feedback_form.QUESTIONS.items()
         ],
         hide_index=True,
         border="horizontal",
     )
-    st.caption("How many chose 1 (not at all) to 5 (fully).")
+    st.caption("Number of readings with each rating, from 1 (not at all) to 5 (fully).")
 
 
 def show_downloads(chosen: pd.DataFrame) -> None:
-    with_words = st.checkbox("With the patient's words", key="with_words")
+    with_words = st.checkbox("Include the patient's words", key="with_words")
     with st.container(horizontal=True):
         for label, name, write in (
             ("CSV", "answers.csv", export.to_csv),
@@ -106,14 +106,14 @@ def show_reading(store: Store, row: dict[str, object], answers: pd.DataFrame) ->
     case = str(row["case"])
     mine = answers[(answers["case"] == case) & (answers["reader"] == row["reader"])]
     with st.container(border=True):
-        photo_side, said_side = st.columns([1, 3], gap="medium")
+        photo_side, feedback_side = st.columns([1, 3], gap="medium")
         with photo_side:
             pixels = flow.kept_photo(store, case)
             if pixels is not None:
                 pictures.show(pictures.as_uri(pixels), "Photo", "Photo of the case")
             else:
                 st.caption(str(row["sample"]) or "No photo kept")
-        with said_side:
+        with feedback_side:
             who = " · ".join(
                 str(row[column]) for column in ("reader", "role", "years_of_practice") if row[column]
             )
@@ -123,8 +123,8 @@ def show_reading(store: Store, row: dict[str, object], answers: pd.DataFrame) ->
                 st.text(str(row["comment"]))
             for answer in mine.sort_values("stage", ascending=False).to_dict("records"):
                 ranks = [answer[rank] for rank in RANKS if answer[rank]]
-                said = answer_form.in_words(ranks, answer["confidence"])
-                st.caption(f"{answer['stage']}: {plain(said)}")
+                diagnoses = answer_form.in_words(ranks, answer["confidence"])
+                st.caption(f"{answer['stage']}: {plain(diagnoses)}")
             scales = [
                 f"{feedback_form.QUESTIONS[scale]}: {row[scale]}"
                 for scale in SCALES

@@ -41,10 +41,9 @@ class Diagnosis:
     """One run of a case.
 
     recommendations: of the image model, best first, of the types that it knows; () without a photo.
-    is_foreign: the photo looks like none that the image model was trained on. undecided: the types that are
-    left where going on would have been a guess, () where the answer is sure. unstable: the variants of
-    `stability.py` under which another type would come first, with that type. flags: what the reader should
-    know about this run.
+    is_foreign: the photo is unlike those that the image model was trained on. undecided: the types that
+    are left where going on would have been a guess, () where the answer is sure. unstable: the variants of
+    `stability.py` under which another type would come first, with that type. flags: keys of FLAGS.
 
     The other fields are not part of the JSON. narrative: the words, cleaned. photo_probabilities: type ->
     what the language model was told of the photo, over the whole label set; None where it was told nothing.
@@ -103,7 +102,7 @@ class Diagnosis:
             recommendations=recommendations,
             steps=steps,
             answer=_probabilities(kept, "answer"),
-            single_pass=_probabilities(kept, "single_pass"),
+            single_pass=_probabilities(kept, "single_pass") or (single_pass(steps) if steps else ()),
             is_foreign=not {UNLIKE, UNLIKE_ALONE}.isdisjoint(flags),
             undecided=tuple(kept.get("undecided", ())),
             unstable=dict(kept.get("unstable", {})),
@@ -142,12 +141,12 @@ UNLIKE, UNLIKE_ALONE = "photo_unlike", "photo_unlike_alone"
 FLAGS = {
     "no_photo": "No photo was given: the elimination rests on the words alone.",
     "no_words": "No words were given: the elimination rests on the photo alone.",
-    UNLIKE: "The photo looks like none that the image model was trained on. The elimination rests on "
-    "the words alone.",
-    UNLIKE_ALONE: "The photo looks like none that the image model was trained on, and there are no "
-    "words. What the models make of it is a guess.",
-    "words_cut": "The words were longer than the language model reads: their end was left out.",
-    "disagree": "Chain and single pass lead to different types.",
+    UNLIKE: "The photo is unlike those that the image model was trained on. It is ignored: the elimination "
+    "rests on the words alone.",
+    UNLIKE_ALONE: "The photo is unlike those that the image model was trained on, and there are no words. "
+    "Any answer is a guess.",
+    "words_cut": "The words are longer than the language model can read: their end was left out.",
+    "disagree": "Elimination and single pass lead to different types.",
     "ink": ink.SEEN,
     **{f"photo_{kind}": advice for kind, advice in quality.ADVICE.items()},
 }
@@ -157,8 +156,7 @@ def diagnose(photo: PreparedPhoto | None, narrative: str, bundle: Bundle) -> Dia
     """Asks both models of `bundle` about one case.
 
     Raises NarrativeError with one clear sentence, and NothingToDiagnose when both inputs are missing. The
-    recommendations of a photo that looks like none that the image model was trained on reach the language
-    model only where there are no words to go by.
+    recommendations of a foreign photo reach the language model only where there are no words.
     """
     words = clean_narrative(narrative)
     if photo is None and not words:

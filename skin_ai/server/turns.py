@@ -1,4 +1,4 @@
-"""The models are asked by one case at a time, in the order of asking."""
+"""The queue: the models run for one case at a time, first come, first served."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from threading import Condition
 from typing import Final
 
-LOOKS_EVERY: Final = 0.5  # seconds between two calls of `waits`, so that who has left is soon noticed
+LOOKS_EVERY: Final = 0.5  # seconds between two calls of `waits`, so that a visitor who has left is soon noticed
 
 
 class Turns:
-    """A queue of threads. One asking uses all cores: two at once would only slow each other down."""
+    """A queue of threads. One run uses all cores: two at once would only slow each other down."""
 
     def __init__(self) -> None:
         self._changed = Condition()
@@ -24,10 +24,10 @@ class Turns:
     def taken(self, waits: Callable[[int], object], since: float | None = None) -> Iterator[None]:
         """Waits for the turn and holds it within the block.
 
-        waits: called with how many are before, at once and every LOOKS_EVERY seconds until there is none;
-        what it raises (Streamlit does, where the visitor has left or the page runs anew) gives the place in
-        the queue up. since: when the visitor first asked, by time.monotonic(): who asks again with it has the
-        same place as before.
+        waits: called with the number of cases ahead, at once and every LOOKS_EVERY seconds until there are
+        none. If it raises, as Streamlit does when the visitor has left or the page runs again, the place in
+        the queue is given up. since: when the visitor first asked, by time.monotonic(); asking again with
+        the same value keeps the place.
         """
         since = time.monotonic() if since is None else since
         with self._changed:
@@ -51,7 +51,7 @@ class Turns:
                 self._changed.notify_all()
 
     def _before_or_take(self, since: float) -> int:
-        """How many are before; where there is none the turn is taken."""
+        """The number of cases ahead; if there are none, takes the turn."""
         with self._changed:
             before = self._before(since)
             if not before:
@@ -67,6 +67,5 @@ OF_MODELS: Final = Turns()
 
 
 def in_words(before: int) -> str:
-    """What a visitor reads while others are before them."""
-    others = "1 case is" if before == 1 else f"{before} cases are"
-    return f"{others} before yours; the models take one after the other…"
+    """What a visitor reads while others are ahead of them."""
+    return f"{before} {'case' if before == 1 else 'cases'} ahead of you…"

@@ -259,6 +259,17 @@ def reveal(
     return diagnosis
 
 
+def kept_run(store: Store, reader: str, case_id: str) -> Run | None:
+    """The run whose result this reader was given; None before."""
+    query = (
+        select(Run)
+        .join(Reading, Reading.run_id == Run.id)
+        .where(Reading.clinician == reader, Reading.case_id == case_id)
+    )
+    with store.reading() as session:
+        return session.scalar(query)
+
+
 def _refuse_another(seen: str, bundle: Bundle) -> None:
     if seen and seen != bundle.name:
         raise FlowError(f"You were given the result of the bundle {seen} for this case already; it stays.")

@@ -207,8 +207,8 @@ def test_nothing_of_the_result_is_sent_before_the_own_answer_is_saved(
     expect(page.get_by_role("heading", name="Feedback", exact=True)).to_be_visible()
     go_to(page, "Case")
     click(page, LATER)
-    open_up(page, "Cases to go on with (1)")
-    click(page, "Go on")
+    open_up(page, "Unfinished cases (1)")
+    click(page, "Continue")
     expect(page.get_by_text("What the model sees")).to_be_visible()
     settle(page)  # in the middle of a run the former case's button can be there too
     click(page, SAVE)

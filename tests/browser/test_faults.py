@@ -89,10 +89,10 @@ def test_server_killed_at_every_stage_loses_nothing_that_was_called_saved(
         type_words(page)
         settle(page)
         click(page, LATER)
-        expect(page.get_by_text("Cases to go on with (1)")).to_be_visible()
+        expect(page.get_by_text("Unfinished cases (1)")).to_be_visible()
         run.kill(visit)
-        open_up(page, "Cases to go on with (1)")
-        click(page, "Go on")
+        open_up(page, "Unfinished cases (1)")
+        click(page, "Continue")
         settle(page)  # the former fields stay until the run ends, in which the models are loaded
         expect(page.get_by_role("textbox", name="In the patient's own words")).to_have_value(WORDS)
         answer(page, ["melanoma"])

@@ -48,7 +48,7 @@ def held(page: Page) -> str:
 
 
 def begin_case_of_own(page: Page, photo: Path) -> None:
-    click(page, "Bring a case of my own")
+    click(page, "Use a case of my own")
     expect(page.get_by_role("button", name=SAVE)).to_be_visible()
     upload(page, photo)
     expect(page.get_by_text("What the model sees")).to_be_visible()
@@ -117,7 +117,7 @@ def test_next_visitor_gets_nothing_of_the_last_one(browser: Browser, stand: Serv
         click(page, "Next visitor")
         start_screen(page)
         assert not [secret for secret in secrets if secret in held(page)]
-        click(page, "Bring a case of my own")
+        click(page, "Use a case of my own")
         expect(page.get_by_role("button", name=SAVE)).to_be_visible()
         settle(page)
         expect(page.get_by_role("textbox", name="In the patient's own words")).to_have_value("")

@@ -80,7 +80,7 @@ def test_two_people_on_one_browser_are_two_readers(page: Page) -> None:
     click(page, "Sign out")
     sign_in(page, "other")
     expect(reader).to_have_text(str(code))
-    expect(page.get_by_text("Cases to go on with (1)")).to_be_visible()
+    expect(page.get_by_text("Unfinished cases (1)")).to_be_visible()
 
 
 def test_nobody_comes_in_where_the_provider_is_not_configured(tmp_path: Path, browser: Browser) -> None:

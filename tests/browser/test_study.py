@@ -123,10 +123,10 @@ def test_two_readers_of_a_deck_find_their_counts_on_compare(
         expect(page.get_by_text(f"Hidden until you have finished: {NAME}.")).to_be_visible()
         go_to(page, "Deck")
         expect(page.get_by_text("2 of 3 cases answered")).to_be_visible()
-        click(page, "Go on")
+        click(page, "Continue")
         left = case_on_screen(page)
         click(page, "Pause")
-        click(page, "Go on")
+        click(page, "Continue")
         assert case_on_screen(page) == left
         order.append(answer_case(visit, answers))
         assert sorted(order) == [0, 1, 2]
@@ -171,7 +171,7 @@ def test_study_fits_the_screen(guest: Visit, study_server: Server) -> None:
     guest.expect_no_sideways_scrolling()
     guest.keep_screenshots("compare")
     page.goto(f"{study_server.address}/feedback")
-    page.get_by_label("Passphrase of the study").fill(PASSPHRASE)
+    page.get_by_label("Study passphrase").fill(PASSPHRASE)
     click(page, "Open")
     expect(page.get_by_role("heading", name="Reading by reading")).to_be_visible()
     settle(page)

@@ -29,8 +29,8 @@ from skin_ai.predict.bundle import (
 )
 from skin_ai.predict.chain import SCALE
 from skin_ai.predict.diagnose import diagnose
-from skin_ai.predict.prepared_photo import prepare
 from skin_ai.predict.image_model import Preprocessing
+from skin_ai.predict.prepared_photo import prepare
 from skin_ai.training import loop, sources
 from skin_ai.training.image import ImageSettings
 from skin_ai.training.language import LanguageSettings

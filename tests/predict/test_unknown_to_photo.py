@@ -39,18 +39,15 @@ def refusing(bundle):
     return replace(bundle, gate=replace(bundle.gate, threshold=0.0))
 
 
-def shown(diagnosis: Diagnosis, words: str = WORDS) -> AppTest:
-    def page(diagnosis, words):
-        import numpy as np
-
+def shown(diagnosis: Diagnosis) -> AppTest:
+    def page(diagnosis):
         from skin_ai.views.case import bundle_choice, result
 
         manifest = bundle_choice.manifest_of("pad-ufes-20")
-        result.show(diagnosis, np.full((8, 8, 3), 128, np.uint8), words, manifest, lambda: None)
+        result.show(diagnosis, manifest, lambda: None)
 
-    app = AppTest.from_function(
-        page, kwargs={"diagnosis": diagnosis, "words": words}, default_timeout=TIMEOUT
-    ).run()
+    kwargs = {"diagnosis": diagnosis}
+    app = AppTest.from_function(page, kwargs=kwargs, default_timeout=TIMEOUT).run()
     assert not app.exception
     return app
 
@@ -84,7 +81,7 @@ def test_page_of_a_foreign_photo_shows_its_recommendations_only_where_asked_for(
 
 
 def test_page_of_a_foreign_photo_without_words_shows_nothing_until_asked(bundle_of_26, drawn_photo):
-    app = shown(diagnose(prepare(drawn_photo), "", refusing(bundle_of_26)), "")
+    app = shown(diagnose(prepare(drawn_photo), "", refusing(bundle_of_26)))
     assert f"**Note:** {FLAGS['photo_unlike_alone']}" in [text.value for text in app.markdown]
     assert not app.subheader
     app.toggle(key="show_anyway").set_value(True).run()

@@ -115,6 +115,6 @@ def test_what_fails_within_a_turn_ends_it():
         pass
 
 
-@pytest.mark.parametrize(("before", "told"), [(1, "1 case is before yours"), (3, "3 cases are before yours")])
+@pytest.mark.parametrize(("before", "told"), [(1, "1 case ahead of you"), (3, "3 cases ahead of you")])
 def test_place_is_told(before, told):
     assert in_words(before).startswith(told)

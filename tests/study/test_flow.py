@@ -236,6 +236,19 @@ def test_ai_of_another_reader_stays_hidden(
         flow.reveal(store, other, case_id, bundle, never)
 
 
+def test_kept_run_is_of_the_reader_who_was_given_it(
+    store: Store, reader: str, deck_id: str, bundle: Bundle, diagnosis: Diagnosis
+) -> None:
+    case_id, other = first_case(store, deck_id), store.add_clinician()
+    for one in (reader, other):
+        flow.open_deck_case(store, one, case_id)
+        flow.commit(store, one, case_id, Stage.BEFORE, ANSWER, 1)
+    assert flow.kept_run(store, reader, case_id) is None
+    flow.reveal(store, reader, case_id, bundle, lambda: diagnosis)
+    assert flow.kept_run(store, reader, case_id).result == diagnosis.as_json()
+    assert flow.kept_run(store, other, case_id) is None
+
+
 def test_run_is_kept_whole_with_what_made_it(
     store: Store, reader: str, case: Case, bundle: Bundle, diagnosis: Diagnosis
 ) -> None:

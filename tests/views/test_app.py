@@ -47,7 +47,7 @@ from skin_ai.predict import bundle
 from skin_ai.predict.narrative import NARRATIVE_LIMIT
 from skin_ai.study import flow
 from skin_ai.study.store import Store
-from skin_ai.study.tables import Case
+from skin_ai.study.tables import Case, Run
 from skin_ai.views.case.elimination import name
 from skin_ai.views.case.samples import SAMPLES
 from skin_ai.views.case.symptom_form import QUESTIONS, add_sentences
@@ -449,16 +449,16 @@ def test_case_kept_for_later_can_be_gone_on_with(app, store):
     assert words_area(app).value == ""
     assert f"awaits your diagnosis: {WORDS[:20]}" in texts(app)
     assert rows_of(store) == {"clinicians": 1, "cases": 1, "readings": 1}
-    button(app, "Go on").click().run()
+    button(app, "Continue").click().run()
     assert words_area(app).value == WORDS
     assert [case(app).id] == former
     answer(app)
     button(app, "New case").click().run()
     assert "awaits your final answer" in texts(app)
-    button(app, "Go on").click().run()
+    button(app, "Continue").click().run()
     finish(app)
     button(app, "New case").click().run()
-    assert "Go on" not in buttons(app)
+    assert "Continue" not in buttons(app)
     assert store_ids(store) == former
 
 
@@ -471,7 +471,7 @@ def test_what_was_begun_of_a_case_is_there_when_it_is_gone_on_with(app):
     for _ in range(2):
         button(app, LATER).click().run()
         assert ranks(app, "before").value == []
-        button(app, "Go on").click().run()
+        button(app, "Continue").click().run()
         assert ranks(app, "before").value == ["melanoma", "my own idea"]
         assert confidence(app, "before").value == 60
         assert app.text_input(key=f"reason_before_{case(app).id}").value == "the border"
@@ -564,28 +564,117 @@ def test_photo_is_kept_only_where_ticked(app, store, drawn_photo, is_ticked):
     assert (flow.kept_photo(store, case(app).id) is not None) == is_ticked
 
 
-@pytest.mark.parametrize("is_kept", [False, True])
-def test_reload_leads_back_to_the_case_and_asks_for_a_photo_that_was_not_kept(app, drawn_photo, is_kept):
-    upload(app, "lesion.jpg", drawn_photo)
-    if is_kept:
-        app.checkbox(key=case(app).key("keep_photo")).check().run()
-    answer(app, ["melanoma"])
+# A reload: the result that was kept
+
+
+@pytest.fixture
+def no_more_models(monkeypatch: pytest.MonkeyPatch):
+    """To be called before a reload: from then on asking the models fails."""
+
+    def asked(*arguments):
+        raise AssertionError("The models were asked.")
+
+    return lambda: monkeypatch.setattr("skin_ai.predict.diagnose.diagnose", asked)
+
+
+def reload(app: AppTest) -> AppTest:
+    """Another session of the same reader, at the address of the case on screen."""
     reloaded = AppTest.from_file(APP, default_timeout=TIMEOUT)
     reloaded.session_state["reader"] = app.session_state["reader"]
     reloaded.query_params["case"] = case(app).id
     reloaded.run()
-    assert case(reloaded).id == case(app).id
-    if not is_kept:
-        assert "The photo of this case was not kept." in reloaded.info[1].value
-        assert is_without_result(reloaded)
-        upload(reloaded, "lesion.jpg", as_jpeg(SAMPLES[1].draw()))
-        assert problems(reloaded) == [
-            "This is another photo than the one that you answered; choose the same file."
-        ]
-        upload(reloaded, "lesion.jpg", drawn_photo)
     assert not reloaded.exception
+    return reloaded
+
+
+def show_heatmap(app: AppTest) -> AppTest:
+    app.toggle(key="heatmap").set_value(True).run()
+    assert not app.exception
+    return app
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_reload_shows_the_kept_result_and_needs_the_photo_for_maps_only(
+    app, drawn_photo, no_more_models, is_kept
+):
+    upload(app, "lesion.jpg", drawn_photo)
+    if is_kept:
+        app.checkbox(key=case(app).key("keep_photo")).check().run()
+    answer(app, ["melanoma"])
+    no_more_models()
+    reloaded = reload(app)
+    assert case(reloaded).id == case(app).id
+    assert not is_without_result(reloaded)
     assert case(reloaded).diagnosis.answer == case(app).diagnosis.answer
+    assert case(reloaded).diagnosis.steps == case(app).diagnosis.steps
+    assert case(reloaded).diagnosis.heatmaps == {}
     assert ranks(reloaded, "after").value == ["melanoma"]
+    if not is_kept:
+        assert "was not kept" in reloaded.info[1].value
+        assert "heatmap" not in {toggle.key for toggle in reloaded.toggle}
+        upload(reloaded, "lesion.jpg", as_jpeg(SAMPLES[1].draw()))
+        (problem,) = problems(reloaded)
+        assert "choose the same file" in problem
+        assert not is_without_result(reloaded)
+        upload(reloaded, "lesion.jpg", drawn_photo)
+    show_heatmap(reloaded)
+    assert problems(reloaded) == []
+    maps, before = case(reloaded).diagnosis.heatmaps, case(app).diagnosis.heatmaps
+    assert maps.keys() == before.keys()
+    for type_, evidence in before.items():
+        assert maps[type_] == pytest.approx(evidence, abs=1e-5)
+    assert "evidence" in texts(reloaded)
+
+
+def test_kept_result_of_another_version_of_the_bundle_is_shown_without_what_needs_it(
+    app, store, no_more_models
+):
+    answer(use_sample(app))
+    with store.writing() as session:
+        session.scalars(select(Run)).one().bundle_sha256 = "d" * 64
+    no_more_models()
+    reloaded = reload(app)
+    assert "not the version that made this result" in reloaded.info[1].value
+    assert case(reloaded).diagnosis.answer == case(app).diagnosis.answer
+    assert not is_without_result(reloaded)
+    assert "heatmap" not in {toggle.key for toggle in reloaded.toggle}
+    assert "what_if_symptom" not in {box.key for box in reloaded.selectbox}
+    finish(reloaded)
+    assert set(store.answers()["bundle_sha256"]) == {"d" * 64}
+
+
+def test_what_if_can_be_tried_on_a_kept_result(app, no_more_models):
+    answer(use_sample(app))
+    no_more_models()
+    reloaded = reload(app)
+    reloaded.selectbox(key="what_if_symptom").set_value("hurt")
+    reloaded.segmented_control(key="what_if_answer").set_value("no").run()
+    assert not reloaded.exception
+    assert ["Type", "Before", "Now"] in [list(table.value.columns) for table in reloaded.table]
+
+
+def test_imported_result_is_shown_as_far_as_it_was_exported(app, store, no_more_models):
+    answer(use_sample(app))
+    expected = case(app).diagnosis.answer
+    with store.writing() as session:
+        run = session.scalars(select(Run)).one()
+        run.result = {"answer": run.result["answer"]}
+    no_more_models()
+    reloaded = reload(app)
+    assert case(reloaded).diagnosis.answer == expected
+    assert "Only the ranked answer" in texts(reloaded)
+    assert case(reloaded).diagnosis.bundle == case(app).diagnosis.bundle
+
+
+def test_photo_is_asked_for_again_where_there_is_no_result_yet(app, store, drawn_photo):
+    upload(app, "lesion.jpg", drawn_photo)
+    with full_disk(store, "runs"):
+        answer(app, ["melanoma"])
+    reloaded = reload(app)
+    assert "was not kept" in reloaded.info[1].value
+    assert is_without_result(reloaded)
+    upload(reloaded, "lesion.jpg", drawn_photo)
+    assert not is_without_result(reloaded)
 
 
 # Where saving fails

@@ -97,7 +97,7 @@ def kept_cases(store: Store) -> list[str]:
 
 
 def further_fields(app: AppTest) -> list[str]:
-    known = ("What is it like?", "For how long?", "All places where it is", "Also present")
+    known = ("What is it like?", "For how long?", "All affected sites", "Also present")
     return [one.label for one in (*app.selectbox, *app.multiselect) if one.label in known]
 
 
@@ -111,7 +111,7 @@ def test_one_bundle_leaves_nothing_to_choose(tmp_path, app, monkeypatch):
     type_words(app)
     assert not app.radio
     assert not in_the_sidebar(app)
-    assert "The AI asked" not in texts(app)
+    assert "AI: **" not in texts(app)
     assert further_fields(open_symptom_form(app)) == []
     assert case(answer(app)).diagnosis.bundle == PAD
     app.switch_page("pages/about.py").run()
@@ -134,13 +134,13 @@ def test_choice_or_the_photo_decides_and_the_page_says_so_before(app_of_two, sto
     if choice:
         choose(app_of_two, choice)
     give_case(app_of_two)
-    assert f"The AI asked will be **{asked}**" in texts(app_of_two)
+    assert f"AI: **{asked}**" in texts(app_of_two)
     assert asked in case(app_of_two).loaded
     answer(app_of_two)
     assert not app_of_two.exception
     assert case(app_of_two).diagnosis.bundle == asked
     assert list(store.answers()["bundle"]) == [asked]
-    assert f"This case is answered with **{asked}**" in in_the_sidebar(app_of_two)
+    assert f"This case is answered by **{asked}**" in in_the_sidebar(app_of_two)
     assert f"Bundle {asked}, " in texts(app_of_two)
 
 
@@ -161,7 +161,7 @@ def test_case_stays_with_the_bundle_that_answered_it(app_of_two, store, later):
     for session in (fresh, reloaded(fresh)):
         assert not session.exception
         assert case(session).diagnosis.bundle == PAD
-        assert f"**{PAD}**; another choice counts from the next case on" in in_the_sidebar(session)
+        assert f"**{PAD}**; another choice applies to the next case" in in_the_sidebar(session)
     assert rows_of(store)["runs"] == 1
     finish(fresh)
     assert set(store.answers()["bundle"]) == {PAD}
@@ -175,14 +175,14 @@ def test_choice_survives_a_new_case_and_other_pages(app_of_two):
     button(app_of_two, "New case").click().run()
     use_sample(app_of_two)
     assert app_of_two.radio(key=bundle_choice.CHOICE).value == SKIN
-    assert f"The AI asked will be **{SKIN}**" in texts(app_of_two)
+    assert f"AI: **{SKIN}**" in texts(app_of_two)
 
 
 def test_browser_that_forgot_the_choice_cannot_overwrite_it(app_of_two):
     choose(app_of_two, PAD)
     app_of_two._run(as_drawn_anew(app_of_two))
     assert app_of_two.radio(key=bundle_choice.CHOICE).value == PAD
-    assert f"The AI asked will be **{PAD}**" in texts(app_of_two)
+    assert f"AI: **{PAD}**" in texts(app_of_two)
 
 
 def test_next_visitor_begins_with_the_rule(app_of_two, store, monkeypatch):
@@ -205,7 +205,7 @@ def test_cases_of_a_deck_follow_the_same_rule_and_stay_blind(app_of_two, store, 
     button(app_of_two, "Begin").click().run()
     app_of_two.switch_page("pages/case.py").run()
     give(app_of_two, ["eczema"])
-    assert f"The AI asked will be **{asked}**" in texts(app_of_two)
+    assert f"AI: **{asked}**" in texts(app_of_two)
     assert "runs" not in rows_of(store)
     assert case(app_of_two).diagnosis is None
     assert not app_of_two.get("plotly_chart")
@@ -257,7 +257,7 @@ def test_result_of_a_foreign_photo_is_a_guess_and_hidden_until_asked_for(foreign
 
 def test_foreign_photo_stays_with_the_bundle_that_was_asked(foreign, store):
     assert not [label for label in buttons(foreign) if label.startswith("Ask ")]
-    assert f"This case is answered with **{SKIN}**" in in_the_sidebar(foreign)
+    assert f"This case is answered by **{SKIN}**" in in_the_sidebar(foreign)
     choose(foreign, PAD)
     again = reloaded(foreign)
     for session in (foreign, again):
@@ -397,7 +397,7 @@ def test_about_shows_one_bundle_at_a_time(app_of_two):
     assert not app_of_two.exception
     shown = texts(app_of_two)
     assert "Options at each step: 26 → 13 → 6 → 3 → 1" in shown
-    assert "its photo model knows six only" in shown
+    assert "only six of its 26 types" in shown
     assert "Tinea versicolor" in table_of(app_of_two)
 
 

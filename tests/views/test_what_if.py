@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-import torch
 from made_up_steps import step
 from streamlit.testing.v1 import AppTest
 
@@ -15,12 +14,11 @@ from skin_ai.views.case.samples import SAMPLES
 from skin_ai.views.case.what_if import (
     TOO_LONG,
     TRIED_OUT,
-    eliminated_anew,
-    photo_as_asked,
+    eliminated_again,
     table,
-    told_with,
+    changed_words,
     what_changes,
-    what_was_said,
+    what_was_changed,
 )
 from skin_ai.vocabulary import SYMPTOMS
 
@@ -47,15 +45,15 @@ BLEEDS, UNSURE = (sentences(Facts(bleed=answered)) for answered in (Answer.YES, 
     ],
 )
 def test_form_sentence_is_replaced_and_any_other_word_stays(narrative, symptom, said, expected, replaced):
-    told = told_with(narrative, symptom, said)
+    told = changed_words(narrative, symptom, said)
     assert (told.narrative, told.replaced) == (expected, replaced)
 
 
 def test_page_says_whether_a_sentence_was_replaced_or_added():
-    assert what_was_said(told_with(FORM, "itch", Answer.NO)) == (
+    assert what_was_changed(changed_words(FORM, "itch", Answer.NO)) == (
         f"Instead of “{ITCHES}” the words say “{DOES_NOT}”"
     )
-    assert what_was_said(told_with("", "itch", Answer.NO)).startswith(f"“{DOES_NOT}” was added at the end")
+    assert what_was_changed(changed_words("", "itch", Answer.NO)).startswith(f"“{DOES_NOT}” was added at the end")
 
 
 # ---- what changes ----
@@ -77,29 +75,29 @@ def test_steps_that_drop_other_types_are_named():
     first, *steps = what_changes(BEFORE, NOW)
     assert first == "Most probable is now **melanoma, 73%**; before it was nevus, 43%."
     assert steps == [
-        "**Step 1 changes:** it drops seborrheic keratosis instead of actinic keratosis.",
-        "**Step 2 changes:** it drops actinic keratosis instead of seborrheic keratosis.",
-        "**Step 3 changes:** it drops nevus instead of melanoma.",
+        "**Step 1 changes:** it rules out seborrheic keratosis instead of actinic keratosis.",
+        "**Step 2 changes:** it rules out actinic keratosis instead of seborrheic keratosis.",
+        "**Step 3 changes:** it rules out nevus instead of melanoma.",
     ]
 
 
 @pytest.mark.parametrize(
     ("now", "said"),
     [
-        (BEFORE, ["No step changes: each drops the same types as before."]),
+        (BEFORE, ["No step changes: each rules out the same types as before."]),
         (
             (*BEFORE[:2], NOW[2]),
             [
-                "**Step 3 changes:** it drops nevus instead of melanoma.",
-                "Steps 1 and 2 drop the same types as before.",
+                "**Step 3 changes:** it rules out nevus instead of melanoma.",
+                "Steps 1 and 2 rule out the same types as before.",
             ],
         ),
         (
             (BEFORE[0], *NOW[1:]),
             [
-                "**Step 2 changes:** it drops actinic keratosis instead of seborrheic keratosis.",
-                "**Step 3 changes:** it drops nevus instead of melanoma.",
-                "Step 1 drops the same types as before.",
+                "**Step 2 changes:** it rules out actinic keratosis instead of seborrheic keratosis.",
+                "**Step 3 changes:** it rules out nevus instead of melanoma.",
+                "Step 1 rules out the same types as before.",
             ],
         ),
     ],
@@ -129,12 +127,12 @@ def diagnosed(bundle):
 
 
 def shown(diagnosis, narrative):
-    def page(diagnosis, narrative):
+    def page(diagnosis):
         from skin_ai.views.case import what_if
 
-        what_if.show(diagnosis, narrative)
+        what_if.show(diagnosis)
 
-    kwargs = {"diagnosis": diagnosis, "narrative": narrative}
+    kwargs = {"diagnosis": replace(diagnosis, narrative=narrative)}
     app = AppTest.from_function(page, kwargs=kwargs, default_timeout=TIMEOUT).run()
     assert not app.exception
     return app
@@ -149,7 +147,7 @@ def choose(app, symptom, said):
 
 
 def test_unchanged_words_give_the_diagnosis_again(diagnosed, bundle):
-    again = eliminated_anew(diagnosed, FORM, bundle)
+    again = eliminated_again(diagnosed, FORM, bundle)
     for one, other in zip(again, diagnosed.steps, strict=True):
         found, expected = (
             {option.type: option.probability for option in steps.options} for steps in (one, other)
@@ -158,15 +156,10 @@ def test_unchanged_words_give_the_diagnosis_again(diagnosed, bundle):
 
 
 def test_photo_that_the_language_model_was_not_told_of_stays_untold(diagnosed, bundle):
-    assert photo_as_asked(diagnosed, bundle) is not None
-    assert photo_as_asked(replace(diagnosed, flags=("photo_unlike",)), bundle) is None
-    assert photo_as_asked(replace(diagnosed, recommendations=()), bundle) is None
-
-
-def test_photo_of_a_wider_label_set_is_spread_over_it(diagnosed, bundle_of_26):
-    photo = photo_as_asked(diagnosed, bundle_of_26)
-    assert photo.shape == (26,)
-    assert torch.isclose(photo.sum(), torch.tensor(1.0), atol=1e-5)
+    untold = replace(diagnosed, photo_probabilities=None)
+    steps = eliminated_again(untold, FORM, bundle)
+    assert steps == eliminated_again(diagnose(None, FORM, bundle), FORM, bundle)
+    assert steps != eliminated_again(diagnosed, FORM, bundle)
 
 
 def test_changed_symptom_shows_answer_and_table_at_once(diagnosed, bundle):
@@ -175,7 +168,7 @@ def test_changed_symptom_shows_answer_and_table_at_once(diagnosed, bundle):
     assert len(app.selectbox(key="what_if_symptom").options) == len(SYMPTOMS)
     assert not app.table
     choose(app, "itch", Answer.NO)
-    now = answer(eliminated_anew(diagnosed, FORM.replace(ITCHES, DOES_NOT), bundle))
+    now = answer(eliminated_again(diagnosed, FORM.replace(ITCHES, DOES_NOT), bundle))
     said = [element.value for element in app.markdown]
     assert said[0].startswith(f"Instead of “{ITCHES}”")
     assert said[1].startswith("Most probable is ")

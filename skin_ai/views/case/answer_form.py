@@ -20,7 +20,7 @@ CONFIDENCES = tuple(range(0, 101, 10))
 
 @cache
 def choices() -> dict[str, str]:
-    """What can be found by typing -> how the list shows it: every name, then every synonym and code."""
+    """Search term -> how the list shows it: every name, then every synonym and code."""
     names = {disease.name: name(code) for code, disease in DISEASES.items()}
     terms = {
         term: f"{term[0].upper()}{term[1:]} ({disease.name})"
@@ -32,18 +32,18 @@ def choices() -> dict[str, str]:
 
 
 def is_plural(term: str) -> bool:
-    """Whether the list is complete without it: its singular is there, and finds the same type."""
+    """Whether it can be left out of the list, as its singular finds the same type."""
     singular = find(term.removesuffix("s"))
     return term.endswith("s") and singular is not None and singular == find(term)
 
 
 def written(rank: str) -> str:
-    """A rank for reading: the type's name, or the text as it was written."""
+    """A type's name, or the diagnosis as it was typed."""
     return name(rank) if rank in DISEASES else rank
 
 
 def ask(case: CaseState, stage: str, former: Answer | None = None) -> tuple[list[str], int | None, str]:
-    """Diagnoses as typed or chosen, most likely first; confidence; reason. former: what is filled in."""
+    """Diagnoses as typed or chosen, most likely first; confidence; reason. former: what is filled in first."""
     terms = choices()
     keys = {field: f"{field}_{stage}_{case.id}" for field in ("ranks", "confidence", "reason")}
     own = [DISEASES[rank].name if rank in DISEASES else rank for rank in former.ranks] if former else []
@@ -59,14 +59,14 @@ def ask(case: CaseState, stage: str, former: Answer | None = None) -> tuple[list
         accept_new_options=True,
         filter_mode="contains",
         select_all=False,
-        placeholder="Type a name, a synonym or anything else",
+        placeholder="Type a name, a synonym or free text",
         persist_state="session",
     )
     if len(diagnoses) > 1:
         listed = zip(ORDINALS, diagnoses, strict=False)
         st.text(", ".join(f"{ordinal} {terms.get(text, text)[:DIAGNOSIS_LIMIT]}" for ordinal, text in listed))
     confidence = st.segmented_control(
-        "How confident are you in the first?",
+        "How confident are you in your first diagnosis?",
         CONFIDENCES,
         default=as_it_stands(keys["confidence"], sure),
         format_func="{}%".format,
@@ -93,7 +93,7 @@ def in_words(ranks: Sequence[str], confidence: int) -> str:
 
 
 def is_unchanged(former: Answer | None, answer: Given) -> bool:
-    """Whether the same diagnoses in the same order and the same confidence are given again."""
+    """Whether diagnoses, their order and the confidence are the same as before."""
     return former is not None and (tuple(former.ranks), former.confidence) == (
         answer.ranks,
         answer.confidence,

@@ -1,4 +1,4 @@
-"""Which bundle answers a case: the reader's choice, the rule where there is none, and its models."""
+"""Which bundle answers a case: the reader's choice or the automatic one; its models and manifest."""
 
 from __future__ import annotations
 
@@ -30,24 +30,25 @@ PAGE_FIRST: Final = 1.5  # seconds that the browser has to fetch the first page'
 
 
 def models(name: str) -> Bundle:
-    """Both models of a bundle, once a server; raises BundleError."""
+    """Both models of a bundle, loaded once per server; raises BundleError."""
     return _models(str(bundles.WEIGHTS / name))
 
 
 @st.cache_resource(show_spinner=False)
 def _models(folder: str) -> Bundle:
     if "torch" not in sys.modules:
-        time.sleep(PAGE_FIRST)  # importing it keeps this process, which serves them, from all else
+        time.sleep(PAGE_FIRST)  # importing torch blocks this process, which serves them
     import torch
 
     from skin_ai.predict.diagnose import diagnose
+    from skin_ai.predict.prepared_photo import prepare
 
-    if "OMP_NUM_THREADS" not in os.environ:  # which PyTorch obeys: several servers share a machine's cores
-        torch.set_num_threads(cores())  # all of them for the one case whose turn it is (`turns.py`)
+    if "OMP_NUM_THREADS" not in os.environ:  # set where several servers share a machine's cores
+        torch.set_num_threads(cores())  # all of them, for one case at a time (`turns.py`)
     start = time.monotonic()
     bundle = bundles.load_bundle(Path(folder).name, weights=Path(folder).parent)
-    # The first run of the networks takes seconds more than all others; nobody waits for it here.
-    diagnose(np.full((300, 300, 3), 128, np.uint8), "Nothing yet.", bundle)
+    # The first run of the networks takes seconds longer than all others; nobody waits for it here.
+    diagnose(prepare(np.full((300, 300, 3), 128, np.uint8)), "Nothing yet.", bundle)
     took = round(1000 * (time.monotonic() - start), 1)
     log.info("models loaded", extra={"bundle": bundle.name, "ms": {"total": took}})
     return bundle
@@ -62,17 +63,26 @@ def cores() -> int:
 
 
 def manifest_of(name: str) -> dict[str, Any]:
-    """What a bundle says of itself, without its models; raises BundleError."""
-    return _manifest(str(bundles.WEIGHTS / name))
+    """A bundle's manifest, without loading its models; raises BundleError."""
+    return _manifest(str(bundles.WEIGHTS / name))[0]
+
+
+def manifest_if_unchanged(name: str, sha256: str) -> dict[str, Any] | None:
+    """The manifest of a bundle; None where the bundle is not there or is not the one with this checksum."""
+    try:
+        manifest, found = _manifest(str(bundles.WEIGHTS / name))
+    except BundleError:
+        return None
+    return manifest if found == sha256 else None
 
 
 @st.cache_resource(show_spinner=False)
-def _manifest(folder: str) -> dict[str, Any]:
-    return bundles.read_manifest(Path(folder))
+def _manifest(folder: str) -> tuple[dict[str, Any], str]:
+    return bundles.read_manifest(Path(folder)), bundles.sha256(Path(folder) / bundles.MANIFEST)
 
 
 def chosen(has_photo: bool) -> str:
-    """The bundle that the choice leads to, for a case with or without a photo."""
+    """The bundle for a case with or without a photo, by the choice in the sidebar."""
     names = bundle_names()
     choice = st.session_state.get(CHOICE, AUTOMATIC)
     if choice in names:
@@ -82,43 +92,43 @@ def chosen(has_photo: bool) -> str:
 
 
 def of_case(case: CaseState, progress: Progress | None) -> str:
-    """The bundle that answers a case: once one was asked it stays, whatever is chosen later."""
+    """The bundle that answers a case; once it has, a later choice does not change it."""
     return (progress.bundle if progress else "") or case.bundle or chosen(case.photo is not None)
 
 
 def reads_more_facts(name: str) -> bool:
-    """Whether the language model learnt from SCIN, whose volunteers tell more than PAD-UFES-20's fields."""
+    """Whether the language model was trained on SCIN, which has more facts than PAD-UFES-20."""
     try:
         return any(source["name"] == "SCIN" for source in manifest_of(name).get("data", []))
-    except BundleError:  # said where the models are loaded
+    except BundleError:  # reported where the models are loaded
         return False
 
 
 def say_who_is_asked(case: CaseState) -> None:
-    """One line for beside the button that asks; nothing where there is no choice."""
+    """A line beside the button that runs the AI; nothing where there is only one bundle."""
     if len(bundle_names()) < 2:
         return
     has_photo = case.photo is not None
     is_automatic = st.session_state.get(CHOICE, AUTOMATIC) == AUTOMATIC
-    why = f", as there is {'a' if has_photo else 'no'} photo" if is_automatic else ", as you chose"
+    why = f"there is {'a' if has_photo else 'no'} photo" if is_automatic else "your choice"
     st.caption(
-        f"The AI asked will be **{chosen(has_photo)}**{why}; the sidebar (») has others.", width="content"
+        f"AI: **{chosen(has_photo)}** ({why}). Others are in the sidebar (»).", width="content"
     )
 
 
 def sidebar(case: CaseState, progress: Progress | None) -> None:
-    """The choice, what it means for this case, and what each bundle can do; nothing where there is one."""
+    """The choice of a bundle and what each can do; nothing where there is only one."""
     names = bundle_names()
     if len(names) < 2:
         return
     with st.sidebar:
         choices = [AUTOMATIC, *names]
         place = place_as_it_stands(CHOICE, choices, AUTOMATIC)
-        st.radio("Which AI is asked", choices, place, key=CHOICE, persist_state="session")
+        st.radio("AI model", choices, place, key=CHOICE, persist_state="session")
         if progress is not None and progress.awaits is not Awaits.BEFORE:
             st.markdown(_what_answers(case, progress))
         elif WITHOUT_PHOTO in names:
-            st.caption(f"Automatic: {WITHOUT_PHOTO} for a case without a photo, {DEFAULT_BUNDLE} with one.")
+            st.caption(f"Automatic: {DEFAULT_BUNDLE} for a case with a photo, {WITHOUT_PHOTO} without.")
         st.divider()
         for name in names:
             _describe(name)
@@ -128,10 +138,9 @@ def sidebar(case: CaseState, progress: Progress | None) -> None:
 def _what_answers(case: CaseState, progress: Progress) -> str:
     if progress.after is not None and not progress.bundle:
         return "This case was answered without an AI result."
-    name = of_case(case, progress)
-    said = f"This case is answered with **{name}**"
-    stays = progress.bundle or case.bundle
-    return f"{said}; another choice counts from the next case on." if stays else f"{said}."
+    is_answered = progress.bundle or case.bundle
+    applies = "; another choice applies to the next case." if is_answered else "."
+    return f"This case is answered by **{of_case(case, progress)}**{applies}"
 
 
 def _describe(name: str) -> None:

@@ -1,4 +1,4 @@
-"""The figures that a manifest holds, in short; all of them are in its model card."""
+"""A bundle's main figures in short; all of them are in its model card."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from skin_ai.model_card.tables import interval
 PHOTOS = "photos and words of PAD-UFES-20"
 IN_SHORT = {"scin": ("top3", "accuracy")}  # by source, the others by accuracy alone
 HOW_TO_READ = (
-    "Accuracy: how often the first answer is right; balanced: the mean over types. Top 3: how often one of "
-    "the first three is. In brackets: 95% intervals. How they were measured: Model card."
+    "Accuracy: how often the first answer is right; balanced: averaged over types. Top 3: how often one of "
+    "the first three is right. In brackets: 95% CI. Methods: see the Model card."
 )
 
 
 def in_short(manifest: Mapping[str, Any]) -> list[str]:
-    """A line for each kind of cases that the chain was measured on."""
+    """A line for each set of cases that the chain was evaluated on."""
     figures = manifest.get("figures", {})
     measured = [
         (SOURCES.get(source, source), told.get("modes", {}).get("chain"), IN_SHORT.get(source, ("accuracy",)))

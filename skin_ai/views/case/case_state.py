@@ -1,7 +1,6 @@
-"""What one session knows about its case, behind one key of st.session_state.
+"""A session's case, behind one key of st.session_state.
 
-Here and not in the page: a page's script runs anew at every click, and objects of classes that were
-defined anew are never equal.
+Not in the page's script: it runs again at every click, and objects of redefined classes are never equal.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from skin_ai.predict.photo import Crop
 
 if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for torch
     from skin_ai.predict.diagnose import Diagnosis
-    from skin_ai.views.case.photo_notes import Notes
+    from skin_ai.predict.prepared_photo import PreparedPhoto
 
 KEY = "case"
 T = TypeVar("T")
@@ -33,37 +32,48 @@ def new_id() -> str:
 class Photo:
     """Clean pixels (h, w, 3) that a session took in; equal only to itself.
 
-    sample: the name of a drawn sample, else "". A file's name is not kept: it may name a patient. notes: on
-    the frame that is shown, for the bundle that will be asked. pictures: with that frame, and of the square
-    in it, as data URIs.
+    sample: the name of a drawn sample, else "". A file's name is not kept: it may name a patient. pictures:
+    of the frame on screen, the whole photo with that frame and the square in it, as data URIs.
     """
 
     pixels: np.ndarray
     sample: str = ""
-    notes: dict[tuple[Crop, str], Notes] = field(default_factory=dict)
     pictures: dict[Crop, tuple[str, str]] = field(default_factory=dict)
+    _prepared: dict[Crop, PreparedPhoto] = field(default_factory=dict)
+
+    def prepared(self, crop: Crop) -> PreparedPhoto:
+        """What the models see of it; prepared once for the frame on screen, which every run shows."""
+        # Here, for SciPy comes with it, and a page without a photo must not wait for it.
+        from skin_ai.predict.prepared_photo import prepare
+
+        if crop not in self._prepared:
+            self._prepared.clear()
+            self._prepared[crop] = prepare(self.pixels, crop)
+        return self._prepared[crop]
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the models are asked about."""
+    """What a case of the clinician's own is made of; words: cleaned, None where they are too long."""
 
     photo: Photo | None
     crop: Crop
-    words: str
+    keeps_photo: bool
+    words: str | None
 
 
 @dataclass
 class CaseState:
-    """problem: why the last file was not taken.
+    """problem: why the last file was refused.
 
-    files and forms count what was offered and filled in: their numbers in the keys of widgets give each
-    a fresh one. emptied: the number of the form that last said a fact; has_opened_form: whether its fields
-    were asked for. written: what the page, not the clinician, last wrote into the text area with words_key;
-    formers: what those held, by key, that it replaced while the clinician may have gone on typing in them.
-    loaded: names of the bundles whose models are in memory; bundle: the one that was asked, "" before.
-    asked_at: when the models were first asked, 0 before; stage_shown, since: which stage is on screen and
-    from when on; both by time.monotonic().
+    files and forms count files offered and forms submitted; as parts of widgets' keys they give each one
+    fresh widgets. emptied: fact -> the form that last submitted it; has_opened_form: whether the form has
+    been opened. written: what the page, not the clinician, last wrote into the text area with words_key;
+    formers: key -> content of replaced text areas in which the clinician may still be typing.
+    loaded: names of the bundles whose models are in memory; bundle: the one that was asked, "" before;
+    bundle_sha256: of its manifest when it made the diagnosis.
+    asked_at: when the models were first asked, 0 before; stage_shown, since: the stage on screen and since
+    when. Times are of time.monotonic().
     """
 
     id: str = field(default_factory=new_id)
@@ -79,6 +89,7 @@ class CaseState:
     diagnosis: Diagnosis | None = None
     loaded: set[str] = field(default_factory=set)
     bundle: str = ""
+    bundle_sha256: str = ""
     particulars: dict[str, Any] = field(default_factory=dict)
     is_restored: bool = False
     asked_at: float = 0.0
@@ -102,28 +113,28 @@ class CaseState:
         return f"symptom_form_{self.id}"
 
     def words(self) -> str:
-        """What the text area holds: as typed, or as written where it has not been drawn yet."""
+        """The text area's content: as typed, or as written if it has not been drawn yet."""
         return as_it_stands(self.words_key, self.written)
 
     def write_words(self, words: str) -> None:
-        """Replaces what the text area holds, and the text area with it.
+        """Replaces the text area's content, and the text area with it.
 
-        Streamlit drops what a run drew and did not send before the next run starts, as at a double click.
-        A value given to the text area on screen could be lost with it; a new one, whose default it is, is
-        drawn anew by every run, and what the browser still sends of the former one counts no more.
+        Streamlit drops what a run drew but had not sent when the next run starts, as at a double click. A
+        value set on the text area on screen could be lost with it. A new text area with that default is drawn
+        by every run, and what the browser still sends of the former one is ignored.
         """
         former = self.words_key
         self.written, self.words_key = words, new_id()
-        # Last, for touching st.session_state ends a run that the next click cuts short.
+        # Last, because accessing st.session_state ends a run that the next click has interrupted.
         st.session_state.pop(former, None)
 
     def go_on_from(self, typed: str, words: str) -> None:
-        """As write_words, where the text area on screen held `typed` and may be typed in meanwhile."""
+        """As write_words, where the text area on screen holds `typed` and the clinician may go on typing."""
         self.formers[self.words_key] = typed
         self.written, self.words_key = words, new_id()
 
     def take_up_what_was_typed(self) -> None:
-        """Brings into the words what was changed in former text areas since they were replaced."""
+        """Applies to the words what was typed into former text areas after they were replaced."""
         for key, before in list(self.formers.items()):
             typed, words = as_it_stands(key, before), self.words()
             if typed != before:
@@ -131,14 +142,14 @@ class CaseState:
                 self.go_on_from(words, changed_alike(words, before, typed))
 
     def seconds_at(self, stage: str) -> float:
-        """For how long this stage has been on screen."""
+        """Seconds since this stage came on screen."""
         if self.stage_shown != stage:
             self.stage_shown, self.since = stage, time.monotonic()
         return time.monotonic() - self.since
 
 
 def changed_alike(words: str, before: str, after: str) -> str:
-    """The words with the change from before to after, which they began with, or else its new end.
+    """The words with the change from `before` to `after` at their start, or else with its new end appended.
 
     >>> changed_alike("It itches. I am 70.", "It itches.", "It itches a lot.")
     'It itches a lot. I am 70.'
@@ -152,29 +163,29 @@ def changed_alike(words: str, before: str, after: str) -> str:
 
 
 def as_it_stands(key: str, at_first: T) -> T:
-    """What the widget with this key holds, or begins with: to be its default in every run.
+    """What the widget with this key holds, or `at_first`: to be passed as its default in every run.
 
-    A browser forgets what a widget held once a run has ended without it. Streamlit does not tell it again
-    in a run whose click it sent before it forgot, as "Go on" right after "Keep for later": the browser then
-    shows the default, and sends that as if it had been chosen.
+    A browser forgets a widget's value once a run has ended without the widget. If the next click was sent
+    before that, as with "Continue" right after "Keep for later", Streamlit does not send the value again: the
+    browser then shows the default, and sends it back as if it had been chosen.
     """
     held: T = st.session_state.get(key, at_first)
     return held
 
 
 def place_as_it_stands(key: str, options: Sequence[T], at_first: T) -> int:
-    """The place of what the widget with this key holds among its options; the first where it has none."""
+    """The position of the widget's value among its options; 0 if it is not one of them."""
     held = as_it_stands(key, at_first)
     return options.index(held) if held in options else 0
 
 
 def has_case() -> bool:
-    """Whether the session that asks has opened one yet."""
+    """Whether this session has opened a case yet."""
     return KEY in st.session_state
 
 
 def current_case() -> CaseState:
-    """The case of the session that asks."""
+    """This session's case."""
     if KEY not in st.session_state:
         st.session_state[KEY] = CaseState()
     case: CaseState = st.session_state[KEY]
@@ -182,17 +193,17 @@ def current_case() -> CaseState:
 
 
 def still_current(case_id: str) -> CaseState | None:
-    """The case on screen if it is the one with this id.
+    """The case on screen if it has this id.
 
-    For callbacks: streamlit keeps them with what they were given until the session ends, so that a case
-    which one of them held would stay in memory with its photo.
+    For callbacks: Streamlit keeps their arguments until the session ends, so a case given to one would stay
+    in memory with its photo.
     """
     case = current_case()
     return case if case.id == case_id else None
 
 
 def begin_case(case_id: str = "") -> None:
-    """Puts the case on screen away, and a new one or the one with this id in its place."""
+    """Replaces the case on screen with the one that has this id, or with a new one."""
     former = current_case()
     st.session_state[KEY] = CaseState(case_id or new_id(), loaded=former.loaded)
     for key in (former.words_key, *former.formers):

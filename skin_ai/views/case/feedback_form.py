@@ -1,4 +1,4 @@
-"""What the clinician thinks of the result: four short scales and a comment."""
+"""The clinician's feedback on the result: four short scales and a comment."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ assert tuple(QUESTIONS) == SCALES
 
 
 def ask(store: Store, case: CaseState, progress: Progress) -> None:
-    """Each scale may stay empty; what is sent again takes the place of what was sent before.
+    """Each scale may stay empty; sending again replaces what was sent before.
 
-    Scales are of a result: where there is none, only the comment is asked for.
+    The scales rate a result: without one, only the comment is asked for.
     """
     st.subheader("Your feedback")
     former = progress.feedback
     result = case.diagnosis
-    asked = [scale for scale in QUESTIONS if result and (scale != "heatmap_on_lesion" or result.heatmaps)]
+    has_photo = result is not None and bool(result.recommendations)
+    asked = [scale for scale in QUESTIONS if result and (scale != "heatmap_on_lesion" or has_photo)]
     scales: dict[str, int | None] = dict.fromkeys(SCALES)
-    # A row of columns for each pair: on a phone they come one after the other as they are read.
+    # One row of columns per pair, so that a phone shows them in reading order.
     columns = [column for _ in asked[::2] for column in st.columns(2, gap="large")]
     for column, scale in zip(columns, asked, strict=False):
         with column:
@@ -51,7 +52,7 @@ def ask(store: Store, case: CaseState, progress: Progress) -> None:
         key=key,
         max_chars=TEXT_LIMIT,
         height=90,
-        placeholder="What was good, what was wrong, what was missing?",
+        placeholder="What was good, wrong or missing?",
         persist_state="session",
     )
     place = st.empty()

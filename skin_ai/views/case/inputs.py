@@ -1,4 +1,4 @@
-"""The photo of a case with its frame, and the particulars, as the clinician gives them."""
+"""The photo of a case with its frame, and the particulars: asking for them and showing them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from skin_ai.predict.photo import MAX_BYTES, Crop, PhotoError, crop_square, read_photo
+from skin_ai.predict.photo import MAX_BYTES, Crop, PhotoError, read_photo
 from skin_ai.study.tables import Case
 from skin_ai.views.case import pictures
 from skin_ai.views.case.case_state import CaseState, Photo, as_it_stands, place_as_it_stands, still_current
@@ -32,7 +32,7 @@ SKIN_TYPES = {
 
 
 def choose_photo(case: CaseState) -> Crop:
-    """Upload, camera or drawing; the frame that nothing has been framed by yet."""
+    """Upload, camera or sample drawing; returns the default frame."""
     way = st.segmented_control(
         "Where the photo comes from",
         [UPLOAD, CAMERA, SAMPLE],
@@ -48,7 +48,7 @@ def choose_photo(case: CaseState) -> Crop:
         st.camera_input("Fill the picture with the lesion", key=key, on_change=take_file, args=(case.id, key))
     else:
         titles = {sample.title: sample for sample in SAMPLES}
-        title = st.selectbox("Drawn by code, to try the app without a patient", list(titles), key="sample")
+        title = st.selectbox("Drawings to try the app without a patient", list(titles), key="sample")
         pictures.show(pictures.as_uri(titles[title].draw()), title, title)
         st.button("Use this drawing", on_click=take_sample, args=(case.id, titles[title].name))
     if case.problem:
@@ -68,9 +68,9 @@ def upload_photo(case: CaseState) -> None:
 
 
 def take_file(case_id: str, key: str) -> None:
-    """Keeps the clean pixels of an uploaded file, or the sentence why not, and lets go of its bytes."""
+    """Keeps the clean pixels of an uploaded file, or the reason why not, and releases its bytes."""
     file = st.session_state[key]
-    # A click that interrupts the run after the upload makes streamlit call again, now for a deleted file.
+    # A click that interrupts the run after the upload makes Streamlit call this again, for a deleted file.
     if not isinstance(file, UploadedFile):
         return
     if (case := still_current(case_id)) is not None:
@@ -82,14 +82,14 @@ def take_file(case_id: str, key: str) -> None:
 
 
 def let_go(file: UploadedFile) -> None:
-    """Streamlit itself would keep the bytes, metadata included, until the session ends."""
+    """Releases the bytes, metadata included, which Streamlit would keep until the session ends."""
     context = get_script_run_ctx()
     if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
 def take_sample(case_id: str, name: str) -> None:
-    """Takes a drawing, and its words where none were typed."""
+    """Takes a sample drawing, and its words if none were typed."""
     case = still_current(case_id)
     if case is None:
         return
@@ -106,28 +106,28 @@ def remove_photo(case_id: str) -> None:
 
 
 def photo_title(photo: Photo) -> str:
-    """What the photo is: the drawing's title, or the clinician's own."""
+    """The drawing's title, or "Your photo"."""
     return next((sample.title for sample in SAMPLES if sample.name == photo.sample), "Your photo")
 
 
 def pictures_of(photo: Photo, crop: Crop) -> tuple[str, str]:
-    """The photo with its frame, and the square inside it; made once a frame, for every run shows them."""
+    """The photo with its frame, and the square inside it; made once per frame, as every run shows them."""
     if crop not in photo.pictures:
         photo.pictures.clear()
-        framed, square = pictures.framed(photo.pixels, crop), crop_square(photo.pixels, crop)
+        framed, square = pictures.framed(photo.pixels, crop), photo.prepared(crop).square
         photo.pictures[crop] = pictures.as_uri(framed), pictures.as_uri(square)
     return photo.pictures[crop]
 
 
 def frame_photo(case: CaseState, kept: Case | None) -> Crop:
-    """The photo with its frame, which the clinician can move; the frame."""
+    """Shows the photo with its frame, which the clinician can move; returns the frame."""
     photo = case.photo
     assert photo is not None
-    # The kept frame is of the photo that came with the case, not of one that was taken in since.
+    # The kept frame belongs to the photo that came with the case, not to one chosen since.
     at_first = Crop(*kept.crop) if kept and not case.files else Crop()
     previews = st.columns(2, wrap=False)
     with st.expander("Frame the lesion"):
-        st.caption("The lesion should lie in the middle and fill a good part of the frame.")
+        st.caption("Centre the lesion; it should fill most of the frame.")
         x = _percent_slider("Left to right", 0, at_first.x, case.key("frame_x"))
         y = _percent_slider("Top to bottom", 0, at_first.y, case.key("frame_y"))
         size = _percent_slider("Size", 10, at_first.size, case.key("frame_size"))
@@ -149,7 +149,7 @@ def _percent_slider(label: str, least: int, at_first: float, key: str) -> int:
 
 
 def ask_for_particulars(case: CaseState, kept: Case | None) -> dict[str, str | int | None]:
-    """Age band, body site and skin type as `tables.Case` names them; none is required."""
+    """Age band, body site and skin type, named as in `tables.Case`; all optional."""
     age, site, skin = st.columns(3)
     with age:
         age_band = _ask_for(
@@ -166,7 +166,7 @@ def ask_for_particulars(case: CaseState, kept: Case | None) -> dict[str, str | i
             kept.fitzpatrick if kept else None,
             f"fitzpatrick_{case.id}",
             SKIN_TYPES.__getitem__,
-            "After Fitzpatrick, I to VI",
+            "Fitzpatrick I to VI",
         )
     return {"age_band": age_band, "body_site": body_site, "fitzpatrick": fitzpatrick}
 
@@ -174,9 +174,9 @@ def ask_for_particulars(case: CaseState, kept: Case | None) -> dict[str, str | i
 def _ask_for(
     label: str, options: Sequence[T], at_first: T, key: str, in_words: Callable[[Any], str], help: str = ""
 ) -> T:
-    """One of the options, of which the first is to state none.
+    """One of the options, of which the first means "not stated".
 
-    An option and no placeholder: a box with a default, as it has once something is chosen, cannot be emptied.
+    An option rather than a placeholder: a box with a default cannot be emptied.
     """
     chosen: T = st.selectbox(
         label,
@@ -191,10 +191,29 @@ def _ask_for(
 
 
 def particulars_in_words(case: Case) -> str:
-    """Age, site and skin type where they are stated, for reading; "" where none is."""
-    said = [
+    """Age, site and skin type as far as they are stated, in one line.
+
+    Without the skin type of a deck's case: whether it was recorded can give the diagnosis away.
+    """
+    stated = [
         case.age_band and f"{case.age_band} years",
         case.body_site.lower(),
         case.fitzpatrick and not case.deck_id and f"skin type {SKIN_TYPES[case.fitzpatrick]}",
     ]
-    return " · ".join(str(part) for part in said if part)
+    return " · ".join(str(part) for part in stated if part)
+
+
+def show_given(case: CaseState, kept: Case) -> None:
+    """Photo, words and particulars, for reading."""
+    photo_side, words_side = st.columns(2, gap="large")
+    with photo_side:
+        if case.photo is not None:
+            title = photo_title(case.photo)
+            _, square = pictures_of(case.photo, Crop(*kept.crop))
+            pictures.show(square, title, title)
+        else:
+            st.markdown("The photo was not kept." if kept.photo_sha256 else "No photo")
+    with words_side:
+        st.text(kept.narrative or "No words")
+        if particulars := particulars_in_words(kept):
+            st.caption(particulars)

@@ -12,18 +12,18 @@ ORDINALS = ("1st", "2nd", "3rd", "4th")
 class Own:
     """What the clinician answered before the AI was shown.
 
-    ranks: best first, each a code of DISEASES or free text as written; empty where the AI was asked for
-    at once: nothing is marked then.
+    ranks: best first, each a code of DISEASES or free text as written; empty, so that nothing is marked,
+    where the AI was shown at once.
     """
 
     ranks: tuple[str, ...] = ()
 
     def ordinal(self, diagnosis: str) -> str:
-        """The rank that the clinician gave to a diagnosis, "" where it is none of theirs."""
+        """The rank that the clinician gave a diagnosis, "" if it is not one of theirs."""
         return ORDINALS[self.ranks.index(diagnosis)] if diagnosis in self.ranks else ""
 
     def mark(self, diagnosis: str) -> str:
-        """What stands beside a diagnosis of theirs, "" beside any other."""
+        """The mark beside one of their diagnoses, "" beside any other."""
         return f"{MARK} your {ordinal}" if (ordinal := self.ordinal(diagnosis)) else ""
 
 

@@ -1,4 +1,4 @@
-"""The photo on a result, with the image model's evidence over it where that is asked for."""
+"""The photo of a result, with a heatmap of the image model's evidence on demand."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import streamlit as st
 
 from skin_ai.diseases import DISEASES
 from skin_ai.predict import heatmap_overlay
-from skin_ai.predict.diagnose import Diagnosis
+from skin_ai.predict.bundle import BundleError
+from skin_ai.predict.diagnose import Diagnosis, with_maps
 from skin_ai.predict.heatmap import GRAD_CAM, METHODS, HeatmapError, computed_by
 from skin_ai.server import turns
 from skin_ai.views.case import pictures
+from skin_ai.views.case.case_state import current_case
 from skin_ai.views.case.elimination import name
 from skin_ai.views.case.own_answer import Own
 
@@ -24,36 +26,34 @@ if TYPE_CHECKING:
 
 COMPUTED: Final = "heatmap_computed"
 WARNING = (
-    "The map says what the photo model used, not where disease is; such maps are the weakest part of an "
-    "explanation, so weigh the elimination first."
+    "The map shows what the photo model used, not where disease is. Such maps are the weakest part of the "
+    "explanation; rely on the elimination first."
 )
 RELATIVE = (
-    "Its colours run from nothing to its own strongest place, whatever the type: they do not tell strong "
-    "evidence from weak, and show nothing that speaks against the type."
+    "Colours are relative to the map's own maximum: they do not show how strong the evidence is, nor evidence "
+    "against the type."
 )
 HOW = {
-    GRAD_CAM: "Grad-CAM on the scale of the model's logit: the evidence of all places adds up to it, and "
-    "all types share one scale.",
-    "grad_cam_plus_plus": "Grad-CAM++ counts only features that speak for the type, those most that the "
-    "photo shows least of.",
-    "hires_cam": "HiResCAM weighs each feature where it occurs. In this model that gives Grad-CAM's map "
-    "again.",
-    "layer_cam": "Layer-CAM counts only features that speak for the type.",
-    "score_cam": "Score-CAM shows the model the photo through one feature at a time and counts each by "
-    "what the model then makes of it; the photo is looked at one way up only.",
-    "eigen_cam": "Eigen-CAM shows where the model's features vary most together. It is the same map for "
-    "every type.",
+    GRAD_CAM: "Grad-CAM on the scale of the model's logit: the evidence over the photo adds up to the logit, "
+    "and all types share one scale.",
+    "grad_cam_plus_plus": "Grad-CAM++ uses only features in favour of the type, and weights those more that cover "
+    "little of the photo.",
+    "hires_cam": "HiResCAM weights each feature where it occurs. For this model it equals Grad-CAM.",
+    "layer_cam": "Layer-CAM uses only features in favour of the type.",
+    "score_cam": "Score-CAM masks the photo with one feature at a time and weights each by the model's "
+    "response; only the upright view of the photo is used.",
+    "eigen_cam": "Eigen-CAM shows where the model's features vary most together, the same for every type.",
 }  # a key of METHODS -> what the method does
 MEASURES = {
-    "deletion": "taking its strongest places away",
-    "insertion": "showing its strongest places alone",
-    "road": "filling them in from around (ROAD)",
+    "deletion": "removing its strongest regions",
+    "insertion": "showing only its strongest regions",
+    "road": "replacing them with their surroundings (ROAD)",
 }  # as in the manifest's figures -> what was done to the photo
 
 
 @dataclass
 class _Computed:
-    """Maps of the library's methods for one diagnosis, which is held weakly: it goes with its case."""
+    """Maps of the library's methods for one diagnosis, held weakly so that it is freed with its case."""
 
     diagnosis: weakref.ref[Diagnosis]
     maps: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)  # by method and type
@@ -62,20 +62,23 @@ class _Computed:
 @st.fragment
 def show(
     diagnosis: Diagnosis,
-    square: np.ndarray,
     own: Own,
     models: Callable[[], Bundle],
     measured: Mapping[str, Any] | None = None,
 ) -> None:
     """The photo, and on demand a map over it with its words.
 
-    square: the photo as the model saw it; models: gives the bundle that made the diagnosis, called only
-    where another method than Grad-CAM is chosen; measured: "heatmaps" of the manifest's figures.
+    diagnosis: one with its photo; models: gives the bundle that made it, called only where it has no maps
+    yet or another method than Grad-CAM is chosen; measured: "heatmaps" of the manifest's figures.
     """
+    square = diagnosis.square
+    assert square is not None
     picture = st.container()
     if not st.toggle("Show where the photo model found evidence", key="heatmap"):
         with picture:
             photo(square)
+        return
+    if not diagnosis.heatmaps and not _compute_maps(diagnosis, square, models):
         return
     type_ = st.selectbox(
         "Evidence for and against",
@@ -103,25 +106,43 @@ def show(
         words = heatmap_overlay.in_words(evidence, scale, DISEASES[type_].name)
     with picture:
         what = (
-            "strong where the method points" if is_relative else "evidence for the type. Purple: against it"
+            "regions that the method highlights" if is_relative else "evidence for. Purple: against"
         )
         pictures.show(pictures.as_uri(coloured), f"Green: {what}.", words)
     st.markdown(words)
     st.caption(" ".join(filter(None, (HOW[method], RELATIVE if is_relative else "", WARNING))))
-    if said := how_far_to_believe(measured, method):
-        st.caption(said)
+    if measurement := faithfulness(measured, method):
+        st.caption(measurement)
 
 
-def photo(square: np.ndarray) -> None:
+def photo(square: np.ndarray | None) -> None:
     """The photo alone."""
+    if square is None:
+        st.caption("The photo of this case was not kept.")
+        return
     uri = pictures.as_uri(square)
     pictures.show(uri, "The photo as the model saw it", "Photo of the lesion as the model saw it")
+
+
+def _compute_maps(diagnosis: Diagnosis, square: np.ndarray, models: Callable[[], Bundle]) -> bool:
+    """Gives the case on screen the maps that were not kept, and draws the page again; False if that fails."""
+    queue = st.empty()
+    try:
+        with st.spinner("Computing the heatmaps…"):
+            bundle = models()
+            with turns.OF_MODELS.taken(lambda before: queue.caption(turns.in_words(before))):
+                queue.empty()
+                current_case().diagnosis = with_maps(diagnosis, square, bundle)
+    except BundleError as error:
+        st.error(str(error))
+        return False
+    st.rerun()
 
 
 def _evidence(
     diagnosis: Diagnosis, square: np.ndarray, type_: str, method: str, models: Callable[[], Bundle]
 ) -> tuple[np.ndarray, float]:
-    """The map and what gets full colour."""
+    """The map, and the evidence that gets full colour."""
     if method == GRAD_CAM:
         return diagnosis.heatmaps[type_], heatmap_overlay.common_scale(diagnosis.heatmaps)
     computed = st.session_state.get(COMPUTED)
@@ -146,26 +167,26 @@ def _evidence(
     return computed.maps[method, type_], 1.0
 
 
-def how_far_to_believe(measured: Mapping[str, Any] | None, method: str) -> str:
-    """What was measured of a method, "" where nothing was measured at all."""
+def faithfulness(measured: Mapping[str, Any] | None, method: str) -> str:
+    """How faithful a method's maps were found to be, "" if nothing was measured."""
     if not measured:
         return ""
-    # HiResCAM ranks the places as Grad-CAM does.
+    # HiResCAM ranks the regions as Grad-CAM does.
     against = measured["against_blob"].get(GRAD_CAM if method == "hires_cam" else method)
     if against is None:
-        return f"How far {METHODS[method]} can be believed was not measured."
+        return f"The faithfulness of {METHODS[method]} was not measured."
     is_better = [against[key]["low"] > 0 for key in MEASURES]
     if all(is_better):
-        verdict = "tells better than a plain blob in the middle what the model used"
+        verdict = "shows what the model used better than a blob in the centre does"
     elif any(is_better):
-        verdict = "does better than a plain blob in the middle by some measures only: do not rely on it"
+        verdict = "is better than a blob in the centre by some measures only: do not rely on it"
     else:
-        verdict = "does no better than a plain blob in the middle: do not rely on it"
+        verdict = "is no better than a blob in the centre: do not rely on it"
     figures = "; ".join(
         f"{words} {against[key]['value']:+.3f} ({against[key]['low']:+.3f} to {against[key]['high']:+.3f})"
         for key, words in MEASURES.items()
     )
     return (
-        f"Measured on {measured['n']} photos of patients new to the model, {METHODS[method]} {verdict}. Gain "
-        f"over the blob, in the model's probability: {figures}."
+        f"On {measured['n']} photos of patients new to the model, {METHODS[method]} {verdict}. Difference in "
+        f"the model's probability: {figures}."
     )

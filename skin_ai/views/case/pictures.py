@@ -1,4 +1,4 @@
-"""Photos on a page, handed over inside the page itself."""
+"""Photos on a page, embedded in the page itself."""
 
 import base64
 from io import BytesIO
@@ -17,8 +17,8 @@ OUTSIDE = 0.4  # how much light is left outside the frame
 def as_uri(pixels: np.ndarray) -> str:
     """(h, w, 3) pixels as a data URI.
 
-    From anything else st.image would store the photo under an address that any session can ask for and that
-    the browser may keep on its disk.
+    Anything else st.image would store at an address that every session can open and that the browser may
+    cache on its disk.
     """
     file = BytesIO()
     Image.fromarray(smaller(pixels)).save(file, "JPEG", quality=90)
@@ -40,7 +40,7 @@ def smaller(pixels: np.ndarray, side: int = SHOWN_SIDE) -> np.ndarray:
 def framed(pixels: np.ndarray, crop: Crop) -> np.ndarray:
     """A small copy of the photo, darkened outside the square that the model sees."""
     photo = smaller(pixels)
-    # Cropping the places themselves: where the square lies is decided in one function only.
+    # The pixels' coordinates are cropped, so that one function alone decides where the square lies.
     places = crop_square(np.moveaxis(np.indices(photo.shape[:2]), 0, -1), crop)
     (top, left), (bottom, right) = places[0, 0], places[-1, -1]
     shown = (photo * OUTSIDE).astype(np.uint8)

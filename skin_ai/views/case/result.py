@@ -1,11 +1,11 @@
-"""A diagnosis on a page: what became of the clinician's own, then top to bottom like the decision."""
+"""A diagnosis on the page: the clinician's own compared with it, then photo, elimination and answer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import streamlit as st
 
 from skin_ai.diseases import DISEASES, Nature
@@ -32,46 +32,52 @@ WHAT_PROBABILITIES_MEAN = {
 
 def show(
     diagnosis: Diagnosis,
-    square: np.ndarray | None,
-    narrative: str,
-    manifest: Mapping[str, Any],
+    manifest: Mapping[str, Any] | None,
     models: Callable[[], Bundle],
     own_ranks: tuple[str, ...] = (),
+    ask_for_photo: Callable[[], None] = lambda: None,
 ) -> None:
     """The whole result.
 
-    square: the photo as the model saw it; narrative: what the diagnosis was asked about; manifest and
-    models: of the bundle that made it, the models only where they are asked again; own_ranks: the
-    clinician's diagnoses, codes or free text, empty where the AI was asked for at once.
+    manifest and models: of the bundle that made the diagnosis, the models only where they are asked again;
+    manifest is None where that bundle is no longer there and nothing can be asked. own_ranks: the
+    clinician's diagnoses, codes or free text, empty where the AI was shown at once. ask_for_photo: asks for
+    a photo that was not kept.
     """
     own = Own(own_ranks)
+    narrative, figures = diagnosis.narrative, manifest or {}
     for flag in diagnosis.flags:
         st.markdown(f"**Note:** {FLAGS[flag]}")
     if diagnosis.is_foreign and not narrative and not st.toggle(SHOW_ANYWAY, key="show_anyway"):
         return
     for variant, type_ in diagnosis.unstable.items():
         st.markdown(f"**Unstable:** {stability.in_words(variant, type_, narrative)}")
-    if own.ranks:
+    if own.ranks and diagnosis.steps:
         st.subheader("Your diagnosis and the AI's")
         _own_beside_answer(diagnosis, own)
-    if square is not None:
-        st.subheader("1 · What the photo model recommends")
-        _photo_beside_recommendations(diagnosis, square, own, manifest, models, hides=bool(narrative))
-    st.subheader(f"{2 if square is not None else 1} · How the options were eliminated")
-    _elimination(diagnosis, own)
-    what_if.show(diagnosis, narrative)
-    st.subheader(f"{3 if square is not None else 2} · Answer")
-    _answer(diagnosis, own, manifest)
-    if manifest["probabilities"] in WHAT_PROBABILITIES_MEAN:
-        st.caption(WHAT_PROBABILITIES_MEAN[manifest["probabilities"]])
+    headings = count(1)
+    if diagnosis.recommendations:
+        st.subheader(f"{next(headings)} · What the photo model recommends")
+        _photo_beside_recommendations(diagnosis, own, manifest, models, ask_for_photo, hides=bool(narrative))
+    if diagnosis.steps:
+        st.subheader(f"{next(headings)} · How the options were eliminated")
+        _elimination(diagnosis, own)
+        if manifest is not None:
+            what_if.show(diagnosis)
+    else:
+        st.markdown("Only the ranked answer of this result was saved.")
+    st.subheader(f"{next(headings)} · Answer")
+    _answer(diagnosis, own, figures)
+    if (meaning := WHAT_PROBABILITIES_MEAN.get(figures.get("probabilities", ""))) is not None:
+        st.caption(meaning)
 
 
 def _own_beside_answer(diagnosis: Diagnosis, own: Own) -> None:
-    """A sentence on each diagnosis of the clinician's: agreed, dropped where and why, or out of scope."""
+    """A sentence on each of the clinician's diagnoses: agreed, ruled out at which step and why, or unknown."""
     first = diagnosis.answer[0]
     if not own.ordinal(first.type) and not diagnosis.undecided:
         st.markdown(
-            f"The AI's first, **{DISEASES[first.type].name}, {percent(first.probability)}**, "
+            f"The AI's first diagnosis, **{DISEASES[first.type].name}, {percent(first.probability)}**, "
             "is not among yours."
         )
     for ordinal, rank in zip(ORDINALS, own.ranks, strict=False):
@@ -83,7 +89,7 @@ def _own_beside_answer(diagnosis: Diagnosis, own: Own) -> None:
         if rank in DISEASES:
             st.markdown(f"**{label}** {fate}")
         else:
-            # As plain text: what a clinician wrote must not act as Markdown.
+            # As plain text, so that what the clinician typed is not read as Markdown.
             st.text(f"{label} {fate}")
     if any(own.ordinal(item.type) for item in diagnosis.answer):
         st.caption(elimination_text.WHAT_ODDS_MEAN)
@@ -91,31 +97,37 @@ def _own_beside_answer(diagnosis: Diagnosis, own: Own) -> None:
 
 def _photo_beside_recommendations(
     diagnosis: Diagnosis,
-    square: np.ndarray,
     own: Own,
-    manifest: Mapping[str, Any],
+    manifest: Mapping[str, Any] | None,
     models: Callable[[], Bundle],
+    ask_for_photo: Callable[[], None],
     *,
     hides: bool,
 ) -> None:
-    """hides: what is recommended for a foreign photo, until it is asked for."""
+    """hides: the recommendations for a foreign photo, until they are asked for."""
     left, right = st.columns(2, gap="large")
     if diagnosis.is_foreign and hides:
         with right:
-            st.markdown("What the photo model makes of a photo unlike those of its training is hidden.")
+            st.markdown("Hidden, as the photo is unlike those that the photo model was trained on.")
             shows = st.toggle(SHOW_ANYWAY, key="show_anyway")
         if not shows:
             with left:
-                photo_evidence.photo(square)
+                photo_evidence.photo(diagnosis.square)
             return
     with left:
-        photo_evidence.show(diagnosis, square, own, models, manifest.get("figures", {}).get("heatmaps"))
+        if manifest is None:
+            photo_evidence.photo(diagnosis.square)
+        elif diagnosis.square is None:
+            ask_for_photo()
+        else:
+            photo_evidence.show(diagnosis, own, models, manifest.get("figures", {}).get("heatmaps"))
     with right:
-        st.markdown("From the photo alone, before any words:")
+        st.markdown("From the photo alone:")
         _bars(diagnosis.recommendations, own)
         first = diagnosis.answer[0].type
-        if first not in diagnosis.heatmaps:
-            st.caption(heatmap_overlay.no_map_for(DISEASES[first].name, diagnosis.heatmaps))
+        known = [item.type for item in diagnosis.recommendations]
+        if first not in known:
+            st.caption(heatmap_overlay.no_map_for(DISEASES[first].name, len(known)))
 
 
 def _bars(ranked: Sequence[Probability], own: Own) -> None:
@@ -154,7 +166,7 @@ def _elimination(diagnosis: Diagnosis, own: Own) -> None:
         st.caption(elimination.legend(diagnosis.steps, own))
     with right:
         if diagnosis.undecided:
-            st.markdown(f"**Not sure:** from step {_first_guess(diagnosis)} on it is a guess.")
+            st.markdown(f"**Not sure:** from step {_first_guess(diagnosis)} on, the choice is a guess.")
         for sentence in sentences:
             number, rest = sentence.split(":", 1)
             st.markdown(f"**{number}:**{rest}")
@@ -204,6 +216,8 @@ def _answer(diagnosis: Diagnosis, own: Own, manifest: Mapping[str, Any]) -> None
     )
     _others(diagnosis.answer, own)
     st.markdown(_by_nature(diagnosis.answer))
+    if not diagnosis.single_pass:
+        return
     st.caption(
         "Chain: the answer after elimination. Single pass: the same model asked once with all options."
         if differ
@@ -213,19 +227,19 @@ def _answer(diagnosis: Diagnosis, own: Own, manifest: Mapping[str, Any]) -> None
 
 
 def _not_sure(diagnosis: Diagnosis, own: Own, manifest: Mapping[str, Any]) -> None:
-    """The options between which going on would have been a guess are the answer."""
+    """The answer where going on would have been a guess: the options that are left."""
     left = [_marked(name(type_), type_, own) for type_ in diagnosis.undecided]
-    least = manifest["least_probability"]
-    st.markdown(f"### Not sure\nWhat is left: {', '.join(left)}.")
-    st.markdown(
-        f"Going on would have been a guess: no type reaches {percent(least)}. "
-        "The table has all types as if the elimination had gone on."
-    )
+    least = manifest.get("least_probability")
+    reason = f"No type reaches {percent(least)}" if least else "No type is probable enough"
+    st.markdown(f"### Not sure\nStill possible: {', '.join(left)}.")
+    st.markdown(f"{reason}, so the elimination stops here. The table shows all types as if it had gone on.")
 
 
 def _differ(diagnosis: Diagnosis) -> bool:
-    """Whether a reader would take something else from the single pass than from the chain."""
+    """Whether the single pass would tell the reader something else than the chain."""
     single = {item.type: item.probability for item in diagnosis.single_pass}
+    if not single:  # of a result of which only the answer was kept
+        return False
     return [item.type for item in diagnosis.answer] != [item.type for item in diagnosis.single_pass] or any(
         abs(item.probability - single[item.type]) >= NOTABLE_DIFFERENCE for item in diagnosis.answer
     )

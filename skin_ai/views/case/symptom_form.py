@@ -1,4 +1,4 @@
-"""The patient's words, as typed, and the symptom form that writes sentences into them."""
+"""The patient's words, as typed, and the symptom form that adds sentences to them."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ QUESTIONS = {
     "itch": "Does it itch?",
     "grew": "Has it grown?",
     "hurt": "Does it hurt?",
-    "changed": "Has it changed its look?",
+    "changed": "Has its appearance changed?",
     "bleed": "Has it bled?",
     "elevation": "Is it raised?",
 }
-# What SCIN asked its patients besides (narrative.Facts), each with its words on the form.
+# What SCIN also asked its patients (narrative.Facts), with the words on the form.
 KINDS = {
     "rash": "a rash",
     "growth": "a growth or lump",
-    "pimples": "spots like in the teens",
+    "pimples": "acne-like spots",
     "colour": "a change of colour",
-    "nail": "of the nail",
-    "hair": "of the hair",
+    "nail": "a nail problem",
+    "hair": "a hair problem",
     "healthy": "the skin looks normal",
 }
 DURATIONS = {
@@ -82,14 +82,17 @@ ANSWERS = {
 }
 
 
-def ask_for_words(case: CaseState) -> str:
-    """The text area with what it holds; one that the page replaced stays while somebody types in it."""
+def ask_for_words(case: CaseState) -> str | None:
+    """The words in the text area, cleaned; None, with the reason on the page, where they are too long.
+
+    A text area that the page replaced stays while somebody types in it.
+    """
     case.take_up_what_was_typed()
     with st.container(key=f"words_{case.id}"):
-        # First, so that each stays in its place: the browser would draw it anew in another, and empty it.
+        # First, so that each keeps its place: anywhere else the browser would redraw it empty.
         for former, typed in case.formers.items():
             st.text_area("Typed before", typed, key=former, height=HEIGHT, label_visibility="hidden")
-        words: str = st.text_area(
+        typed_words = st.text_area(
             "In the patient's own words, or yours",
             case.words(),
             key=case.words_key,
@@ -100,17 +103,18 @@ def ask_for_words(case: CaseState) -> str:
     if case.formers:
         st.html(_style_of_former_areas(case))
     try:
-        length = len(clean_narrative(words))
-        st.caption(f"{f'{length:,} of' if length else 'Up to'} {NARRATIVE_LIMIT:,} characters")
+        words = clean_narrative(typed_words)
     except NarrativeError as error:
         st.error(str(error))
+        return None
+    st.caption(f"{f'{len(words):,} of' if words else 'Up to'} {NARRATIVE_LIMIT:,} characters")
     return words
 
 
 def _style_of_former_areas(case: CaseState) -> str:
-    """Lays them over the one that counts, each to be seen only while it has the focus.
+    """Lays former text areas over the current one, each visible only while it has the focus.
 
-    A browser sends what was typed into a text area when the focus leaves it, and forgets it with the area.
+    A browser sends what was typed when the focus leaves the text area, and loses it if the area is removed.
     """
     formers = ", ".join(f".st-key-{key}" for key in case.formers)
     return (
@@ -121,15 +125,15 @@ def _style_of_former_areas(case: CaseState) -> str:
 
 
 def fill_symptom_form(case: CaseState, *, is_wide: bool = False) -> None:
-    """is_wide: with the further facts that a bundle may have learnt to read."""
+    """is_wide: with the further facts that a bundle trained on SCIN reads."""
     asked = ("age", "site", *SYMPTOMS, *(("kind", "duration", "more_sites", ALSO) if is_wide else ()))
     keys = {fact: f"{fact}_{case.id}_{case.emptied.get(fact, 0)}" for fact in asked}
     form = st.expander("Symptom form", key=case.form_key, on_change="rerun")
     case.has_opened_form |= bool(form.open)
-    if not case.has_opened_form:  # the page comes sooner without its fields
+    if not case.has_opened_form:  # the page is faster without its fields
         return
     with form, st.form("symptoms", border=False):
-        st.caption("Writes sentences that the language model reads more surely than free words.")
+        st.caption("Adds sentences that the language model reads more reliably than free text.")
         age, site = st.columns(2)
         age.number_input("Age in years", 0, AGE_LIMIT, None, key=keys["age"], placeholder="not said")
         site.selectbox(
@@ -166,7 +170,7 @@ def _ask_further_facts(keys: dict[str, str]) -> None:
             format_func=options.__getitem__,
         )
     for label, options, key in (
-        ("All places where it is", REGIONS, keys["more_sites"]),
+        ("All affected sites", REGIONS, keys["more_sites"]),
         ("Also present", FURTHER_SYMPTOMS, keys[ALSO]),
     ):
         st.multiselect(
@@ -180,23 +184,23 @@ def _ask_further_facts(keys: dict[str, str]) -> None:
 
 
 def _facts(said: dict[str, Any]) -> Facts:
-    """What the form says; symptoms that it lists are present, others are not spoken of."""
+    """The form's facts; symptoms listed under "also present" are answered yes, others not at all."""
     listed = dict.fromkeys(said.pop(ALSO, ()), Answer.YES)
     return Facts(**said | listed | {"more_sites": tuple(said.get("more_sites", ()))})
 
 
 def add_sentences(case_id: str, keys: dict[str, str], form: int) -> None:
-    """Appends what the form with this number says to what was typed, and empties what it says; once.
+    """Appends the facts of the form with this number to the words and empties their fields; once only.
 
-    What it leaves unsaid is not touched: the browser may hold an answer there that it sends with the next
-    click on the button, and would forget it with the field.
+    Empty fields are left alone: the browser may hold an answer there that it sends with the next click, and
+    would lose it if the field were replaced.
     """
     case = still_current(case_id)
     if case is None or form != case.forms:
         return
     answers = {fact: st.session_state[key] for fact, key in keys.items()}
     said = sentences(_facts(dict(answers)))
-    # The second click of a double click can come with the empty fields that the browser has not seen yet.
+    # The second click of a double click can arrive before the browser has seen the emptied fields.
     if not said:
         return
     typed = case.words()

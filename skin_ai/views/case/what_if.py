@@ -1,4 +1,4 @@
-"""What if the patient had said something else: one symptom changed, and which step changes with it."""
+"""What if the patient had said something else: one symptom is changed and the elimination run again."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 import torch
-from torch import Tensor
 
 from skin_ai.diseases import DISEASES
 from skin_ai.predict.bundle import Bundle, BundleError
-from skin_ai.predict.chain import MAX_TOKENS, Probability, Question, Step, answer, eliminate, over_label_set
+from skin_ai.predict.chain import MAX_TOKENS, Probability, Question, Step, answer, eliminate
 from skin_ai.predict.diagnose import Diagnosis
 from skin_ai.predict.narrative import Answer, Facts, sentences
 from skin_ai.server import turns
@@ -25,21 +24,21 @@ from skin_ai.vocabulary import MORE_SYMPTOMS, SYMPTOMS
 LISTED = 6  # most probable types, before and now, that the table has
 SYMPTOM, SAID = "what_if_symptom", "what_if_answer"  # keys of the choices
 TRIED_OUT = (
-    "Only tried out: this is no result, and it is kept nowhere. It says what the model would make of other "
-    "words, not what the patient has."
+    "For exploration only: this is not saved. It shows how the model would react to other words, not what "
+    "the patient has."
 )
 TOO_LONG = (
-    "The words are longer than the language model reads: what is added at their end would go unread, so "
-    "nothing was tried."
+    "The words are already longer than the language model can read, so a sentence added at the end would "
+    "have no effect."
 )
 
 
 @dataclass(frozen=True)
-class Told:
-    """The patient's words with one symptom said as asked for.
+class Changed:
+    """The patient's words with one symptom answered differently.
 
-    sentence: the form's, which they now have; replaced: the form's sentence that it stands for, "" where it
-    was added at the end, and `sentence` itself where the words had it already.
+    sentence: the form's sentence for that answer; replaced: the form's sentence in whose place it stands, ""
+    where it was added at the end, and `sentence` itself where the words had it already.
     """
 
     narrative: str
@@ -47,32 +46,29 @@ class Told:
     replaced: str
 
 
-def told_with(narrative: str, symptom: str, said: Answer) -> Told:
-    """The narrative with the form's sentence for a symptom, in place of the one for another answer."""
+def changed_words(narrative: str, symptom: str, said: Answer) -> Changed:
+    """The narrative with the form's sentence for this answer, in place of that for another answer."""
     of_answer = {
         answered: sentences(Facts(**{symptom: answered}))  # type: ignore[arg-type]
         for answered in (Answer.YES, Answer.NO, Answer.UNKNOWN)
     }
     sentence = of_answer[said]
     for found in (sentence, *(other for other in of_answer.values() if other != sentence)):
-        # Whole sentences only, and every time that the form was sent.
+        # Whole sentences only, and all of them: the form may have been sent several times.
         changed, times = re.subn(rf"(?<!\S){re.escape(found)}(?!\S)", lambda _: sentence, narrative)
         if times:
-            return Told(changed, sentence, found)
-    return Told(f"{narrative} {sentence}".lstrip(), sentence, "")
+            return Changed(changed, sentence, found)
+    return Changed(f"{narrative} {sentence}".lstrip(), sentence, "")
 
 
-def show(diagnosis: Diagnosis, narrative: str) -> None:
-    """The choice of a symptom and what it changes, to stand below the elimination.
-
-    narrative: the words of the diagnosis.
-    """
+def show(diagnosis: Diagnosis) -> None:
+    """The choice of a symptom and what it changes, to stand below the elimination."""
     with st.expander("What if the patient had said something else?"):
-        _try_out(diagnosis, narrative)
+        _try_out(diagnosis)
 
 
 @st.fragment
-def _try_out(diagnosis: Diagnosis, narrative: str) -> None:
+def _try_out(diagnosis: Diagnosis) -> None:
     is_wide = bundle_choice.reads_more_facts(diagnosis.bundle)
     symptom = st.selectbox(
         "Change one symptom",
@@ -86,26 +82,26 @@ def _try_out(diagnosis: Diagnosis, narrative: str) -> None:
         "The patient says", [Answer.YES, Answer.NO], format_func=ANSWERS.__getitem__, key=SAID
     )
     if symptom is None or said is None:
-        st.caption("The elimination is run anew with the changed words, beside the one above.")
+        st.caption("Runs the elimination again with the changed words and compares the two.")
         return
-    told = told_with(narrative, symptom, said)
-    if told.replaced == told.sentence:
-        st.markdown(f"The words say “{told.sentence}” already. The other answer can be tried.")
+    changed = changed_words(diagnosis.narrative, symptom, said)
+    if changed.replaced == changed.sentence:
+        st.markdown(f"The words already say “{changed.sentence}” Choose the other answer.")
         return
     queue = st.empty()
     try:
-        with st.spinner("Eliminating anew…"):
+        with st.spinner("Running the elimination again…"):
             bundle = bundle_choice.models(diagnosis.bundle)
             with turns.OF_MODELS.taken(lambda before: queue.caption(turns.in_words(before))):
                 queue.empty()
-                steps = eliminated_anew(diagnosis, told.narrative, bundle)
+                steps = eliminated_again(diagnosis, changed.narrative, bundle)
     except BundleError as error:
         st.error(str(error))
         return
     if steps is None:
         st.warning(TOO_LONG)
         return
-    _compare(told, diagnosis.steps, steps)
+    _compare(changed, diagnosis.steps, steps)
 
 
 def _asked(symptom: str) -> str:
@@ -115,21 +111,13 @@ def _asked(symptom: str) -> str:
     return f"{words[0].upper()}{words[1:]}?"
 
 
-def photo_as_asked(diagnosis: Diagnosis, bundle: Bundle) -> Tensor | None:
-    """(K,) what this diagnosis told the language model of the photo; None where it told nothing."""
-    if not diagnosis.recommendations or "photo_unlike" in diagnosis.flags:  # not where it is all there is
-        return None
-    found = {item.type: item.probability for item in diagnosis.recommendations}
-    photo = torch.tensor([found[type_] for type_ in bundle.image_types])
-    return over_label_set(photo, bundle.image_types, bundle.types)
-
-
-def eliminated_anew(diagnosis: Diagnosis, narrative: str, bundle: Bundle) -> tuple[Step, ...] | None:
-    """The elimination with other words and all else as in the diagnosis, without shares.
+def eliminated_again(diagnosis: Diagnosis, narrative: str, bundle: Bundle) -> tuple[Step, ...] | None:
+    """The elimination with other words and everything else as in the diagnosis, without shares.
 
     None where the words are longer than the model reads.
     """
-    photo = photo_as_asked(diagnosis, bundle)
+    seen = diagnosis.photo_probabilities
+    photo = None if seen is None else torch.tensor([seen[type_] for type_ in bundle.types])
     question = Question(narrative, photo, tuple(range(len(bundle.types))))
     if bundle.language_model.token_count(question) > MAX_TOKENS:
         return None
@@ -145,45 +133,45 @@ def eliminated_anew(diagnosis: Diagnosis, narrative: str, bundle: Bundle) -> tup
         )
 
 
-def _compare(told: Told, before: Sequence[Step], now: Sequence[Step]) -> None:
-    st.markdown(what_was_said(told))
+def _compare(changed: Changed, before: Sequence[Step], now: Sequence[Step]) -> None:
+    st.markdown(what_was_changed(changed))
     for sentence in what_changes(before, now):
         st.markdown(sentence)
     st.table(table(before, now), hide_index=True, border="horizontal")
     st.caption(TRIED_OUT)
 
 
-def what_was_said(told: Told) -> str:
+def what_was_changed(changed: Changed) -> str:
     """How the words were changed."""
-    if told.replaced:
-        return f"Instead of “{told.replaced}” the words say “{told.sentence}”"
+    if changed.replaced:
+        return f"Instead of “{changed.replaced}” the words say “{changed.sentence}”"
     return (
-        f"“{told.sentence}” was added at the end of the words. "
-        "Where they already speak of it in other words, they now say both."
+        f"“{changed.sentence}” was added at the end of the words. "
+        "If they already mention it in other words, they now say both."
     )
 
 
 def what_changes(before: Sequence[Step], now: Sequence[Step]) -> list[str]:
-    """What becomes of the answer, and which steps drop other types than before."""
+    """How the answer changes, and which steps rule out other types than before."""
     changed, same = [], []
     for number, steps in enumerate(zip(before, now, strict=True), start=1):
-        fell, falls = ({option.type: None for option in step.dropped} for step in steps)
-        if fell.keys() == falls.keys():
+        former, current = ({option.type: None for option in step.dropped} for step in steps)
+        if former.keys() == current.keys():
             same.append(str(number))
             continue
         new, old = (
             in_a_row([DISEASES[type_].name for type_ in one if type_ not in other])
-            for one, other in ((falls, fell), (fell, falls))
+            for one, other in ((current, former), (former, current))
         )
-        changed.append(f"**Step {number} changes:** it drops {new} instead of {old}.")
+        changed.append(f"**Step {number} changes:** it rules out {new} instead of {old}.")
     if not changed:
         return [
             _answers(answer(before), answer(now)),
-            "No step changes: each drops the same types as before.",
+            "No step changes: each rules out the same types as before.",
         ]
     if same:
-        steps_are = "Steps {} drop" if len(same) > 1 else "Step {} drops"
-        changed.append(f"{steps_are.format(in_a_row(same))} the same types as before.")
+        steps_are = "Steps {} rule" if len(same) > 1 else "Step {} rules"
+        changed.append(f"{steps_are.format(in_a_row(same))} out the same types as before.")
     return [_answers(answer(before), answer(now)), *changed]
 
 
@@ -201,7 +189,7 @@ def _answers(before: Sequence[Probability], now: Sequence[Probability]) -> str:
 
 
 def table(before: Sequence[Step], now: Sequence[Step]) -> list[dict[str, str]]:
-    """The most probable types, before and now: probability in the answer, and where each fell."""
+    """The most probable types, before and now: probability, and the step that ruled each out."""
     answers = answer(before), answer(now)
     listed = {item.type for ranked in answers for item in ranked[:LISTED]}
     return [

@@ -1,1 +1,1 @@
-"""Who is at the screen: reader, kiosk, sign-in."""
+"""Who is at the screen: the reader, conference mode, sign-in."""

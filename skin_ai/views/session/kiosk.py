@@ -1,4 +1,4 @@
-"""Conference mode: a queue of visitors at one laptop, each of whom leaves nothing behind.
+"""Conference mode: one laptop, many visitors, and nothing of a visitor is left for the next one.
 
 Switched on by SKIN_AI_KIOSK=1.
 """
@@ -22,9 +22,9 @@ LEAVING: Final = "leaving"
 LAST_SEEN: Final = "last_seen"
 WARNED: Final = 0.75  # of the idle limit
 LOOK_EVERY: Final = timedelta(seconds=5)
-# The browser starts anew: nothing of the last visitor is left in its memory either.
+# Reloads the page, so that nothing of the last visitor is left in the browser's memory either.
 RELOAD: Final = "<script>window.location.replace('/')</script>"
-# Wherever the visitor has scrolled to.
+# Visible wherever the visitor has scrolled to.
 STAY_IN_SIGHT: Final = (
     "<style>.st-key-idle {position: fixed; bottom: 1rem; left: 50%; transform: translateX(-50%); "
     "width: min(36rem, 92vw); z-index: 99; padding: 1rem; border-radius: 0.5rem; background: Canvas; "
@@ -37,20 +37,20 @@ def is_on() -> bool:
 
 
 def idle_limit() -> timedelta:
-    """How long nobody touches anything until the next visitor: SKIN_AI_KIOSK_MINUTES, or three."""
+    """How long without any input until the session is cleared: SKIN_AI_KIOSK_MINUTES, or three."""
     return timedelta(minutes=float(os.environ.get("SKIN_AI_KIOSK_MINUTES", "3")))
 
 
 def next_visitor() -> None:
-    """Lets the next run forget all that this session knows: what was typed, uploaded, answered and shown."""
+    """Marks the session, so that the next run deletes everything typed, uploaded, answered and shown."""
     st.session_state[LEAVING] = True
 
 
 def leave_if_asked() -> None:
-    """The run after `next_visitor`: forgets, shows nothing, and makes the browser start anew.
+    """In the run after `next_visitor`: deletes everything, shows nothing, and reloads the page.
 
-    The session is dropped with that. Streamlit would keep it for minutes, in case the browser came back to
-    it, and with it callbacks' arguments and fields' defaults, which hold the last visitor's case.
+    This also ends the session. Otherwise Streamlit would keep it for minutes, in case the browser
+    reconnects, together with callbacks' arguments and fields' defaults, which hold the visitor's case.
     """
     context = get_script_run_ctx()
     if context is None or LEAVING not in st.session_state:
@@ -60,13 +60,13 @@ def leave_if_asked() -> None:
     st.html(RELOAD, unsafe_allow_javascript=True)
     for key in st.session_state.to_dict().keys() - {LEAVING}:
         st.session_state.pop(key, None)
-    # Last: a run that is cut short before leaves the rest to the next one.
+    # Last, so that the next run finishes the job if this one is interrupted.
     del st.session_state[LEAVING]
     st.stop()
 
 
 def bar(store: Store | None) -> None:
-    """Above each page: what the staff counts, and the way to the next visitor."""
+    """Above each page: today's counts for the staff, and the button for the next visitor."""
     st.session_state[LAST_SEEN] = time.monotonic()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.caption(_counter(store))
@@ -105,7 +105,7 @@ def _watch() -> None:
         left = round((idle_limit() - idle).total_seconds())
         st.html(STAY_IN_SIGHT)
         with st.container(key="idle"):
-            st.warning(f"Are you still there? In {left} seconds all of this is cleared for the next visitor.")
+            st.warning(f"Are you still there? This page is cleared for the next visitor in {left} seconds.")
             st.button("I am still here", type="primary", on_click=_stay)
 
 

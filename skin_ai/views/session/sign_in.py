@@ -1,6 +1,6 @@
-"""Who may come in on a network: Streamlit's OpenID Connect sign-in, as its secrets.toml configures it.
+"""Who may use the app on a network: Streamlit's OpenID Connect sign-in, configured in its secrets.toml.
 
-On a laptop, where nothing is configured, everybody may.
+Without that configuration, as on a laptop, everybody may.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ def is_let_in() -> bool:
 
 
 def ask() -> None:
-    """What stands in the place of every page for whoever has not signed in."""
+    """Shown instead of every page to anyone who has not signed in."""
     st.title("Sign in")
     if _has_provider():
-        st.markdown("This app is open to those who have an account here.")
+        st.markdown("You need an account to use this app.")
         st.button("Sign in", type="primary", on_click=st.login)
     else:
         st.error(
-            "Nobody can sign in: `secrets.toml` is missing, cannot be read or has no `[auth]`. "
-            "Whoever runs this server finds what belongs there in docs/deployment.md."
+            "Sign-in is not configured: `secrets.toml` is missing, cannot be read or has no `[auth]`. "
+            "Administrators: see docs/deployment.md."
         )
 
 
 def bar() -> None:
-    """Who is signed in, and the way out."""
+    """Who is signed in, and the button to sign out."""
     if not is_on():
         return
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right"):
@@ -51,16 +51,16 @@ def bar() -> None:
 
 
 def has_study_role() -> bool:
-    """Whether the provider says of whoever is signed in that the study's role is theirs."""
+    """Whether the signed-in account has the study's role, according to the provider."""
     role = os.environ.get(STUDY_ROLE)
     if not role or not is_let_in():
         return False
-    said = (st.user.get(claim) for claim in ROLE_CLAIMS)
-    return any(role == one or (isinstance(one, list) and role in one) for one in said)
+    claims = (st.user.get(claim) for claim in ROLE_CLAIMS)
+    return any(role == claim or (isinstance(claim, list) and role in claim) for claim in claims)
 
 
 def person() -> str:
-    """What tells those who share a browser apart: hexadecimal digits, "" where nobody signs in."""
+    """Hexadecimal digits that tell people who share a browser apart; "" without sign-in."""
     if not is_on() or not is_let_in():
         return ""
     return hashlib.sha256(f"{st.user.get('iss')} {st.user.get('sub')}".encode()).hexdigest()[:16]

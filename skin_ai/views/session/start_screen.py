@@ -1,4 +1,4 @@
-"""The screen that waits for the next visitor in conference mode."""
+"""The start screen of conference mode."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from skin_ai.views.session import kiosk, readers
 def show(store: Store) -> None:
     st.title("Your judgement and an AI's")
     st.markdown(
-        "Look at a skin lesion and say what you think it is; then watch an AI eliminate one diagnosis after "
-        "the other, and decide again."
+        "Look at a skin lesion and give your diagnosis. Then see an AI rule out diagnoses step by step, and "
+        "decide again."
     )
     role, years = readers.ask_who()
     st.subheader("Choose a case to begin")
@@ -30,9 +30,9 @@ def show(store: Store) -> None:
             pictures.show(drawn(sample.name), title[0].upper() + title[1:], sample.title)
             if st.button("Begin", key=f"begin_{sample.name}", width="stretch"):
                 chosen = sample.name
-    if st.button("Bring a case of my own", key="begin_own"):
+    if st.button("Use a case of my own", key="begin_own"):
         chosen = ""
-    st.caption("The cases are drawn by code: they show nobody. Your answers are kept, without your name.")
+    st.caption("The pictures are drawings, not photos of patients. Your answers are kept without your name.")
     if chosen is not None:
         try:
             readers.become(store.add_clinician(role, years))

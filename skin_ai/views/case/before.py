@@ -1,0 +1,131 @@
+"""A case before the AI is asked: photo, words and particulars, and the clinician's own answer."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from skin_ai.predict.bundle import BundleError
+from skin_ai.predict.narrative import NarrativeError
+from skin_ai.study import flow
+from skin_ai.study.database import StoreError
+from skin_ai.study.flow import FlowError, Progress
+from skin_ai.study.store import Store
+from skin_ai.study.tables import Case, Stage
+from skin_ai.views.case import answer_form, bundle_choice, inputs, photo_notes, run
+from skin_ai.views.case.case_state import CaseState, Inputs, as_it_stands, begin_case
+from skin_ai.views.case.symptom_form import ask_for_words, fill_symptom_form
+from skin_ai.views.session import kiosk, readers
+
+
+def show(store: Store, case: CaseState, progress: Progress | None) -> None:
+    """Everything up to the own answer, and nothing that the AI says."""
+    of_deck = progress.case if progress is not None and progress.deck is not None else None
+    if of_deck is not None:
+        inputs.show_given(case, of_deck)
+        given = None
+        seconds = case.seconds_at(Stage.BEFORE)
+    else:
+        given = _ask_for_inputs(case, progress)
+        is_begun = given.photo is not None or given.words != ""
+        seconds = case.seconds_at(Stage.BEFORE if is_begun else "nothing")
+    st.subheader("Your diagnosis")
+    diagnoses, confidence, reason = answer_form.ask(case, Stage.BEFORE)
+    role, years = "", ""
+    if readers.current_reader() is None and not kiosk.is_on():
+        with st.expander("About you (optional, asked once)"):
+            role, years = readers.ask_who()
+    with st.container(horizontal=True):
+        commits = st.button("Save my diagnosis and show the AI's", type="primary")
+        at_once = not of_deck and st.button(
+            "Show me the AI at once", help="Your answer then counts as unblinded."
+        )
+        keeps = not of_deck and not kiosk.is_on() and st.button("Keep for later", type="tertiary")
+        bundle_choice.say_who_is_asked(case)
+    place = st.empty()
+    if not (commits or at_once or keeps):
+        _load_models_meanwhile(case, progress, place)
+        return
+    try:
+        answer = flow.given(diagnoses, confidence, reason) if commits else None
+        kept = None if given is None else _as_case(case, given)
+        reader = readers.joined_reader(store, role, years)
+        if given is not None and kept is not None:
+            pixels = given.photo.pixels if given.photo and given.keeps_photo else None
+            flow.keep_case(store, reader, kept, pixels)
+            case.is_restored = True  # if anything fails from here on, what is on screen is newer
+        if answer is not None:
+            flow.commit(store, reader, case.id, Stage.BEFORE, answer, seconds)
+        elif at_once:
+            flow.show_at_once(store, reader, case.id)
+    except (FlowError, NarrativeError, StoreError) as error:
+        place.error(str(error))
+    else:
+        if keeps:
+            begin_case()
+        st.rerun()
+
+
+def _load_models_meanwhile(case: CaseState, progress: Progress | None, place: DeltaGenerator) -> None:
+    """While the clinician looks at the case; they are loaded once per server, so mostly this is instant."""
+    name = bundle_choice.of_case(case, progress)
+    if name not in case.loaded and run.load_models(case, name, place) is not None:
+        place.empty()
+
+
+def _ask_for_inputs(case: CaseState, progress: Progress | None) -> Inputs:
+    photo_side, words_side = st.columns(2, gap="large")
+    kept = progress.case if progress else None
+    with photo_side:
+        st.subheader("Photo")
+        crop = inputs.choose_photo(case) if case.photo is None else inputs.frame_photo(case, kept)
+        asked = bundle_choice.of_case(case, progress)
+        if case.photo is not None:
+            try:
+                limits = bundle_choice.manifest_of(asked)["quality_limits"]
+            except BundleError:  # reported where the models are loaded
+                limits = {}
+            photo_notes.show(case.photo.prepared(crop), limits)
+        keeps_photo = _ask_to_keep_photo(case, progress)
+    with words_side:
+        st.subheader("The patient's words")
+        words = ask_for_words(case)
+        fill_symptom_form(case, is_wide=bundle_choice.reads_more_facts(asked))
+        case.particulars = inputs.ask_for_particulars(case, kept)
+    return Inputs(case.photo, crop, keeps_photo, words)
+
+
+def _ask_to_keep_photo(case: CaseState, progress: Progress | None) -> bool:
+    if case.photo is None or case.photo.sample:
+        st.caption("Words, answers and feedback are kept for the study; a photo only if you say so.")
+        return False
+    key = case.key("keep_photo")
+    keeps: bool = st.checkbox(
+        "Keep the photo with this case",
+        as_it_stands(key, progress is not None and progress.has_kept_photo),
+        key=key,
+        persist_state="session",
+    )
+    st.caption(
+        "The photo will be kept, without its metadata. Words, answers and feedback are kept too."
+        if keeps
+        else "The photo is not kept: it is gone when this session ends. Words, answers and feedback are kept."
+    )
+    return keeps
+
+
+def _as_case(case: CaseState, given: Inputs) -> Case:
+    """What is kept of the case; raises FlowError where something is missing or too long."""
+    if given.words is None:
+        raise FlowError("Shorten the patient's words first.")
+    if given.photo is None and not given.words:
+        raise FlowError("Give a photo, the patient's words, or both.")
+    crop = given.crop
+    return Case(
+        id=case.id,
+        sample=given.photo.sample if given.photo else "",
+        narrative=given.words,
+        photo_sha256=flow.pixels_sha256(given.photo.pixels) if given.photo else "",
+        crop=[crop.x, crop.y, crop.size],
+        **case.particulars,
+    )

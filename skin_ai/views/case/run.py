@@ -1,0 +1,93 @@
+"""The AI's result of a case: the one that was kept, or a new run of the models in the queue's order."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from skin_ai.predict.bundle import BundleError
+from skin_ai.predict.narrative import NarrativeError
+from skin_ai.predict.photo import Crop
+from skin_ai.server import turns
+from skin_ai.study import flow
+from skin_ai.study.database import StoreError
+from skin_ai.study.flow import FlowError, Progress
+from skin_ai.study.store import Store
+from skin_ai.views.case import bundle_choice
+from skin_ai.views.case.case_state import CaseState
+
+if TYPE_CHECKING:  # torch comes with them, and the first page must not wait for torch
+    from skin_ai.predict.bundle import Bundle
+    from skin_ai.predict.diagnose import Diagnosis
+
+log = logging.getLogger("skin_ai.case")
+
+ASKING = "Looking at the photo and eliminating options step by step…"
+
+
+def open_kept(store: Store, case: CaseState, progress: Progress) -> bool:
+    """Takes up the result that this reader was given before, as it was kept; whether there is one."""
+    kept = flow.kept_run(store, progress.reading.clinician, case.id)
+    if kept is None or not kept.result.get("answer"):
+        return False
+    with st.spinner("Opening the saved result…"):
+        from skin_ai.predict.diagnose import Diagnosis
+
+        case.diagnosis = Diagnosis.from_json(kept.result | {"bundle": kept.bundle}, progress.case.narrative)
+    case.bundle, case.bundle_sha256 = kept.bundle, kept.bundle_sha256
+    return True
+
+
+def ask_models(store: Store, case: CaseState, progress: Progress, place: DeltaGenerator) -> bool:
+    """Runs the models and keeps their result; False, with the reason and a way on, if that fails."""
+    name = bundle_choice.of_case(case, progress)
+    bundle = load_models(case, name, place)
+    if bundle is None:
+        st.button("Try again")
+        return False
+    case.bundle, case.bundle_sha256 = name, bundle.sha256
+    from skin_ai.predict.diagnose import NothingToDiagnose, diagnose
+
+    kept = progress.case
+    status = place.status(ASKING)
+    case.asked_at = case.asked_at or time.monotonic()
+    waited = 0.0
+
+    def in_turn() -> Diagnosis:
+        nonlocal waited
+        with turns.OF_MODELS.taken(lambda before: status.update(label=turns.in_words(before)), case.asked_at):
+            waited = time.monotonic() - case.asked_at
+            status.update(label=ASKING)
+            photo = None if case.photo is None else case.photo.prepared(Crop(*kept.crop))
+            return diagnose(photo, kept.narrative, bundle)
+
+    try:
+        with status:
+            case.diagnosis = flow.reveal(store, progress.reading.clinician, case.id, bundle, in_turn)
+    except (NothingToDiagnose, NarrativeError, FlowError, StoreError) as error:
+        place.error(str(error))
+        st.button("Try again")
+        return False
+    stages = {"queue": 1000 * waited, **case.diagnosis.timings_ms}
+    rounded = {stage: round(milliseconds, 1) for stage, milliseconds in stages.items()}
+    log.info("diagnosed", extra={"case": case.id, "bundle": name, "ms": rounded})
+    place.empty()
+    return True
+
+
+def load_models(case: CaseState, name: str, place: DeltaGenerator) -> Bundle | None:
+    """The models, with a visible status while they load; None, with the reason on the page, if they fail."""
+    with place.status("Loading the models (once, after the server starts). You can continue meanwhile."):
+        try:
+            bundle = bundle_choice.models(name)
+        except BundleError as error:
+            reason = str(error)
+        else:
+            case.loaded.add(name)
+            return bundle
+    place.error(reason)
+    return None
