@@ -18,13 +18,13 @@ st.set_page_config(
     menu_items={"About": notices.RESEARCH_ONLY},
 )
 kiosk.leave_if_asked()
-pages = [st.Page("pages/case.py", title="Case", default=True)]
-if not kiosk.is_on():
-    pages += [st.Page("pages/deck.py", title="Deck")]
-pages += [st.Page("pages/compare.py", title="Compare")]
-if not kiosk.is_on():
-    pages += [st.Page("pages/feedback.py", title="Feedback")]
-pages += [st.Page("pages/model_card.py", title="Model card"), st.Page("pages/about.py", title="About")]
+titles = ["Case", "Deck", "Compare", "Feedback", "Model card", "About"]
+if kiosk.is_on():
+    titles = [title for title in titles if title not in ("Deck", "Feedback")]
+pages = [
+    st.Page(f"skin_ai/pages/{title.lower().replace(' ', '_')}.py", title=title, default=title == "Case")
+    for title in titles
+]
 is_let_in = sign_in.is_let_in()
 page = st.navigation(pages, position="top" if is_let_in else "hidden")
 with st.container(horizontal_alignment="center"), st.container(width=notices.PAGE_WIDTH):

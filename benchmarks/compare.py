@@ -35,7 +35,7 @@ def main() -> None:
         print(f"readings and summary: {_median(lambda: summary(readings(answers)))} ms")
         print(f"by four groups: {_median(lambda: [by_group(read, group) for group in GROUPS])} ms")
         page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
-        page.switch_page("pages/compare.py").run()
+        page.switch_page("skin_ai/pages/compare.py").run()
         if page.exception or not page.get("plotly_chart"):
             raise SystemExit("The page was not drawn.")
         print(f"the whole page, drawn on the server: {_median(page.run)} ms")

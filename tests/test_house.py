@@ -22,7 +22,7 @@ MAY_IMPORT = {
 SHARED_BY_ALL = {"diseases", "vocabulary", "file_paths", "intervals", "wordings", "skin_ai"}
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in sorted([*(ROOT / "skin_ai").rglob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "app.py"])
+    for path in sorted([*(ROOT / "skin_ai").rglob("*.py"), ROOT / "app.py"])
     if "migrations" not in path.parts
 }
 

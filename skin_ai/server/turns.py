@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from threading import Condition
 from typing import Final
 
-LOOKS_EVERY: Final = 0.5  # seconds between two calls of `waits`, so that a visitor who has left is soon noticed
+LOOKS_EVERY: Final = 0.5  # seconds between two calls of `waits`: a visitor who has left is soon noticed
 
 
 class Turns:

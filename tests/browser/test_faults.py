@@ -255,7 +255,7 @@ def installed(tmp_path: Path) -> Path:
     root = tmp_path / "installed"
     root.mkdir()
     shutil.copy(ROOT / "app.py", root)
-    for name in ("pages", "skin_ai", "weights", ".streamlit"):
+    for name in ("skin_ai", "weights", ".streamlit"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     return root
 

@@ -349,7 +349,7 @@ def page(manifest):
 
 
 def test_page_shows_the_card_of_the_bundle(app: AppTest):
-    app.switch_page("pages/model_card.py").run()
+    app.switch_page("skin_ai/pages/model_card.py").run()
     assert not app.exception
     assert [header.value for header in app.subheader][:3] == FIRST_SCREEN
     assert [found.label for found in app.expander if found.label in MITCHELL] == MITCHELL
@@ -385,7 +385,7 @@ def test_page_without_a_bundle_says_which_file_is_missing(
     app: AppTest, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("skin_ai.predict.bundle.WEIGHTS", tmp_path)
-    app.switch_page("pages/model_card.py").run()
+    app.switch_page("skin_ai/pages/model_card.py").run()
     assert not app.exception
     [error] = app.error
     assert str(tmp_path / DEFAULT_BUNDLE / MANIFEST) in error.value

@@ -53,7 +53,8 @@ from skin_ai.views.case.samples import SAMPLES
 from skin_ai.views.case.symptom_form import QUESTIONS, add_sentences
 from skin_ai.vocabulary import SYMPTOMS
 
-PAGES = tuple(f"pages/{page}.py" for page in ("case", "deck", "compare", "feedback", "model_card", "about"))
+NAMES = ("case", "deck", "compare", "feedback", "model_card", "about")
+PAGES = tuple(f"skin_ai/pages/{name}.py" for name in NAMES)
 DISK_IS_FULL = "Not saved: the disk is full; make room. What you entered is still here; try again."
 
 FIRST_PAGE = """
@@ -320,8 +321,8 @@ def test_what_was_typed_survives_a_look_at_another_page(app):
     type_words(app)
     give(app, ["melanoma", "my own idea"])
     app.selectbox(key=f"age_band_{case(app).id}").set_value("60-79").run()
-    app.switch_page("pages/about.py").run()
-    app.switch_page("pages/case.py").run()
+    app.switch_page("skin_ai/pages/about.py").run()
+    app.switch_page("skin_ai/pages/case.py").run()
     assert words_area(app).value == WORDS
     assert ranks(app, "before").value == ["melanoma", "my own idea"]
     assert confidence(app, "before").value == 60
@@ -385,8 +386,8 @@ def test_incomplete_answer_gives_one_sentence_and_nothing_typed_is_lost(
 def test_nothing_of_the_ai_is_there_before_the_own_answer_is_saved(app, store):
     use_sample(app)
     give(app, ["melanoma"])
-    app.switch_page("pages/about.py").run()
-    app.switch_page("pages/case.py").run()
+    app.switch_page("skin_ai/pages/about.py").run()
+    app.switch_page("skin_ai/pages/case.py").run()
     button(app, SAVE)
     assert is_without_result(app)
     assert case(app).diagnosis is None
@@ -402,8 +403,8 @@ def test_case_is_locked_after_the_own_answer(app, store):
     assert not words_areas(app)
     assert {SAVE, AT_ONCE, LATER, "Remove the photo"}.isdisjoint(buttons(app))
     assert SAMPLES[0].narrative in texts(app)
-    app.switch_page("pages/about.py").run()
-    app.switch_page("pages/case.py").run()
+    app.switch_page("skin_ai/pages/about.py").run()
+    app.switch_page("skin_ai/pages/case.py").run()
     assert SAVE not in buttons(app)
     assert rows_of(store)["runs"] == 1
 
@@ -731,7 +732,7 @@ def test_failed_final_answer_and_feedback_keep_what_was_typed(app, store):
 # The About page, and a bundle that is missing
 
 
-@pytest.mark.parametrize("page", ["pages/case.py", "pages/about.py"])
+@pytest.mark.parametrize("page", ["skin_ai/pages/case.py", "skin_ai/pages/about.py"])
 def test_missing_bundle_gives_one_sentence_that_names_the_file(without_bundle, app, page):
     app.switch_page(page).run()
     assert not app.exception

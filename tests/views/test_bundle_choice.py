@@ -114,7 +114,7 @@ def test_one_bundle_leaves_nothing_to_choose(tmp_path, app, monkeypatch):
     assert "AI: **" not in texts(app)
     assert further_fields(open_symptom_form(app)) == []
     assert case(answer(app)).diagnosis.bundle == PAD
-    app.switch_page("pages/about.py").run()
+    app.switch_page("skin_ai/pages/about.py").run()
     assert "The bundles" not in texts(app)
 
 
@@ -170,8 +170,8 @@ def test_case_stays_with_the_bundle_that_answered_it(app_of_two, store, later):
 def test_choice_survives_a_new_case_and_other_pages(app_of_two):
     choose(app_of_two, SKIN)
     answer(use_sample(app_of_two))
-    app_of_two.switch_page("pages/about.py").run()
-    app_of_two.switch_page("pages/case.py").run()
+    app_of_two.switch_page("skin_ai/pages/about.py").run()
+    app_of_two.switch_page("skin_ai/pages/case.py").run()
     button(app_of_two, "New case").click().run()
     use_sample(app_of_two)
     assert app_of_two.radio(key=bundle_choice.CHOICE).value == SKIN
@@ -201,9 +201,9 @@ def test_next_visitor_begins_with_the_rule(app_of_two, store, monkeypatch):
 def test_cases_of_a_deck_follow_the_same_rule_and_stay_blind(app_of_two, store, photo, asked):
     rows = [{"photo": photo, "narrative": "It itches on my arms.", "reference": "eczema"}]
     store.add_deck(study_deck.read_zip(deck_zip(rows), "One case"))
-    app_of_two.switch_page("pages/deck.py").run()
+    app_of_two.switch_page("skin_ai/pages/deck.py").run()
     button(app_of_two, "Begin").click().run()
-    app_of_two.switch_page("pages/case.py").run()
+    app_of_two.switch_page("skin_ai/pages/case.py").run()
     give(app_of_two, ["eczema"])
     assert f"AI: **{asked}**" in texts(app_of_two)
     assert "runs" not in rows_of(store)
@@ -334,7 +334,7 @@ def test_case_that_was_answered_without_a_result_stays_readable(app_of_two, stor
     assert set(rows["bundle"]) == {""} and set(rows["ai_answer"]) == {None}
     assert rows.iloc[-1]["comment"] == "No help."
     assert "runs" not in rows_of(store)
-    again.switch_page("pages/compare.py").run()
+    again.switch_page("skin_ai/pages/compare.py").run()
     assert not again.exception
 
 
@@ -391,7 +391,7 @@ def test_sidebar_says_what_each_can_do(app_of_two):
 
 
 def test_about_shows_one_bundle_at_a_time(app_of_two):
-    app_of_two.switch_page("pages/about.py").run()
+    app_of_two.switch_page("skin_ai/pages/about.py").run()
     assert "Options at each step: 6 → 3 → 2 → 1" in texts(app_of_two)
     app_of_two.segmented_control(key="about_bundle").set_value(SKIN).run()
     assert not app_of_two.exception
@@ -402,7 +402,7 @@ def test_about_shows_one_bundle_at_a_time(app_of_two):
 
 
 def test_model_card_shows_one_bundle_at_a_time(app_of_two):
-    app_of_two.switch_page("pages/model_card.py").run()
+    app_of_two.switch_page("skin_ai/pages/model_card.py").run()
     assert "eliminates options in steps: 6 → 3 → 2 → 1" in texts(app_of_two)
     app_of_two.segmented_control(key="card_bundle").set_value(SKIN).run()
     assert not app_of_two.exception

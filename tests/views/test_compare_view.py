@@ -21,7 +21,7 @@ from skin_ai.views.compare.charts import Row
 from skin_ai.views.session import readers
 from tests.study.made_up_study import DECK, WORDS_OF_THE_PATIENT, answers
 
-PAGE = str(Path(__file__).parents[2] / "pages" / "compare.py")
+PAGE = str(Path(__file__).parents[2] / "skin_ai" / "pages" / "compare.py")
 EVERYONE = answers(n_readers=6, n_cases=15, seed=2)
 READINGS = statistics.readings(EVERYONE)
 SUMMARY = statistics.summary(READINGS)

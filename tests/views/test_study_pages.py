@@ -37,16 +37,16 @@ ROWS = [
 
 
 def load_deck(app: AppTest, content: bytes) -> AppTest:
-    app.switch_page("pages/deck.py").run()
+    app.switch_page("skin_ai/pages/deck.py").run()
     upload(app, "Two cases.zip", content, "application/zip")
     return button(app, "Check and load").click().run()
 
 
 def begin(app: AppTest, label: str = "Begin") -> AppTest:
     """On to the deck's next case."""
-    app.switch_page("pages/deck.py").run()
+    app.switch_page("skin_ai/pages/deck.py").run()
     button(app, label).click().run()
-    return app.switch_page("pages/case.py").run()  # for AppTest forgets where st.switch_page led
+    return app.switch_page("skin_ai/pages/case.py").run()  # for AppTest forgets where st.switch_page led
 
 
 # Decks
@@ -122,7 +122,7 @@ def test_deleted_deck_takes_all_answers_with_it(app, store):
     load_deck(app, deck_zip(ROWS))
     begin(app)
     answer(app, ["mole"])
-    app.switch_page("pages/deck.py").run()
+    app.switch_page("skin_ai/pages/deck.py").run()
     button(app, "Delete it").click().run()
     assert rows_of(store) == {"clinicians": 1}
     assert "No deck is loaded yet." in [info.value for info in app.info]
@@ -181,7 +181,7 @@ def two_readings(store: Store) -> Store:
 
 
 def open_feedback(app: AppTest, passphrase: str) -> AppTest:
-    app.switch_page("pages/feedback.py").run()
+    app.switch_page("skin_ai/pages/feedback.py").run()
     app.text_input[0].set_value(passphrase)
     return button(app, "Open").click().run()
 
@@ -191,7 +191,7 @@ def shows_data(app: AppTest) -> bool:
 
 
 def test_feedback_without_a_passphrase_says_how_to_set_one(two_readings, app):
-    app.switch_page("pages/feedback.py").run()
+    app.switch_page("skin_ai/pages/feedback.py").run()
     assert "`SKIN_AI_STUDY_PASSPHRASE`" in app.info[1].value
     assert not app.text_input
     assert not app.get("download_button")
@@ -223,8 +223,8 @@ def test_feedback_shows_comments_beside_their_cases_as_the_filters_say(two_readi
     assert not {"Clear.", "Too *sure*."} & {text.value for text in app.text}
     app.selectbox(key="filter_role").set_value("all").run()
     assert "Too *sure*." in texts(app)
-    app.switch_page("pages/about.py").run()
-    app.switch_page("pages/feedback.py").run()
+    app.switch_page("skin_ai/pages/about.py").run()
+    app.switch_page("skin_ai/pages/feedback.py").run()
     assert shows_data(app)
 
 
@@ -232,8 +232,8 @@ def test_filters_that_leave_nothing_break_nothing(store, app, monkeypatch):
     monkeypatch.setenv("SKIN_AI_STUDY_PASSPHRASE", PASSPHRASE)
     open_feedback(app, PASSPHRASE)
     assert "No answers yet." in texts(app)
-    answer(type_words(app.switch_page("pages/case.py").run()))
-    app.switch_page("pages/feedback.py").run()
+    answer(type_words(app.switch_page("skin_ai/pages/case.py").run()))
+    app.switch_page("skin_ai/pages/feedback.py").run()
     assert not app.exception
     assert "No feedback matches these filters." in texts(app)
 
@@ -299,7 +299,7 @@ def test_visitor_comes_to_the_next_case_without_starting_anew(stand, store):
 
 
 def test_decks_and_feedback_are_no_part_of_conference_mode(stand):
-    for page in ("pages/deck.py", "pages/feedback.py"):
+    for page in ("skin_ai/pages/deck.py", "skin_ai/pages/feedback.py"):
         with pytest.raises(ValueError):
             stand.switch_page(page).run()
 
@@ -314,6 +314,6 @@ def test_decks_are_loaded_and_deleted_only_with_the_passphrase_where_one_is_set(
     assert "Delete it" not in buttons(app)
     assert "Begin" in buttons(app)
     open_feedback(app, PASSPHRASE)
-    app.switch_page("pages/deck.py").run()
+    app.switch_page("skin_ai/pages/deck.py").run()
     assert app.file_uploader
     assert "Delete it" in buttons(app)

@@ -14,9 +14,9 @@ from skin_ai.views.case.samples import SAMPLES
 from skin_ai.views.case.what_if import (
     TOO_LONG,
     TRIED_OUT,
+    changed_words,
     eliminated_again,
     table,
-    changed_words,
     what_changes,
     what_was_changed,
 )
@@ -53,7 +53,8 @@ def test_page_says_whether_a_sentence_was_replaced_or_added():
     assert what_was_changed(changed_words(FORM, "itch", Answer.NO)) == (
         f"Instead of “{ITCHES}” the words say “{DOES_NOT}”"
     )
-    assert what_was_changed(changed_words("", "itch", Answer.NO)).startswith(f"“{DOES_NOT}” was added at the end")
+    added = what_was_changed(changed_words("", "itch", Answer.NO))
+    assert added.startswith(f"“{DOES_NOT}” was added at the end")
 
 
 # ---- what changes ----

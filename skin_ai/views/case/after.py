@@ -149,7 +149,7 @@ def _offer_next_of_deck(store: Store, progress: Progress) -> None:
     if not waiting:
         st.success("You have answered every case of this deck.")
         if st.button("See how I compare", type="primary"):
-            st.switch_page("pages/compare.py")
+            st.switch_page("skin_ai/pages/compare.py")
     elif st.button("Next case", type="primary"):
         flow.open_deck_case(store, reader, waiting[0])
         begin_case(waiting[0])

@@ -43,7 +43,7 @@ def written(rank: str) -> str:
 
 
 def ask(case: CaseState, stage: str, former: Answer | None = None) -> tuple[list[str], int | None, str]:
-    """Diagnoses as typed or chosen, most likely first; confidence; reason. former: what is filled in first."""
+    """Diagnoses as typed or chosen, most likely first; confidence; reason. former: the default."""
     terms = choices()
     keys = {field: f"{field}_{stage}_{case.id}" for field in ("ranks", "confidence", "reason")}
     own = [DISEASES[rank].name if rank in DISEASES else rank for rank in former.ranks] if former else []

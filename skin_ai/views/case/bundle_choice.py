@@ -111,9 +111,7 @@ def say_who_is_asked(case: CaseState) -> None:
     has_photo = case.photo is not None
     is_automatic = st.session_state.get(CHOICE, AUTOMATIC) == AUTOMATIC
     why = f"there is {'a' if has_photo else 'no'} photo" if is_automatic else "your choice"
-    st.caption(
-        f"AI: **{chosen(has_photo)}** ({why}). Others are in the sidebar (»).", width="content"
-    )
+    st.caption(f"AI: **{chosen(has_photo)}** ({why}). Others are in the sidebar (»).", width="content")
 
 
 def sidebar(case: CaseState, progress: Progress | None) -> None:

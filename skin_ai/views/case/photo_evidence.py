@@ -30,14 +30,14 @@ WARNING = (
     "explanation; rely on the elimination first."
 )
 RELATIVE = (
-    "Colours are relative to the map's own maximum: they do not show how strong the evidence is, nor evidence "
-    "against the type."
+    "Colours are relative to the map's own maximum: they show neither the strength of the evidence nor "
+    "evidence against the type."
 )
 HOW = {
     GRAD_CAM: "Grad-CAM on the scale of the model's logit: the evidence over the photo adds up to the logit, "
     "and all types share one scale.",
-    "grad_cam_plus_plus": "Grad-CAM++ uses only features in favour of the type, and weights those more that cover "
-    "little of the photo.",
+    "grad_cam_plus_plus": "Grad-CAM++ uses only features in favour of the type, with more weight on those "
+    "that cover little of the photo.",
     "hires_cam": "HiResCAM weights each feature where it occurs. For this model it equals Grad-CAM.",
     "layer_cam": "Layer-CAM uses only features in favour of the type.",
     "score_cam": "Score-CAM masks the photo with one feature at a time and weights each by the model's "
@@ -105,9 +105,7 @@ def show(
     else:
         words = heatmap_overlay.in_words(evidence, scale, DISEASES[type_].name)
     with picture:
-        what = (
-            "regions that the method highlights" if is_relative else "evidence for. Purple: against"
-        )
+        what = "regions that the method highlights" if is_relative else "evidence for. Purple: against"
         pictures.show(pictures.as_uri(coloured), f"Green: {what}.", words)
     st.markdown(words)
     st.caption(" ".join(filter(None, (HOW[method], RELATIVE if is_relative else "", WARNING))))

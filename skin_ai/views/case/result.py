@@ -73,7 +73,7 @@ def show(
 
 
 def _own_beside_answer(diagnosis: Diagnosis, own: Own) -> None:
-    """A sentence on each of the clinician's diagnoses: agreed, ruled out at which step and why, or unknown."""
+    """A sentence on each of the clinician's diagnoses: agreed, ruled out (step and reason), or unknown."""
     first = diagnosis.answer[0]
     if not own.ordinal(first.type) and not diagnosis.undecided:
         st.markdown(

@@ -9,7 +9,6 @@ import streamlit as st
 from skin_ai import model_card
 from skin_ai.predict import bundle as bundles
 from skin_ai.predict.bundle import MANIFEST, BundleError
-from skin_ai.views import page_entry
 from skin_ai.views.card import sections as card
 from skin_ai.views.case import bundle_choice
 
@@ -52,4 +51,4 @@ def show_downloads(name: str, as_markdown: partial[str]) -> None:
     )
 
 
-page_entry.enter(main)
+main()

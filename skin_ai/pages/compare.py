@@ -8,8 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from skin_ai.study import export, flow, take_home
-from skin_ai.study.store import Store, StoreError
-from skin_ai.views import notices, page_entry
+from skin_ai.study.database import StoreError
+from skin_ai.study.store import Store
+from skin_ai.views import notices
 from skin_ai.views.compare import results
 from skin_ai.views.free_text import plain
 from skin_ai.views.session import readers
@@ -103,4 +104,4 @@ def offer_export(answers: pd.DataFrame) -> None:
         )
 
 
-page_entry.enter(main)
+main()

@@ -8,7 +8,6 @@ from skin_ai.study import flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.flow import Awaits, Progress
 from skin_ai.study.store import Store
-from skin_ai.views import page_entry
 from skin_ai.views.case import after, before, bundle_choice
 from skin_ai.views.case.case_state import CaseState, Photo, begin_case, current_case, has_case
 from skin_ai.views.case.samples import SAMPLES
@@ -96,7 +95,7 @@ def show_deck_progress(store: Store, progress: Progress) -> None:
     )
     if st.button("Pause", icon=":material/pause:", help="Everything saved stays; continue on the Deck page."):
         begin_case()
-        st.switch_page("pages/deck.py")
+        st.switch_page("skin_ai/pages/deck.py")
 
 
 def offer_unfinished(store: Store) -> None:
@@ -116,4 +115,4 @@ def offer_unfinished(store: Store) -> None:
                 )
 
 
-page_entry.enter(main)
+main()

@@ -9,7 +9,6 @@ import streamlit as st
 
 from skin_ai import model_card
 from skin_ai.predict.bundle import BundleError, bundle_names
-from skin_ai.views import page_entry
 from skin_ai.views.card import sections as card
 from skin_ai.views.case import bundle_choice
 
@@ -81,7 +80,7 @@ def main() -> None:
         return
     st.subheader("The types it knows")
     st.table(model_card.types_of(manifest), hide_index=True, border="horizontal")
-    st.page_link("pages/model_card.py", label="How good it is: Model card")
+    st.page_link("skin_ai/pages/model_card.py", label="How good it is: Model card")
     show_sources(manifest)
     show_versions(manifest)
 
@@ -90,7 +89,7 @@ def chosen_manifest() -> dict[str, Any]:
     """Of the bundle that the rest of the page describes; raises BundleError."""
     if len(bundle_names()) > 1:
         st.subheader("The bundles")
-        st.markdown("Types, data and versions below are for one bundle; choose the one to use on the Case page.")
+        st.markdown("Types, data and versions below are of one bundle. The Case page lets you choose.")
     return bundle_choice.manifest_of(card.chosen_bundle("about_bundle"))
 
 
@@ -112,4 +111,4 @@ def show_versions(manifest: dict[str, Any]) -> None:
     )
 
 
-page_entry.enter(main)
+main()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
 from skin_ai.study import export, flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.store import RANKS, SCALES, Store
-from skin_ai.views import page_entry
 from skin_ai.views.case import answer_form, feedback_form, pictures
 from skin_ai.views.free_text import plain
 from skin_ai.views.session import readers
@@ -96,7 +97,7 @@ def show_downloads(chosen: pd.DataFrame) -> None:
         ):
             st.download_button(
                 f"Download as {label}",
-                data=lambda write=write: write(chosen, with_patient_words=with_words),
+                data=partial(write, chosen, with_patient_words=with_words),
                 file_name=name,
                 key=f"download_{label}",
             )
@@ -135,4 +136,4 @@ def show_reading(store: Store, row: dict[str, object], answers: pd.DataFrame) ->
                 st.text(str(row["narrative"]) or "none")
 
 
-page_entry.enter(main)
+main()

@@ -9,7 +9,7 @@ from skin_ai.study.database import StoreError
 from skin_ai.study.flow import Awaits
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Deck
-from skin_ai.views import deck_upload, page_entry
+from skin_ai.views import deck_upload
 from skin_ai.views.case.case_state import begin_case
 from skin_ai.views.free_text import plain
 from skin_ai.views.session import readers
@@ -66,7 +66,7 @@ def show_deck(store: Store, deck: Deck, size: int) -> None:
                 begin(store, deck)
         else:
             st.markdown("You have answered every case.")
-            st.page_link("pages/compare.py", label="See how I compare")
+            st.page_link("skin_ai/pages/compare.py", label="See how I compare")
         if not readers.may_run_study():
             return
         with st.popover("Delete the deck", type="tertiary"):
@@ -82,7 +82,7 @@ def begin(store: Store, deck: Deck) -> None:
     case_id = flow.waiting_cases(flow.deck_order(store, reader, deck.id))[0]
     flow.open_deck_case(store, reader, case_id)
     begin_case(case_id)
-    st.switch_page("pages/case.py")
+    st.switch_page("skin_ai/pages/case.py")
 
 
-page_entry.enter(main)
+main()
