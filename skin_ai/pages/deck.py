@@ -29,10 +29,10 @@ def main() -> None:
     )
     try:
         show_decks(store)
-        if readers.may_run_study():
+        if readers.may_manage_decks():
             deck_upload.ask(store)
         else:
-            st.caption("Only study staff can load and delete decks. Open the Feedback page first.")
+            st.caption("Only study staff can load and delete decks; see the Feedback page.")
     except StoreError as error:
         st.error(str(error))
 
@@ -67,7 +67,7 @@ def show_deck(store: Store, deck: Deck, size: int) -> None:
         else:
             st.markdown("You have answered every case.")
             st.page_link("skin_ai/pages/compare.py", label="See how I compare")
-        if not readers.may_run_study():
+        if not readers.may_manage_decks():
             return
         with st.popover("Delete the deck", type="tertiary"):
             st.markdown("Permanently deletes its cases and photos and **all readers' answers** to them.")
@@ -77,7 +77,7 @@ def show_deck(store: Store, deck: Deck, size: int) -> None:
 
 
 def begin(store: Store, deck: Deck) -> None:
-    """Opens the reader's first unanswered case; somebody new becomes a reader here."""
+    """Opens the reader's first unanswered case; a new visitor becomes a reader here."""
     reader = readers.joined_reader(store)
     case_id = flow.waiting_cases(flow.deck_order(store, reader, deck.id))[0]
     flow.open_deck_case(store, reader, case_id)

@@ -46,7 +46,7 @@ class Diagnosis:
     `stability.py` under which another type would come first, with that type. flags: keys of FLAGS.
 
     The other fields are not part of the JSON. narrative: the words, cleaned. photo_probabilities: type ->
-    what the language model was told of the photo, over the whole label set; None where it was told nothing.
+    the photo's probabilities in the prompt, over the whole label set; None if there were none.
     square: (s, s, 3), the photo as the model saw it. feature_map: (C, h, w), the image model's last one.
     heatmaps: type -> (h, w) evidence on the scale of the logit, positive for and negative against, of the
     types that the image model knows; {} without a photo, and until `with_maps` where the run was kept.

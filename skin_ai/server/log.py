@@ -1,4 +1,4 @@
-"""What a server did: one line of JSON an event, with times; never what was shown, said or answered."""
+"""The server's log: one line of JSON per event, with times; never what was shown, typed or answered."""
 
 from __future__ import annotations
 

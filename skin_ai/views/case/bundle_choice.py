@@ -47,7 +47,7 @@ def _models(folder: str) -> Bundle:
         torch.set_num_threads(cores())  # all of them, for one case at a time (`turns.py`)
     start = time.monotonic()
     bundle = bundles.load_bundle(Path(folder).name, weights=Path(folder).parent)
-    # The first run of the networks takes seconds longer than all others; nobody waits for it here.
+    # The first run of the networks takes seconds longer than all others; here no clinician waits for it.
     diagnose(prepare(np.full((300, 300, 3), 128, np.uint8)), "Nothing yet.", bundle)
     took = round(1000 * (time.monotonic() - start), 1)
     log.info("models loaded", extra={"bundle": bundle.name, "ms": {"total": took}})

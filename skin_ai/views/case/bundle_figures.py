@@ -20,8 +20,12 @@ def in_short(manifest: Mapping[str, Any]) -> list[str]:
     """A line for each set of cases that the chain was evaluated on."""
     figures = manifest.get("figures", {})
     measured = [
-        (SOURCES.get(source, source), told.get("modes", {}).get("chain"), IN_SHORT.get(source, ("accuracy",)))
-        for source, told in figures.get("words", {}).items()
+        (
+            SOURCES.get(source, source),
+            found.get("modes", {}).get("chain"),
+            IN_SHORT.get(source, ("accuracy",)),
+        )
+        for source, found in figures.get("words", {}).items()
     ]
     measured.append((PHOTOS, figures.get("modes", {}).get("chain"), ("balanced_accuracy",)))
     return [

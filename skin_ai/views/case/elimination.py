@@ -22,8 +22,8 @@ STRONG = math.log(4)
 # Words or photo decided a step alone when it set kept and dropped apart at least twice as far as the other.
 MOSTLY = 2 / 3
 
-# Streamlit does not draw a chart anew when the clinician changes between light and dark, so its text takes
-# the colour of the text around it.
+# Streamlit does not redraw a chart when the theme changes between light and dark, so its text takes the
+# colour of the text around it.
 FOLLOW_THEME = "<style>.js-plotly-plot .scatterlayer text {fill: currentColor !important}</style>"
 
 # Pixels, from the top of a row; a row's height is theirs and a margin.
@@ -33,7 +33,7 @@ BAR_LENGTH = 0.58  # of a column, for 100%: the rest is for the number
 # From how many columns a phone has room for one letter instead of "words" and "photo", and for shorter bars.
 COMPACT_FROM = 4
 COMPACT_BAR_LENGTH = 0.46
-# From more types on, those that fell at step 1 with less than this, none of the clinician's, are not drawn.
+# With more types, those ruled out at step 1 below this probability are not drawn, except the clinician's.
 MANY_TYPES, WORTH_A_ROW = 12, 0.02
 LABEL_LENGTH = 48  # characters that fit over the bars on a phone 390 pixels wide
 
@@ -67,13 +67,13 @@ def name(type_: str) -> str:
 
 
 def last_standing_first(steps: Sequence[Step]) -> tuple[str, ...]:
-    """The types in the reverse order of their falling, the one that is left on top."""
+    """The types in reverse order of elimination, with the one that is left first."""
     left = [option.type for option in steps[-1].kept]
     return tuple(left + [option.type for step in reversed(steps) for option in step.dropped])
 
 
 def not_drawn(steps: Sequence[Step], own: Own = NONE) -> tuple[Option, ...]:
-    """Options of step 1 that a picture of many types leaves to the table."""
+    """Options of step 1 that the picture leaves out if there are many types; the table has them."""
     if len(steps[0].options) <= MANY_TYPES:
         return ()
     return tuple(
@@ -105,7 +105,7 @@ def _distance(step: Step, source: str) -> float:
 
 
 def marks(option: Option, compact: bool = False) -> str:
-    """The notable shares of an option: "words ▲▲" and "photo ▼" in two lines, or "w ▲▲ p ▼" in one."""
+    """An option's notable shares: "words ▲▲" and "photo ▼" in two lines, or "w ▲▲ p ▼" in one."""
     labels = ("w", "p") if compact else ("words", "photo")
     return (" " if compact else "<br>").join(
         f"{label} {('▲' if share > 0 else '▼') * (2 if abs(share) >= STRONG else 1)}"
@@ -240,7 +240,7 @@ def figure(steps: Sequence[Step], own: Own = NONE) -> go.Figure:
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         barmode="overlay",
         showlegend=False,
-        # Otherwise a finger on the picture zooms it and the phone's page does not scroll.
+        # Otherwise a finger on the picture zooms it instead of scrolling the phone's page.
         dragmode=False,
         plot_bgcolor="rgba(0,0,0,0)",
         paper_bgcolor="rgba(0,0,0,0)",

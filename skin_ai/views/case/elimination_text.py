@@ -1,4 +1,4 @@
-"""The elimination in sentences: step by step, and what became of the clinician's own diagnoses."""
+"""The elimination in sentences: step by step, and what happened to the clinician's own diagnoses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WHAT_ODDS_MEAN = (
 
 
 def step_sentences(steps: Sequence[Step], own: Own = NONE) -> list[str]:
-    """What the picture shows, one paragraph a step."""
+    """The content of the picture, one paragraph per step."""
     return [_step_sentence(number, step, own) for number, step in enumerate(steps, start=1)]
 
 
@@ -53,7 +53,7 @@ def _step_sentence(number: int, step: Step, own: Own) -> str:
 
 
 def _spoke_most(step: Step, source: str, own: Own) -> str:
-    """For and against which option words or photo spoke most, "" where they hardly did."""
+    """The options that words or photo favoured most and least; "" if the effect was small."""
     strongest = max(step.options, key=lambda option: getattr(option, source))
     weakest = min(step.options, key=lambda option: getattr(option, source))
     parts = []
@@ -65,14 +65,14 @@ def _spoke_most(step: Step, source: str, own: Own) -> str:
 
 
 def own_name(diagnosis: str) -> str:
-    """A diagnosis of the clinician's as a sentence has it: a type's name, or what they wrote, in one line."""
+    """A diagnosis of the clinician's for use in a sentence: a type's name, or their text in one line."""
     return DISEASES[diagnosis].name if diagnosis in DISEASES else " ".join(diagnosis.split())
 
 
 def own_fate(diagnosis: str, steps: Sequence[Step], answer: Sequence[Probability], own: Own) -> str:
-    """What the AI made of one diagnosis of the clinician's, and why: goes on after its name.
+    """At which step one of the clinician's diagnoses was ruled out, and why; continues after its name.
 
-    What the clinician wrote is no part of it.
+    The clinician's own text is not part of it.
     """
     first, types = answer[0], len(steps[0].options)
     if diagnosis == first.type:
@@ -84,11 +84,11 @@ def own_fate(diagnosis: str, steps: Sequence[Step], answer: Sequence[Probability
     for number, step in enumerate(steps, start=1):
         for option in step.dropped:
             if option.type == diagnosis:
-                return _fall(option, step, number, len(steps), own)
-    return f"is outside the {_count(types)} types that this model knows: it could neither keep nor drop it."
+                return _ruled_out(option, step, number, len(steps), own)
+    return f"is outside the {_count(types)} types that this model knows."
 
 
-def _fall(option: Option, step: Step, number: int, steps: int, own: Own) -> str:
+def _ruled_out(option: Option, step: Step, number: int, steps: int, own: Own) -> str:
     at = (
         "kept until the last step and dropped there"
         if number == steps > 1
@@ -107,7 +107,7 @@ def _fall(option: Option, step: Step, number: int, steps: int, own: Own) -> str:
 
 
 def _spoke(option: Option, step: Step) -> str:
-    """What words and photo did for or against one option, compared with the others of its step."""
+    """The effect of words and photo on one option, compared with the others of its step."""
     shares = [
         (source, getattr(option, source))
         for source in ("words", "photo")

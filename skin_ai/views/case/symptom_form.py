@@ -78,14 +78,14 @@ ANSWERS = {
     Answer.YES: "yes",
     Answer.NO: "no",
     Answer.UNKNOWN: "don't know",
-    Answer.UNSAID: "not said",
+    Answer.UNSAID: "not stated",
 }
 
 
 def ask_for_words(case: CaseState) -> str | None:
     """The words in the text area, cleaned; None, with the reason on the page, where they are too long.
 
-    A text area that the page replaced stays while somebody types in it.
+    A text area that the page replaced stays while the clinician types in it.
     """
     case.take_up_what_was_typed()
     with st.container(key=f"words_{case.id}"):
@@ -135,9 +135,9 @@ def fill_symptom_form(case: CaseState, *, is_wide: bool = False) -> None:
     with form, st.form("symptoms", border=False):
         st.caption("Adds sentences that the language model reads more reliably than free text.")
         age, site = st.columns(2)
-        age.number_input("Age in years", 0, AGE_LIMIT, None, key=keys["age"], placeholder="not said")
+        age.number_input("Age in years", 0, AGE_LIMIT, None, key=keys["age"], placeholder="not stated")
         site.selectbox(
-            "Body site", SITES, index=None, key=keys["site"], placeholder="not said", format_func=str.lower
+            "Body site", SITES, index=None, key=keys["site"], placeholder="not stated", format_func=str.lower
         )
         for symptom in SYMPTOMS:
             st.segmented_control(
@@ -166,7 +166,7 @@ def _ask_further_facts(keys: dict[str, str]) -> None:
             list(options),
             index=None,
             key=key,
-            placeholder="not said",
+            placeholder="not stated",
             format_func=options.__getitem__,
         )
     for label, options, key in (
@@ -178,15 +178,15 @@ def _ask_further_facts(keys: dict[str, str]) -> None:
             list(options),
             format_func=options.__getitem__,
             key=key,
-            placeholder="not said",
+            placeholder="not stated",
             select_all=False,
         )
 
 
-def _facts(said: dict[str, Any]) -> Facts:
+def _facts(given: dict[str, Any]) -> Facts:
     """The form's facts; symptoms listed under "also present" are answered yes, others not at all."""
-    listed = dict.fromkeys(said.pop(ALSO, ()), Answer.YES)
-    return Facts(**said | listed | {"more_sites": tuple(said.get("more_sites", ()))})
+    listed = dict.fromkeys(given.pop(ALSO, ()), Answer.YES)
+    return Facts(**given | listed | {"more_sites": tuple(given.get("more_sites", ()))})
 
 
 def add_sentences(case_id: str, keys: dict[str, str], form: int) -> None:
@@ -199,11 +199,11 @@ def add_sentences(case_id: str, keys: dict[str, str], form: int) -> None:
     if case is None or form != case.forms:
         return
     answers = {fact: st.session_state[key] for fact, key in keys.items()}
-    said = sentences(_facts(dict(answers)))
+    added = sentences(_facts(dict(answers)))
     # The second click of a double click can arrive before the browser has seen the emptied fields.
-    if not said:
+    if not added:
         return
     typed = case.words()
     case.forms += 1
     case.emptied |= {fact: case.forms for fact, answer in answers.items() if answer not in UNSAID}
-    case.go_on_from(typed, " ".join(filter(None, (typed.rstrip(), said))))
+    case.go_on_from(typed, " ".join(filter(None, (typed.rstrip(), added))))

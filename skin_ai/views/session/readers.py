@@ -73,7 +73,7 @@ def remember_reader() -> None:
         st.html(SET_COOKIE.format(name=_cookie(), value=code, age=age), unsafe_allow_javascript=True)
 
 
-def may_run_study() -> bool:
+def may_manage_decks() -> bool:
     """Whether this session may load and delete decks.
 
     With sign-in: accounts with the study's role. Without: everybody, unless a passphrase is set.
@@ -131,9 +131,9 @@ def show_reader(store: Store) -> None:
             st.markdown(f"Your reader code is **{code}**. Use it to continue on another device.")
             known = store.clinician(code)
             if known is not None:
-                said = (known.role, known.years_of_practice)
-                new = ask_who(*said, key=f"who_{code}")
-                if new != said:
+                former = (known.role, known.years_of_practice)
+                new = ask_who(*former, key=f"who_{code}")
+                if new != former:
                     store.describe_clinician(code, *new)
             st.button("Switch reader", on_click=_leave)
         typed = st.text_input("I already have a code", key="typed_code", autocomplete="off", max_chars=12)
