@@ -76,7 +76,7 @@ def test_two_people_on_one_browser_are_two_readers(page: Page) -> None:
     sign_in(page, "lead")
     expect(reader).to_be_visible()
     assert reader.text_content() not in (None, code)
-    expect(page.get_by_text("Cases to go on with")).to_have_count(0)
+    expect(page.get_by_text("Unfinished cases")).to_have_count(0)
     click(page, "Sign out")
     sign_in(page, "other")
     expect(reader).to_have_text(str(code))

@@ -113,20 +113,24 @@ def test_another_case_in_the_same_session_gets_its_own_map(bundle, diagnoses):
     on_screen = list(diagnoses)
 
     def page(on_screen, models):
+        import streamlit as st
+
         from skin_ai.views.case import photo_evidence
+        from skin_ai.views.case.case_state import begin_case
         from skin_ai.views.case.own_answer import NONE
 
         photo_evidence.show(on_screen[0], NONE, models)
+        st.button("New case", on_click=begin_case)
 
     kwargs = {"on_screen": on_screen, "models": Loader(bundle)}
     app = AppTest.from_function(page, kwargs=kwargs, default_timeout=TIMEOUT)
     app.run().toggle(key="heatmap").set_value(True).run()
     choose(app, "layer_cam").selectbox(key="heatmap_type").set_value("NEV").run()
-    former = app.session_state[photo_evidence.COMPUTED].maps["layer_cam", "NEV"]
+    former = app.session_state["case"].maps["layer_cam", "NEV"]
     del on_screen[0]
+    app.button[0].click().run()
     app.selectbox(key="heatmap_type").set_value("NEV").run()
-    maps = app.session_state[photo_evidence.COMPUTED].maps
-    assert list(maps) == [("layer_cam", "NEV")]
+    maps = app.session_state["case"].maps
     assert not np.array_equal(maps["layer_cam", "NEV"], former)
 
 

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
+import torch
 
 from skin_ai.diseases import DISEASES
 from skin_ai.predict import heatmap_overlay
 from skin_ai.predict.bundle import BundleError
 from skin_ai.predict.diagnose import Diagnosis, with_maps
 from skin_ai.predict.heatmap import GRAD_CAM, METHODS, HeatmapError, computed_by
-from skin_ai.server import turns
 from skin_ai.views.case import pictures
 from skin_ai.views.case.case_state import current_case
 from skin_ai.views.case.elimination import name
 from skin_ai.views.case.own_answer import Own
+from skin_ai.views.case.run import models_in_turn
 
 if TYPE_CHECKING:
     from skin_ai.predict.bundle import Bundle
 
-COMPUTED: Final = "heatmap_computed"
 WARNING = (
     "The map shows what the photo model used, not where disease is. Such maps are the weakest part of the "
     "explanation; rely on the elimination first."
@@ -51,14 +49,6 @@ MEASURES = {
 }  # as in the manifest's figures -> what was done to the photo
 
 
-@dataclass
-class _Computed:
-    """Maps of the library's methods for one diagnosis, held weakly so that it is freed with its case."""
-
-    diagnosis: weakref.ref[Diagnosis]
-    maps: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)  # by method and type
-
-
 @st.fragment
 def show(
     diagnosis: Diagnosis,
@@ -78,7 +68,11 @@ def show(
         with picture:
             photo(square)
         return
-    if not diagnosis.heatmaps and not _compute_maps(diagnosis, square, models):
+    try:
+        if not diagnosis.heatmaps:
+            _compute_maps(diagnosis, square, models)
+    except BundleError as error:
+        st.error(str(error))
         return
     type_ = st.selectbox(
         "Evidence for and against",
@@ -90,7 +84,7 @@ def show(
     opacity = st.slider("Strength of the colours", 0, 100, 60, format="%d%%", key="heatmap_opacity")
     try:
         evidence, scale = _evidence(diagnosis, square, type_, method, models)
-    except HeatmapError as error:
+    except (HeatmapError, BundleError) as error:
         with picture:
             photo(square)
         st.warning(str(error))
@@ -122,18 +116,10 @@ def photo(square: np.ndarray | None) -> None:
     pictures.show(uri, "The photo as the model saw it", "Photo of the lesion as the model saw it")
 
 
-def _compute_maps(diagnosis: Diagnosis, square: np.ndarray, models: Callable[[], Bundle]) -> bool:
-    """Gives the case on screen the maps that were not kept, and draws the page again; False if that fails."""
-    queue = st.empty()
-    try:
-        with st.spinner("Computing the heatmaps…"):
-            bundle = models()
-            with turns.OF_MODELS.taken(lambda before: queue.caption(turns.in_words(before))):
-                queue.empty()
-                current_case().diagnosis = with_maps(diagnosis, square, bundle)
-    except BundleError as error:
-        st.error(str(error))
-        return False
+def _compute_maps(diagnosis: Diagnosis, square: np.ndarray, models: Callable[[], Bundle]) -> None:
+    """Gives the case on screen the maps that were not kept, and draws the page again."""
+    with models_in_turn(models, "Computing the heatmaps…") as bundle:
+        current_case().diagnosis = with_maps(diagnosis, square, bundle)
     st.rerun()
 
 
@@ -143,26 +129,18 @@ def _evidence(
     """The map, and the evidence that gets full colour."""
     if method == GRAD_CAM:
         return diagnosis.heatmaps[type_], heatmap_overlay.common_scale(diagnosis.heatmaps)
-    computed = st.session_state.get(COMPUTED)
-    if computed is None or computed.diagnosis() is not diagnosis:
-        computed = st.session_state[COMPUTED] = _Computed(weakref.ref(diagnosis))
-    if (method, type_) not in computed.maps:
-        import torch
-
-        queue = st.empty()
-        with st.spinner(f"{METHODS[method]} …"):
-            bundle = models()
-            assert diagnosis.feature_map is not None
-            with turns.OF_MODELS.taken(lambda before: queue.caption(turns.in_words(before))):
-                queue.empty()
-                computed.maps[method, type_] = computed_by(
-                    method,
-                    bundle.image_model,
-                    torch.from_numpy(diagnosis.feature_map),
-                    bundle.preprocessing(square),
-                    bundle.image_types.index(type_),
-                )
-    return computed.maps[method, type_], 1.0
+    maps = current_case().maps
+    if (method, type_) not in maps:
+        assert diagnosis.feature_map is not None
+        with models_in_turn(models, f"{METHODS[method]} …") as bundle:
+            maps[method, type_] = computed_by(
+                method,
+                bundle.image_model,
+                torch.from_numpy(diagnosis.feature_map),
+                bundle.preprocessing(square),
+                bundle.image_types.index(type_),
+            )
+    return maps[method, type_], 1.0
 
 
 def faithfulness(measured: Mapping[str, Any] | None, method: str) -> str:

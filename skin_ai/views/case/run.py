@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -77,6 +79,17 @@ def ask_models(store: Store, case: CaseState, progress: Progress, place: DeltaGe
     log.info("diagnosed", extra={"case": case.id, "bundle": name, "ms": rounded})
     place.empty()
     return True
+
+
+@contextmanager
+def models_in_turn(models: Callable[[], Bundle], text: str) -> Iterator[Bundle]:
+    """The models for the block alone, with a spinner; until its turn, the place in the queue is shown."""
+    queue = st.empty()
+    with st.spinner(text):
+        bundle = models()
+        with turns.OF_MODELS.taken(lambda before: queue.caption(turns.in_words(before))):
+            queue.empty()
+            yield bundle
 
 
 def load_models(case: CaseState, name: str, place: DeltaGenerator) -> Bundle | None:

@@ -14,10 +14,10 @@ from skin_ai.predict.bundle import Bundle, BundleError
 from skin_ai.predict.chain import MAX_TOKENS, Probability, Question, Step, answer, eliminate
 from skin_ai.predict.diagnose import Diagnosis
 from skin_ai.predict.narrative import Answer, Facts, sentences
-from skin_ai.server import turns
 from skin_ai.views.case import bundle_choice
 from skin_ai.views.case.elimination import name, percent
 from skin_ai.views.case.elimination_text import in_a_row
+from skin_ai.views.case.run import models_in_turn
 from skin_ai.views.case.symptom_form import ANSWERS, FURTHER_SYMPTOMS, QUESTIONS
 from skin_ai.vocabulary import MORE_SYMPTOMS, SYMPTOMS
 
@@ -88,13 +88,11 @@ def _try_out(diagnosis: Diagnosis) -> None:
     if changed.replaced == changed.sentence:
         st.markdown(f"The words already say “{changed.sentence}” Choose the other answer.")
         return
-    queue = st.empty()
     try:
-        with st.spinner("Running the elimination again…"):
-            bundle = bundle_choice.models(diagnosis.bundle)
-            with turns.OF_MODELS.taken(lambda before: queue.caption(turns.in_words(before))):
-                queue.empty()
-                steps = eliminated_again(diagnosis, changed.narrative, bundle)
+        with models_in_turn(
+            lambda: bundle_choice.models(diagnosis.bundle), "Running the elimination again…"
+        ) as bundle:
+            steps = eliminated_again(diagnosis, changed.narrative, bundle)
     except BundleError as error:
         st.error(str(error))
         return
