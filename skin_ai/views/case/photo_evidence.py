@@ -28,8 +28,8 @@ WARNING = (
     "explanation; rely on the elimination first."
 )
 RELATIVE = (
-    "Colours are relative to the map's own maximum: they show neither the strength of the evidence nor "
-    "evidence against the type."
+    "Colours are relative to the map's own maximum: they do not show how strong the evidence is, nor which "
+    "regions argue against the type."
 )
 HOW = {
     GRAD_CAM: "Grad-CAM on the scale of the model's logit: the evidence over the photo adds up to the logit, "
