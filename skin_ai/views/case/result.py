@@ -127,7 +127,7 @@ def _photo_beside_recommendations(
         first = diagnosis.answer[0].type
         known = [item.type for item in diagnosis.recommendations]
         if first not in known:
-            st.caption(heatmap_overlay.no_map_for(DISEASES[first].name, len(known)))
+            st.caption(heatmap_overlay.no_map_for(DISEASES[first].name, known))
 
 
 def _bars(ranked: Sequence[Probability], own: Own) -> None:
