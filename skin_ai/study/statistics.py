@@ -113,6 +113,7 @@ def readings(answers: pd.DataFrame) -> pd.DataFrame:
     ranks_before = [f"{column}_before" for column in RANKS]
     columns = ("truth", *ranks_before, *RANKS)
     spelling = _one_spelling(np.concatenate([both[column].unique() for column in columns]))
+    types = {run: tuple(type_ for type_, _ in run) for run in set(both["ai_answer"])}
 
     def ranked(columns: list[str]) -> list[tuple[str, ...]]:
         rows = zip(*(both[column] for column in columns), strict=True)
@@ -124,7 +125,7 @@ def readings(answers: pd.DataFrame) -> pd.DataFrame:
             "case": both["case"].where(both["sample"] == "", "sample:" + both["sample"]),
             "fitzpatrick": both["fitzpatrick"],
             "truth": both["truth"].map(spelling).astype("str"),
-            "ai": pd.Series([tuple(type_ for type_, _ in run) for run in both["ai_answer"]], dtype=object),
+            "ai": pd.Series([types[run] for run in both["ai_answer"]], dtype=object),
             "ai_probability": np.array([run[0][1] for run in both["ai_answer"]], dtype=float),
             "before": pd.Series(ranked(ranks_before), dtype=object),
             "after": pd.Series(ranked([*RANKS]), dtype=object),

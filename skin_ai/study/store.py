@@ -248,7 +248,7 @@ def _table(rows: Sequence[Any], of_run: Mapping[int, tuple[Any, ...]]) -> pd.Dat
 
     if not rows:
         return pd.DataFrame(columns=[*ANSWER_COLUMNS], dtype=object).astype(ANSWER_TYPES)
-    table = pd.DataFrame(rows, columns=[*rows[0]._fields])
+    table = pd.DataFrame(dict(zip(rows[0]._fields, zip(*rows, strict=True), strict=True)))
     for place, column in enumerate(RANKS):
         table[column] = [ranks[place] if place < len(ranks) else "" for ranks in table["ranks"]]
     runs = [of_run.get(run, ("", "", "", None)) for run in table["run_id"]]

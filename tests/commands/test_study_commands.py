@@ -15,13 +15,6 @@ from skin_ai.study.store import open_store
 from skin_ai.study.tables import Stage
 
 
-@pytest.fixture(autouse=True)
-def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keeps the commands away from the data of this computer's user."""
-    monkeypatch.delenv("SKIN_AI_DATABASE_URL", raising=False)
-    monkeypatch.setenv("SKIN_AI_DATA", str(tmp_path / "data"))
-
-
 @pytest.fixture
 def deck_folder(mini_dataset: Path, tmp_path: Path) -> Path:
     assert main(["study", "make-deck", str(mini_dataset), "--n", "3", "--out", str(tmp_path / "three")]) == 0
