@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import statistics
-import time
-from collections.abc import Callable
+from functools import partial
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from benchmarks.machine import machine
+from benchmarks.machine import machine, medians, took
 from skin_ai.predict import heatmap_overlay
 from skin_ai.predict.bundle import Bundle, bundle_names, load_bundle
 from skin_ai.predict.diagnose import Diagnosis, diagnose
@@ -27,10 +26,9 @@ def main() -> None:
     print(f"machine: {machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads")
     photo, words = _twelve_megapixels(), SAMPLES[0].narrative
     for name in bundle_names():
-        start = time.perf_counter()
-        bundle = load_bundle(name)
         print(f"{name}, medians of {RUNS}")
-        print(f"  load and verify the bundle: {1000 * (time.perf_counter() - start):.0f} ms")
+        print(f"  load and verify the bundle: {took(partial(load_bundle, name)):.0f} ms")
+        bundle = load_bundle(name)
         prompts = _prompts(photo, words, bundle)
         inputs = bundle.preprocessing(prepare(photo).square)
         runs, bare = [], []
@@ -39,7 +37,7 @@ def main() -> None:
             bare.append(_bare_passes(inputs, bundle, prompts))
         for stage in runs[0].timings_ms:
             print(f"  {stage}: {statistics.median(run.timings_ms[stage] for run in runs):.1f} ms")
-        print(f"  drawing: {_drawing(runs[0]):.1f} ms")
+        print(f"  drawing: {medians([partial(_draw, runs[0])], RUNS)[0]:.1f} ms")
         image, language = (statistics.median(column) for column in zip(*bare, strict=True))
         asked = sum(len(batch["input_ids"]) for batch in prompts)
         print(
@@ -51,9 +49,8 @@ def main() -> None:
 
 
 def _twelve_megapixels() -> bytes:
-    drawn = Image.fromarray(SAMPLES[0].draw()).resize((4000, 3000), Image.Resampling.BICUBIC)
     file = io.BytesIO()
-    drawn.save(file, "JPEG", quality=92)
+    Image.fromarray(SAMPLES[0].draw()).resize((4000, 3000)).save(file, "JPEG", quality=92)
     return file.getvalue()
 
 
@@ -75,31 +72,20 @@ def _prompts(photo: bytes, words: str, bundle: Bundle) -> list[dict[str, Tensor]
 def _bare_passes(inputs: Tensor, bundle: Bundle, prompts: list[dict[str, Tensor]]) -> tuple[float, float]:
     """Milliseconds of the image model for all views and of the language model's encoder."""
     with torch.inference_mode():
-        image = _took(lambda: [bundle.image_model.feature_map(inputs) for _ in range(bundle.views)])
-        language = _took(lambda: [bundle.language_model.classifier(**batch) for batch in prompts])
+        image = took(lambda: [bundle.image_model.feature_map(inputs) for _ in range(bundle.views)])
+        language = took(lambda: [bundle.language_model.classifier(**batch) for batch in prompts])
     return image, language
 
 
-def _drawing(diagnosis: Diagnosis) -> float:
-    """Milliseconds of one map over the photo and of the elimination's picture with its table."""
+def _draw(diagnosis: Diagnosis) -> None:
+    """One map over the photo, and the elimination's picture with its table."""
     assert diagnosis.square is not None
     square = pictures.smaller(diagnosis.square)
-
-    def draw() -> None:
-        scale = heatmap_overlay.common_scale(diagnosis.heatmaps)
-        evidence = diagnosis.heatmaps[diagnosis.recommendations[0].type]
-        heatmap_overlay.on_photo(square, heatmap_overlay.overlay(evidence, scale, len(square)), 0.6)
-        elimination.figure(diagnosis.steps)
-        elimination.table(diagnosis.steps)
-
-    draw()
-    return statistics.median(_took(draw) for _ in range(RUNS))
-
-
-def _took(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return 1000 * (time.perf_counter() - start)
+    scale = heatmap_overlay.common_scale(diagnosis.heatmaps)
+    evidence = diagnosis.heatmaps[diagnosis.recommendations[0].type]
+    heatmap_overlay.on_photo(square, heatmap_overlay.overlay(evidence, scale, len(square)), 0.6)
+    elimination.figure(diagnosis.steps)
+    elimination.table(diagnosis.steps)
 
 
 if __name__ == "__main__":

@@ -45,18 +45,16 @@ def main() -> None:
 
 def _seconds(script: Path, texts: list[str], data: Path, streamlit: Sequence[str] = STREAMLIT) -> list[float]:
     """Seconds from the start of the server's process to each of the texts in a fresh browser."""
+    found = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER)
-        page = browser.new_page()
+        page = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER).new_page()
         start = time.perf_counter()
         with started(data, script, streamlit=streamlit) as (address, _):
             page.goto(address)
-            found = []
             for text in texts:
                 page.get_by_text(text).first.wait_for(timeout=60_000)
                 found.append(time.perf_counter() - start)
-        browser.close()
-        return found
+    return found
 
 
 if __name__ == "__main__":

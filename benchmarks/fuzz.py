@@ -45,9 +45,7 @@ def main() -> int:
                 warm = process.memory_info().rss
         grown = (process.memory_info().rss - warm) / 2**20
         refused = times - outcomes.pop(TAKEN, 0)
-        print(
-            f"{kind}: {times}, of which {refused} refused, in {len(outcomes)} different sentences", flush=True
-        )
+        print(f"{kind}: {times}, of which {refused} refused, in {len(outcomes)} sentences", flush=True)
         print(f"  slowest {slowest:.2f} s (number {slow}); memory {grown:+.0f} MB after the first {WARM:.0%}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"largest memory at any time: {peak:.0f} MB; {broken} unexpected errors")

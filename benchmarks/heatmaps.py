@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import copy
-import statistics
-import time
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.machine import machine
+from benchmarks.machine import machine, medians
 from skin_ai.predict.bundle import load_bundle
 from skin_ai.predict.heatmap import GRAD_CAM, HeadOnly, class_activation_maps, library_map
 from skin_ai.predict.image_model import ImageModel
@@ -45,11 +42,10 @@ def main() -> None:
         }
         for since, (theirs, ours) in works.items():
             difference = np.abs(theirs() - ours()).max()
-            seconds = _in_turns(theirs, ours)
+            slow, fast = medians([theirs, ours], RUNS)
             print(
-                f"{n_types} types, {since}: library {1000 * seconds[0]:.1f} ms, ours {1000 * seconds[1]:.1f} "
-                f"ms, {seconds[0] / seconds[1]:.0f} times; largest difference {difference:.1e} of an "
-                f"evidence up to {ours().max():.2f}"
+                f"{n_types} types, {since}: library {slow:.1f} ms, ours {fast:.1f} ms, {slow / fast:.0f} "
+                f"times; largest difference {difference:.1e} of an evidence up to {ours().max():.2f}"
             )
 
 
@@ -77,17 +73,6 @@ def _theirs(model: nn.Module, layer: nn.Module, inputs: Tensor, n_types: int) ->
     """(K, h, w): the library's maps after their ReLU, before they are scaled and enlarged."""
     maps = [library_map(GRAD_CAM, model, inputs, type_index, layer) for type_index in range(n_types)]
     return np.maximum(maps, 0)
-
-
-def _in_turns(*works: Callable[[], object]) -> list[float]:
-    """Medians of seconds."""
-    took: list[list[float]] = [[] for _ in works]
-    for _ in range(RUNS):
-        for seconds, work in zip(took, works, strict=True):
-            start = time.perf_counter()
-            work()
-            seconds.append(time.perf_counter() - start)
-    return [statistics.median(seconds) for seconds in took]
 
 
 if __name__ == "__main__":

@@ -46,11 +46,10 @@ def main() -> None:
     ours = [place for place, types in enumerate(named) if types]
     print(f"machine: {machine()}; slowest of {len(posts)} diagnoses: {max(seconds):.2f} s")
     print(f"{len(ours)} of {len(posts)} posts have a reply that names one of the {len(bundle.types)} types")
-    for name, found in (
-        (f"the model's first {FIRST}", [firsts[place] & named[place] for place in ours]),
-        (f"the {FIRST} most frequent in replies", [frequent & named[place] for place in ours]),
+    for name, hits in (
+        (f"the model's first {FIRST}", sum(bool(firsts[place] & named[place]) for place in ours)),
+        (f"the {FIRST} most frequent in replies", sum(bool(frequent & named[place]) for place in ours)),
     ):
-        hits = sum(bool(types) for types in found)
         print(f"{name}: {hits} ({hits / len(posts):.3f} of all, {hits / len(ours):.3f} of these)")
 
 

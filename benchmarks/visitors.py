@@ -9,13 +9,13 @@ from __future__ import annotations
 import io
 import re
 import secrets
-import statistics
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any
 
+import numpy as np
 import requests
 from PIL import Image
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -34,6 +34,7 @@ PATIENCE = 300  # seconds
 WORDS = "I am 67. The shiny bump beside my nose has grown for a year and bled twice."
 SAVE, SAME = "Save my diagnosis and show the AI's", "Keep my answer unchanged"
 QUEUE = re.compile(r"\d+ cases? ahead of you")
+TOKEN = re.compile(rb"token[0-9a-f]{16}")  # in a visitor's words; must not reach another visitor
 
 
 class Visitor:
@@ -41,7 +42,7 @@ class Visitor:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.token = f"token{secrets.token_hex(8)}"  # in this visitor's words; must not reach another page
+        self.token = f"token{secrets.token_hex(8)}"
         self.http = requests.Session()
         self.http.get(f"{address}/_stcore/health", timeout=PATIENCE)  # sets the token against forged requests
         self.socket: ClientConnection = connect(
@@ -177,30 +178,27 @@ def _photo() -> bytes:
 
 def _in_parallel(address: str, visitors: int, cases: int) -> tuple[list[float], list[Visitor], float]:
     """`cases` cases by as many visitors at once: seconds of each diagnosis, who was there, seconds in all."""
-    took: list[float] = []
-    left, lock = [cases], threading.Lock()
     there = [Visitor(address) for _ in range(visitors)]
+    free: SimpleQueue[Visitor] = SimpleQueue()
+    for visitor in there:
+        free.put(visitor)
 
-    def work(visitor: Visitor) -> None:
-        while True:
-            with lock:
-                if not left[0]:
-                    return
-                left[0] -= 1
-            seconds = visitor.one_case()
-            with lock:
-                took.append(seconds)
+    def one_case(_: int) -> float:
+        visitor = free.get()
+        try:
+            return visitor.one_case()
+        finally:
+            free.put(visitor)
 
     start = time.perf_counter()
     with ThreadPoolExecutor(visitors) as pool:
-        for one in [pool.submit(work, visitor) for visitor in there]:
-            one.result()
+        took = list(pool.map(one_case, range(cases)))
     return took, there, time.perf_counter() - start
 
 
 def _summary(name: str, took: list[float]) -> str:
-    p95 = statistics.quantiles(took, n=20)[-1] if len(took) > 1 else took[0]
-    return f"{name}: p50 {statistics.median(took):.2f} s, p95 {p95:.2f} s (n = {len(took)})"
+    median, p95 = np.percentile(took, (50, 95))
+    return f"{name}: p50 {median:.2f} s, p95 {p95:.2f} s (n = {len(took)})"
 
 
 def main(visitors: int = VISITORS, cases: int = CASES) -> None:
@@ -215,11 +213,8 @@ def main(visitors: int = VISITORS, cases: int = CASES) -> None:
         during = process.memory_info().rss
         print(_summary(f"{visitors} visitors at once, commit to result", together))
         print(f"throughput: {60 * len(together) / seconds:.0f} cases a minute")
-        tokens = [visitor.token for visitor in there]
         received = [(visitor.token, message) for visitor in there for message in visitor.received]
-        strange = sum(
-            other.encode() in message for own, message in received for other in tokens if other != own
-        )
+        strange = sum(bool(set(TOKEN.findall(message)) - {own.encode()}) for own, message in received)
         print(f"messages with another visitor's words: {strange} of {len(received)}")
         print(f"visitors who were shown their place in the queue: {sum(bool(v.queued) for v in there)}")
         for visitor in there:
@@ -235,11 +230,8 @@ def main(visitors: int = VISITORS, cases: int = CASES) -> None:
         Visitor(address).leave()
         time.sleep(1)
         after = process.memory_info().rss
-        sizes = {"before": before, "during": during, f"after {len(together)} cases": after}
-        print(
-            "memory of the server: "
-            + ", ".join(f"{size / 1e6:.0f} MB {when}" for when, size in sizes.items())
-        )
+        sizes = [f"{size / 1e6:.0f} MB" for size in (before, during, after)]
+        print(f"memory of the server: {sizes[0]} before, {sizes[1]} during, {sizes[2]} after")
 
 
 if __name__ == "__main__":

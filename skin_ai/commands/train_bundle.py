@@ -13,28 +13,28 @@ import numpy as np
 import torch
 from accelerate import PartialState
 from safetensors.torch import load_file
+from sklearn.metrics import recall_score
 
 from skin_ai.evaluation import checks, elimination_checks, gate_fitting, reliability
-from skin_ai.evaluation.figures import balanced_accuracy_samples, recall_samples
 from skin_ai.evaluation.predictions import (
     Chains,
     as_tensors,
     bundle_temperatures,
-    cross_fitted_temperatures,
     evaluated_photos,
     evaluated_words,
     prior_by_type,
     sources_without_photos,
 )
 from skin_ai.evaluation.summary import summary_of_photos, summary_of_words
-from skin_ai.evaluation.temperatures import fit_temperature, softmax
+from skin_ai.evaluation.temperatures import cross_fitted_temperatures, fit_temperature, softmax
 from skin_ai.predict.bundle import GATE_FILE, PREDICTIONS_FILE, file_of, image_types_of, read_manifest
 from skin_ai.predict.chain import LanguageModel, Option, Step, answer, over_label_set
 from skin_ai.training.assembly import write_bundle
 from skin_ai.training.datasets import NEVER_TRAINED, Case, digest, split_folds
 from skin_ai.training.gguf_base import as_folder
-from skin_ai.training.image import load_out_of_fold, read_squares, train_image_model, train_model
+from skin_ai.training.image import load_out_of_fold, out_of_fold_logits, read_squares, train_model
 from skin_ai.training.language import predict_steps, train_chain
+from skin_ai.training.loop import save_once
 from skin_ai.training.reading import teach_reading
 from skin_ai.training.run import ALONE, READING_FILE, Photos, Run, begin, reading_stage
 from skin_ai.training.sources import PAD_UFES_20, evaluation_words, load_sources
@@ -130,7 +130,7 @@ def _image_model(
     if run.start_from:
         logits = saved["photo_logits"].numpy()[rows]
     else:
-        logits = train_image_model(squares, labels, folds, len(types), run.image, work)
+        logits = out_of_fold_logits(lambda: squares, labels, folds, len(types), run.image, work)
     temperatures = cross_fitted_temperatures(logits, labels, folds, prior)
     if run.start_from:
         figures = checks.of_photos_as_in(folder)
@@ -206,8 +206,7 @@ class _LanguageFolds:
         if saved.exists():
             return {
                 mode: [
-                    tuple(Step(tuple(Option(**option) for option in step)) for step in chain)
-                    for chain in chains
+                    tuple(Step(tuple(Option(**row) for row in step)) for step in chain) for chain in chains
                 ]
                 for mode, chains in json.loads(saved.read_text(encoding="utf-8")).items()
             }
@@ -226,26 +225,20 @@ class _LanguageFolds:
             shown = [self.photos[i] if has_photo else None for i in places]
             result[mode] = predict_steps(model, words, shown, schedule, (1.0,) * (len(schedule) - 1))
             self._log(f"{name} fold {fold}, {mode}", places, result[mode])
-        if PartialState().is_main_process:
-            plain = {
-                mode: [[[asdict(option) for option in step.options] for step in chain] for chain in chains]
-                for mode, chains in result.items()
-            }
-            saved.write_text(json.dumps(plain), encoding="utf-8")
+        plain = {
+            mode: [[[asdict(option) for option in step.options] for step in chain] for chain in chains]
+            for mode, chains in result.items()
+        }
+        save_once(lambda: saved.write_text(json.dumps(plain), encoding="utf-8"))
         return result
 
     def _log(self, title: str, places: Sequence[int], chains: Sequence[tuple[Step, ...]]) -> None:
         """Balanced accuracy of each source."""
-        types, sources = self.run.types, np.array([self.cases[i].source for i in places])
-        truth = np.array([types.index(self.cases[i].type) for i in places])
-        first = np.array([types.index(answer(chain)[0].type) for chain in chains])
-        for source in dict.fromkeys(sources.tolist()):
-            here = sources == source
-            recall = recall_samples(truth[here], first[here], len(types), np.ones((1, here.sum())))
-            log.info(
-                "%s: %s balanced accuracy %.3f (n = %d)",
-                title,
-                source,
-                balanced_accuracy_samples(recall)[0],
-                here.sum(),
-            )
+        pairs: dict[str, list[tuple[str, str]]] = {}
+        for place, chain in zip(places, chains, strict=True):
+            case = self.cases[place]
+            pairs.setdefault(case.source, []).append((case.type, answer(chain)[0].type))
+        for source, found in pairs.items():
+            truth, first = zip(*found, strict=True)
+            value = recall_score(truth, first, labels=sorted(set(truth)), average="macro")
+            log.info("%s: %s balanced accuracy %.3f (n = %d)", title, source, value, len(truth))

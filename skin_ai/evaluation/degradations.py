@@ -12,7 +12,7 @@ from scipy import ndimage
 from scipy.signal import fftconvolve
 from tqdm import tqdm
 
-from skin_ai.evaluation.figures import mean_figure, weighted_mean
+from skin_ai.evaluation.figures import BY_PATIENT, mean_figure, weighted_mean
 from skin_ai.intervals import INTERVAL, SEED, patient_weights
 from skin_ai.predict.quality import KINDS, linear_light, measures, reaches
 from skin_ai.training.image import OutOfFold
@@ -52,16 +52,6 @@ def shaken(square: np.ndarray, strength: float) -> np.ndarray:
     return _as_pixels(fftconvolve(padded, kernel[..., None] / kernel.sum(), mode="valid", axes=(0, 1)))
 
 
-def dark(square: np.ndarray, strength: float) -> np.ndarray:
-    """`strength` stops less light."""
-    return _exposed(square, (-strength,) * 3)
-
-
-def bright(square: np.ndarray, strength: float) -> np.ndarray:
-    """`strength` stops more light, cut off at white."""
-    return _exposed(square, (strength,) * 3)
-
-
 def low_contrast(square: np.ndarray, strength: float) -> np.ndarray:
     """A greasy or fogged lens: each pixel moves by the share `strength`, 0..1, towards the photo's mean."""
     mean = square.mean((0, 1), dtype=np.float32)
@@ -98,8 +88,8 @@ DEGRADATIONS: Mapping[str, Degradation] = {
     "small": small,
     "blurred": blurred,
     "shaken": shaken,
-    "dark": dark,
-    "bright": bright,
+    "dark": lambda square, strength: _exposed(square, (-strength,) * 3),  # stops less light
+    "bright": lambda square, strength: _exposed(square, (strength,) * 3),  # stops more light
     "low_contrast": low_contrast,
     "glare": glare,
     "colour_cast": colour_cast,
@@ -113,12 +103,9 @@ def _random(square: np.ndarray) -> np.random.Generator:
 
 def _exposed(square: np.ndarray, stops: tuple[float, ...]) -> np.ndarray:
     """Light scaled by 2 ** stops in each channel, before the sRGB curve (IEC 61966-2-1) is applied."""
-    linear, channels = linear_light(), []
-    for channel, stop in enumerate(stops):
-        light = np.clip(linear * 2.0**stop, 0, 1)
-        encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-        channels.append(_as_pixels(encoded * 255)[square[..., channel]])
-    return np.stack(channels, -1)
+    light = np.clip(linear_light()[:, None] * 2.0 ** np.array(stops), 0, 1)
+    encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return _as_pixels(encoded * 255)[square, np.arange(3)]
 
 
 def _as_pixels(values: np.ndarray) -> np.ndarray:
@@ -149,7 +136,7 @@ PROTOCOL = (
     "types; the strength at which it drops by {drop} is interpolated. Limits are fitted on four folds "
     "(untouched photos, and photos at that strength); false stops (all {n} photos) and catches ({photos} "
     "photos, by the limit of their kind) are counted on the fifth; the shipped limits are fitted on all. "
-    "Intervals: 95%, bootstrap over patients."
+    f"{BY_PATIENT}"
 )
 
 

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from scipy.special import logit
 from torch import Tensor
 
-from skin_ai.evaluation.figures import mean_figure
+from skin_ai.evaluation.figures import BY_PATIENT, mean_figure
 from skin_ai.intervals import patient_weights
 from skin_ai.predict.chain import Ask, Question, Step, answer, eliminate_all, single_pass
 from skin_ai.predict.stability import IRRELEVANT, OPTIONS_REVERSED, SHUFFLED, variant_questions
@@ -32,7 +33,7 @@ PROTOCOL = (
     "phrased with another seed, and in held-out wordings. Shares: of words and photo, the decisive one "
     "changed the first type's log-odds at step 1 more; it is right where blanking it through the whole "
     "elimination changes that type's rank more than blanking the other, or at equal ranks its log-odds. "
-    "Intervals: 95%, bootstrap over patients."
+    f"{BY_PATIENT}"
 )
 
 
@@ -83,14 +84,12 @@ def _cached(ask: Ask) -> Ask:
     """Keeps answers: the later steps of a changed case are often those of the unchanged one."""
     known: dict[tuple[str, int, tuple[int, ...]], Tensor] = {}
 
-    def key(question: Question) -> tuple[str, int, tuple[int, ...]]:
-        return question.narrative, id(question.photo), question.options
-
     def cached(questions: Sequence[Question]) -> Tensor:
-        new = {key(question): question for question in questions if key(question) not in known}
+        keys = [(question.narrative, id(question.photo), question.options) for question in questions]
+        new = {key: question for key, question in zip(keys, questions, strict=True) if key not in known}
         if new:
             known.update(zip(new, ask(list(new.values())).cpu(), strict=True))
-        return torch.stack([known[key(question)] for question in questions])
+        return torch.stack([known[key] for key in keys])
 
     return cached
 
@@ -164,8 +163,8 @@ def _removed(cases: Sequence[_Case], weights: np.ndarray) -> dict[str, Any]:
     """How often the answer changes when an option that is ruled out anyway is missing from the start."""
     first_step = []
     for one in cases:
-        names = [name for name in one.changed if name.startswith(REMOVED.format(n=""))]
-        first_step.append(float(np.mean([_changes(one, name) for name in names])) if names else np.nan)
+        changes = [_changes(one, name) for name in one.changed if name.startswith(REMOVED.format(n=""))]
+        first_step.append(float(np.mean(changes)) if changes else np.nan)
     return {
         "dropped_at_step_1": _figure(first_step, weights),
         "runner_up": _figure([_changes(one, RUNNER_UP) for one in cases], weights),
@@ -193,7 +192,9 @@ def _chain_and_single_pass(
 
 def _shares(cases: Sequence[_Case], weights: np.ndarray) -> dict[str, Any]:
     """How often the shares of words and photo have the right sign and order, for the answer's first type."""
-    names = "decisive", "clearly", "words", "photo"
+    decisive = "decisive_moves_the_rank_more"
+    clearly, direction = f"{decisive}_where_clear", "{}_point_the_right_way".format
+    names = decisive, clearly, direction("words"), direction("photo")
     values = {name: np.full(len(cases), np.nan) for name in names}
     for row, one in enumerate(cases):
         if not {NO_WORDS, NO_PHOTO} <= one.changed.keys():
@@ -207,18 +208,13 @@ def _shares(cases: Sequence[_Case], weights: np.ndarray) -> dict[str, Any]:
         larger, smaller = sorted(share, key=lambda source: -abs(share[source]))
         # Tuples compare by rank first, then by log-odds.
         is_right = tuple(map(abs, effect[larger])) > tuple(map(abs, effect[smaller]))
-        values["decisive"][row] = is_right
+        values[decisive][row] = is_right
         if abs(share[larger]) >= CLEARLY * abs(share[smaller]):
-            values["clearly"][row] = is_right
+            values[clearly][row] = is_right
         for source in blanked:
             if abs(share[source]) >= NOTABLE:  # evidence for a type lowers it when it is missing
-                values[source][row] = effect[source][1] * share[source] < 0
-    return {
-        "decisive_moves_the_rank_more": _figure(values["decisive"], weights),
-        "decisive_moves_the_rank_more_where_clear": _figure(values["clearly"], weights),
-        "words_point_the_right_way": _figure(values["words"], weights),
-        "photo_point_the_right_way": _figure(values["photo"], weights),
-    }
+                values[direction(source)][row] = effect[source][1] * share[source] < 0
+    return {name: _figure(row, weights) for name, row in values.items()}
 
 
 def _logit(step: Step, type_: str) -> float:
@@ -236,8 +232,7 @@ def _effect(one: _Case, steps: Sequence[Step]) -> tuple[int, float]:
 
 
 def _log_odds(probability: float) -> float:
-    clipped = min(max(probability, 1e-9), 1 - 1e-9)
-    return float(np.log(clipped / (1 - clipped)))
+    return float(logit(np.clip(probability, 1e-9, 1 - 1e-9)))
 
 
 def _stability(cases: Sequence[_Case], weights: np.ndarray) -> dict[str, Any]:

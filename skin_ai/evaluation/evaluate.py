@@ -12,7 +12,7 @@ import numpy as np
 from safetensors.torch import load_file
 from tqdm import tqdm
 
-from skin_ai.evaluation.figures import MODES, Evaluated, as_rows, figures
+from skin_ai.evaluation.figures import BY_PATIENT, MODES, Evaluated, as_rows, figures
 from skin_ai.predict.bundle import PREDICTIONS_FILE, WEIGHTS, file_of, load_bundle
 from skin_ai.predict.chain import Probability
 from skin_ai.predict.diagnose import diagnose
@@ -34,8 +34,8 @@ WORDS_FROM_FILE = (
     "without a narrative are left out. "
 )
 PROTOCOL = (
-    "photo_no_words: the app's answer to the photo without words. "
-    "Intervals: 95%, bootstrap over patients. Balanced accuracy, recall, AUC and the confusion matrix "
+    f"photo_no_words: the app's answer to the photo without words. {BY_PATIENT} "
+    "Balanced accuracy, recall, AUC and the confusion matrix "
     "use probabilities for equally frequent types, as the app shows them; accuracy, top 3 and calibration "
     "error use them multiplied by the frequency of the types in the bundle's data."
 )
@@ -75,37 +75,36 @@ def evaluate(
     saved = load_file(file_of(weights / bundle_name, PREDICTIONS_FILE))
     name = f"{SCIN}/cases" if is_scin else "photos"
     trained = set(saved[name].tolist()) if name in saved else set()
-    trained_on = sum(digest(case.key) in trained for case in cases)
-    if trained_on:
-        log.warning(
-            "%d of %d cases were in the training of this bundle: the figures are too good",
-            trained_on,
-            len(cases),
-        )
+    if trained_on := sum(digest(case.key) in trained for case in cases):
+        warning = "%d of %d cases were in the training of this bundle: the figures are too good"
+        log.warning(warning, trained_on, len(cases))
     rows: dict[str, list[Sequence[Probability]]] = {mode: [] for mode in MODES}
     for case in tqdm(cases, desc="diagnosing", unit="case", leave=False):
         words = words_of[case.key]
-        nothing = uniform(bundle.types)
         alone = diagnose(None, words, bundle) if words else None
         photo = _prepared(case.photo) if case.photo else None
         both = diagnose(photo, words, bundle) if photo else alone
         photo_alone = diagnose(photo, "", bundle) if photo else None
-        rows["photo_only"].append((both.recommendations if both else ()) or nothing)
-        rows["photo_no_words"].append(photo_alone.answer if photo_alone else nothing)
-        rows["single_pass"].append(both.single_pass if both else nothing)
-        rows["chain"].append(both.answer if both else nothing)
-        # Without words every type is equally likely.
-        rows["words_only"].append(alone.answer if alone else nothing)
+        answers = {
+            "photo_only": both and both.recommendations,
+            "photo_no_words": photo_alone and photo_alone.answer,
+            "words_only": alone and alone.answer,
+            "single_pass": both and both.single_pass,
+            "chain": both and both.answer,
+        }
+        for mode, found in answers.items():
+            rows[mode].append(found or uniform(bundle.types))
     if not any(case.photo for case in cases):
         del rows["photo_only"], rows["photo_no_words"]
-    priors = bundle.manifest.get("priors", {})
-    prior = priors.get(SCIN, bundle.manifest["prior"]) if is_scin else bundle.manifest["prior"]
+    prior = bundle.manifest["prior"]
+    if is_scin:
+        prior = bundle.manifest.get("priors", {}).get(SCIN, prior)
     evaluated = Evaluated(
         types=bundle.types,
         truth=np.array([bundle.types.index(case.type) for case in cases]),
         patients=np.array([digest(case.patient) for case in cases]),
         prior=np.array([prior[type_] for type_ in bundle.types]),
-        modes={mode: as_rows(answers, bundle.types) for mode, answers in rows.items()},
+        modes={mode: as_rows(found, bundle.types) for mode, found in rows.items()},
     )
     result = figures(evaluated)
     if is_scin:
@@ -130,14 +129,13 @@ def _words_of_file(path: Path, cases: Sequence[Case]) -> dict[str, str]:
             if missing := [name for name in NARRATIVE_COLUMNS if name not in (rows.fieldnames or ())]:
                 raise DatasetError(f"{path} lacks the columns {', '.join(missing)}.")
             texts = {
-                ((row["patient_id"] or "").strip(), (row["lesion_id"] or "").strip()): row["text"] or ""
+                tuple((row[name] or "").strip() for name in NARRATIVE_COLUMNS[:2]): row["text"] or ""
                 for row in rows
             }
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path} is not in UTF-8; save it as UTF-8.") from error
-    found = {
-        case.key: texts[case.patient, case.lesion] for case in cases if (case.patient, case.lesion) in texts
-    }
+    lesions = {case.key: (case.patient, case.lesion) for case in cases}
+    found = {key: texts[lesion] for key, lesion in lesions.items() if lesion in texts}
     if not found:
         raise DatasetError(
             f"{path} has no narrative of a lesion in the folder; ids must be those of its metadata.csv."

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,9 @@ from sklearn.metrics import confusion_matrix
 from skin_ai.intervals import patient_weights, with_interval
 from skin_ai.predict.chain import Probability
 
-log = logging.getLogger(__name__)
-
 MODES = ("photo_only", "photo_no_words", "words_only", "single_pass", "chain")
 CALIBRATION_BINS = 15
+BY_PATIENT = "Intervals: 95%, bootstrap over patients."
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,11 @@ class Evaluated:
     prior: np.ndarray
     modes: dict[str, np.ndarray]
 
+    def predicted(self, mode: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of the m cases with a prediction: (m, K) probabilities, (m,) truth, (1 + RESAMPLES, m) weights."""
+        there = is_predicted(self.modes[mode])
+        return self.modes[mode][there], self.truth[there], patient_weights(self.patients)[:, there]
+
 
 def figures(evaluated: Evaluated) -> dict[str, Any]:
     """Every figure of every mode, each as {"value", "low", "high"} with its 95% bootstrap interval.
@@ -42,13 +45,7 @@ def figures(evaluated: Evaluated) -> dict[str, Any]:
     which the app shows; accuracy, top 3 and the expected calibration error use them multiplied by the prior.
     Types without a case are left out of the means.
     """
-    weights = patient_weights(evaluated.patients)
-    result = {}
-    for name, scores in evaluated.modes.items():
-        predicted = is_predicted(scores)
-        part = replace(evaluated, truth=evaluated.truth[predicted])
-        result[name] = _mode_figures(part, scores[predicted], weights[:, predicted])
-    return result
+    return {mode: _mode_figures(evaluated, *evaluated.predicted(mode)) for mode in evaluated.modes}
 
 
 def is_predicted(scores: np.ndarray) -> np.ndarray:
@@ -56,12 +53,16 @@ def is_predicted(scores: np.ndarray) -> np.ndarray:
     return np.asarray(np.isfinite(scores).all(1))
 
 
-def _mode_figures(evaluated: Evaluated, scores: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
-    truth, types = evaluated.truth, evaluated.types
+def _mode_figures(
+    evaluated: Evaluated, scores: np.ndarray, truth: np.ndarray, weights: np.ndarray
+) -> dict[str, Any]:
+    types, with_prior = evaluated.types, _with_prior(evaluated, scores)
     recall = recall_samples(truth, scores.argmax(1), len(types), weights)
-    samples = samples_of(evaluated, scores, weights) | {
+    samples = samples_of(evaluated, scores, truth, weights) | {
         "macro_auc": auc_samples(truth, scores, weights),
-        "ece": calibration_error_samples(truth, _with_prior(evaluated, scores), weights),
+        "ece": calibration_errors(
+            with_prior.max(1), with_prior.argmax(1) == truth, weights, bins_of(with_prior.max(1))
+        ),
     }
     result: dict[str, Any] = {"n": len(truth)}
     result |= {name: with_interval(samples[name]) for name in FIGURES}
@@ -80,13 +81,15 @@ def _with_prior(evaluated: Evaluated, scores: np.ndarray) -> np.ndarray:
     return np.asarray(weighted / weighted.sum(1, keepdims=True))
 
 
-def samples_of(evaluated: Evaluated, scores: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+def samples_of(
+    evaluated: Evaluated, scores: np.ndarray, truth: np.ndarray, weights: np.ndarray
+) -> dict[str, np.ndarray]:
     """Figure -> (resamples,) its values."""
-    truth, with_prior = evaluated.truth, _with_prior(evaluated, scores)
+    with_prior = _with_prior(evaluated, scores)
     recall = recall_samples(truth, scores.argmax(1), len(evaluated.types), weights)
     top3 = (np.argsort(-with_prior, axis=1)[:, :3] == truth[:, None]).any(1)
     return {
-        "balanced_accuracy": balanced_accuracy_samples(recall),
+        "balanced_accuracy": mean_of_known(recall),
         "accuracy": weighted_mean(with_prior.argmax(1) == truth, weights),
         "top3": weighted_mean(top3, weights),
     }
@@ -115,54 +118,66 @@ def recall_samples(truth: np.ndarray, predicted: np.ndarray, n_types: int, weigh
         return (weights @ right) / (weights @ of_type)
 
 
-def balanced_accuracy_samples(recall: np.ndarray) -> np.ndarray:
-    """(resamples,) mean of the recalls, (resamples, K), that are defined; nan where none is."""
-    known = np.isfinite(recall)
+def mean_of_known(samples: np.ndarray) -> np.ndarray:
+    """(resamples,) mean of the recalls or areas, (resamples, K), that are defined; nan where none is."""
+    known = np.isfinite(samples)
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(known, recall, 0).sum(1) / known.sum(1))
+        return np.asarray(np.where(known, samples, 0).sum(1) / known.sum(1))
 
 
 def auc_samples(truth: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(resamples,) mean area under the curve, each type against the rest; nan where there is one type only.
+    """(resamples,) mean area under the curve, each type against the rest; nan if all have the same type."""
+    curves = [receiver_operating(column, truth == k, weights) for k, column in enumerate(scores.T)]
+    return mean_of_known(np.stack([area_under(*rates) for _, *rates in curves], 1))
 
-    Weighted Mann-Whitney statistic of all resamples at once: a second, a minute with scikit-learn.
+
+def receiver_operating(
+    score: np.ndarray, positive: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(points,) thresholds from infinity down, (resamples, points) false-positive rate and sensitivity.
+
+    Equal scores are one point. nan where a resample has no case of one kind. All resamples at once: a second,
+    a minute with scikit-learn.
     """
-    areas = np.full((len(weights), scores.shape[1]), np.nan)
-    for k in range(scores.shape[1]):
-        order = np.argsort(scores[:, k], kind="stable")
-        ties = np.flatnonzero(np.diff(scores[order, k], prepend=-np.inf))
-        positive = np.add.reduceat(weights[:, order] * (truth[order] == k), ties, axis=1)
-        negative = np.add.reduceat(weights[:, order] * (truth[order] != k), ties, axis=1)
-        below = np.cumsum(negative, axis=1) - negative / 2
-        pairs = positive.sum(1) * negative.sum(1)
-        areas[pairs > 0, k] = (positive * below).sum(1)[pairs > 0] / pairs[pairs > 0]
-    known = np.isfinite(areas)
-    return np.asarray(
-        np.divide(np.nansum(areas, 1), known.sum(1), where=known.any(1), out=np.full(len(areas), np.nan))
-    )
+    order = np.argsort(-score, kind="stable")
+    ends = np.flatnonzero(np.diff(score[order], append=-np.inf))
+    rates = []
+    for kind in (~positive, positive):
+        counts = (weights * kind)[:, order].cumsum(1)
+        with np.errstate(invalid="ignore"):
+            rates.append(np.pad(counts[:, ends] / counts[:, -1:], ((0, 0), (1, 0))))
+    rates = [np.where(np.isfinite(rate[:, -1:]), rate, np.nan) for rate in rates]
+    return np.concatenate([[np.inf], score[order][ends]]), rates[0], rates[1]
 
 
-def calibration_error_samples(
-    truth: np.ndarray, probabilities: np.ndarray, weights: np.ndarray
+def area_under(false_positives: np.ndarray, sensitivity: np.ndarray) -> np.ndarray:
+    """(resamples,) area under the curve, by trapezoids: ties count half."""
+    return np.asarray(np.trapezoid(sensitivity, false_positives))
+
+
+def bins_of(confidence: np.ndarray) -> list[np.ndarray]:
+    """Places of the cases in each of the bins of equally many cases, by rising confidence."""
+    return np.array_split(np.argsort(confidence, kind="stable"), min(CALIBRATION_BINS, len(confidence)))
+
+
+def calibration_errors(
+    confidence: np.ndarray, right: np.ndarray, weights: np.ndarray, bins: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """(resamples,) expected calibration error of the first type, equal-mass bins (Naeini et al. 2015)."""
-    confidence = probabilities.max(1)
-    right = probabilities.argmax(1) == truth
-    bins = np.array_split(np.argsort(confidence, kind="stable"), min(CALIBRATION_BINS, len(truth)))
-    gaps = [np.abs(weights[:, part] @ (right[part] - confidence[part])) for part in bins]
+    """(samples,) expected calibration error (Naeini et al. 2015); right: (n,) or (samples, n)."""
+    gaps = weights * (right - confidence)
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.sum(gaps, axis=0) / weights.sum(1))
+        return np.asarray(np.sum([np.abs(gaps[:, part].sum(1)) for part in bins], axis=0) / weights.sum(1))
 
 
 def gains(evaluated: Evaluated, mode: str, over: str) -> dict[str, dict[str, float | None]]:
     """Balanced accuracy, accuracy and top 3 of one mode minus those of another, paired by patient."""
     predicted = is_predicted(evaluated.modes[mode]) & is_predicted(evaluated.modes[over])
     weights = patient_weights(evaluated.patients)[:, predicted]
-    part = replace(evaluated, truth=evaluated.truth[predicted])
-    first, second = (samples_of(part, evaluated.modes[name][predicted], weights) for name in (mode, over))
-    return {
-        name: with_interval(first[name] - second[name]) for name in ("balanced_accuracy", "accuracy", "top3")
-    }
+    truth = evaluated.truth[predicted]
+    first, second = (
+        samples_of(evaluated, evaluated.modes[name][predicted], truth, weights) for name in (mode, over)
+    )
+    return {name: with_interval(first[name] - second[name]) for name in first}
 
 
 def over_folds(evaluated: Evaluated, mode: str, folds: np.ndarray) -> dict[str, dict[str, float | None]]:
@@ -174,10 +189,13 @@ def over_folds(evaluated: Evaluated, mode: str, folds: np.ndarray) -> dict[str, 
     predicted = is_predicted(evaluated.modes[mode])
     for fold in np.unique(folds[predicted]).tolist():
         tested = predicted & (folds == fold)
-        part, scores = replace(evaluated, truth=evaluated.truth[tested]), evaluated.modes[mode][tested]
-        once = np.ones((1, len(scores)))
-        auc = auc_samples(part.truth, scores, once)
-        by_fold.append({**samples_of(part, scores, once), "macro_auc": auc})
+        scores, truth, once = (
+            evaluated.modes[mode][tested],
+            evaluated.truth[tested],
+            np.ones((1, tested.sum())),
+        )
+        samples = samples_of(evaluated, scores, truth, once)
+        by_fold.append(samples | {"macro_auc": auc_samples(truth, scores, once)})
     result = {}
     for name in by_fold[0]:
         values = np.array([found[name][0] for found in by_fold])

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
+from itertools import islice
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
@@ -116,9 +117,8 @@ def _drawn(draw: Callable[[np.random.Generator], Image.Image | np.ndarray]) -> M
     return make
 
 
-def _colour(rng: np.random.Generator) -> tuple[int, int, int]:
-    red, green, blue = rng.integers(0, 256, 3).tolist()
-    return red, green, blue
+def _colour(rng: np.random.Generator) -> tuple[int, ...]:
+    return tuple(rng.integers(0, 256, 3).tolist())
 
 
 def _shapes(rng: np.random.Generator) -> Image.Image:
@@ -129,10 +129,8 @@ def _shapes(rng: np.random.Generator) -> Image.Image:
         width, height = rng.integers(30, 200, 2).tolist()
         box, colour = (x, y, x + width, y + height), _colour(rng)
         kind = rng.integers(4)
-        if kind == 0:
-            pen.rectangle(box, fill=colour)
-        elif kind == 1:
-            pen.ellipse(box, fill=colour)
+        if kind < 2:
+            (pen.rectangle, pen.ellipse)[kind](box, fill=colour)
         elif kind == 2:
             pen.polygon([tuple(point) for point in rng.integers(0, SIDE, (3, 2)).tolist()], fill=colour)
         else:
@@ -149,9 +147,8 @@ def _text(rng: np.random.Generator) -> Image.Image:
         line = " ".join(rng.choice(WORDS, int(rng.integers(3, 14))).tolist())
         pen.text((20, y), line, font=font, fill=(int(rng.integers(90)),) * 3)
     image = image.rotate(float(rng.uniform(-8, 8)), Image.Resampling.BICUBIC, fillcolor=(paper,) * 3)
-    if rng.random() < 0.2:  # a dark screen
-        image = ImageOps.invert(image)
-    return image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    is_dark_screen = rng.random() < 0.2
+    return (ImageOps.invert(image) if is_dark_screen else image).resize((SIDE, SIDE))
 
 
 def _text_pages(squares: np.ndarray, rng: np.random.Generator, count: int) -> list[ForeignPhoto]:
@@ -207,14 +204,9 @@ def _from_data(alter: Callable[[np.ndarray, np.random.Generator], np.ndarray | N
     """The first photos, in random order, that `alter` accepts."""
 
     def make(squares: np.ndarray, rng: np.random.Generator, count: int) -> list[ForeignPhoto]:
-        photos: list[ForeignPhoto] = []
-        for place in rng.permutation(len(squares)).tolist():
-            altered = alter(squares[place], rng)
-            if altered is not None:
-                photos.append(ForeignPhoto(altered, f"photo {place}", place))
-            if len(photos) == count:
-                break
-        return photos
+        altered = ((place, alter(squares[place], rng)) for place in rng.permutation(len(squares)).tolist())
+        photos = (ForeignPhoto(pixels, f"photo {k}", k) for k, pixels in altered if pixels is not None)
+        return list(islice(photos, count))
 
     return make
 

@@ -54,11 +54,7 @@ def fit_gate(features: np.ndarray, threshold: float = float("inf")) -> Gate:
     # Few or identical photos leave directions without variance.
     covariance += max(0.0, LEAST_VARIANCE - np.linalg.eigvalsh(covariance)[0]) * np.eye(len(covariance))
     whitening = np.linalg.inv(np.linalg.cholesky(covariance)) / scale
-    return Gate(
-        torch.from_numpy(centre.astype(np.float32)),
-        torch.from_numpy(whitening.astype(np.float32)),
-        threshold,
-    )
+    return Gate(torch.from_numpy(centre).float(), torch.from_numpy(whitening).float(), threshold)
 
 
 def distances(gate: Gate, features: np.ndarray) -> np.ndarray:
@@ -66,44 +62,40 @@ def distances(gate: Gate, features: np.ndarray) -> np.ndarray:
     return np.array([gate.distance(row) for row in torch.from_numpy(features)])
 
 
-def measure(
-    squares: np.ndarray,
-    out_of_fold: OutOfFold,
-    patients: np.ndarray,
-    seed: int,
-) -> dict[str, Any]:
+def measure(squares: np.ndarray, out_of_fold: OutOfFold, patients: np.ndarray, seed: int) -> dict[str, Any]:
     """False alarms on held-out photos, the share caught of each kind of foreign ones, and the threshold.
 
     squares: (n, s, s, 3) uint8; patients: (n,). "threshold" is that of the final model's gate: the
     quantile of the held-out distances of all folds.
     """
     folds, preprocessing = out_of_fold.folds, out_of_fold.settings.preprocessing
+    n_folds = len(out_of_fold.models)
     foreign = foreign_photos(squares, seed, min(PER_KIND, len(squares)))
     held_out = np.zeros(len(squares))
-    beyond: dict[str, dict[int, tuple[int, float]]] = {kind: {} for kind in foreign}
+    beyond = {kind: np.zeros(len(photos)) for kind, photos in foreign.items()}
+    # The fold in which each foreign photo is tested: where one was altered, that of the original.
+    fold_of = {
+        kind: np.array([n % n_folds if p.place is None else folds[p.place] for n, p in enumerate(photos)])
+        for kind, photos in foreign.items()
+    }
     for fold, model in enumerate(out_of_fold.models):
         features = features_of(model, preprocessing, squares)
         gate = fit_gate(features[folds != fold])
         held_out[folds == fold] = distances(gate, features[folds == fold])
         for kind, photos in foreign.items():
-            own = [
-                number
-                for number, photo in enumerate(photos)
-                if fold == (number % len(out_of_fold.models) if photo.place is None else folds[photo.place])
-            ]
-            if own:
-                altered = features_of(model, preprocessing, [photos[number].pixels for number in own])
-                found = distances(gate, altered).tolist()
-                beyond[kind] |= {number: (fold, value) for number, value in zip(own, found, strict=True)}
+            own = np.flatnonzero(fold_of[kind] == fold)
+            if len(own):
+                features = features_of(model, preprocessing, [photos[number].pixels for number in own])
+                beyond[kind][own] = distances(gate, features)
     level = 1 - FALSE_ALARMS
-    thresholds = [np.quantile(held_out[folds != fold], level) for fold in range(len(out_of_fold.models))]
-    alarms = held_out > np.array(thresholds)[folds]
+    thresholds = np.array([np.quantile(held_out[folds != fold], level) for fold in range(n_folds)])
+    alarms = held_out > thresholds[folds]
     caught = {
         kind: mean_figure(
-            np.array([rows[number][1] > thresholds[rows[number][0]] for number in range(len(rows))]),
-            patient_weights(np.array([photo.source for photo in foreign[kind]])),
+            beyond[kind] > thresholds[fold_of[kind]],
+            patient_weights(np.array([photo.source for photo in photos])),
         )
-        for kind, rows in beyond.items()
+        for kind, photos in foreign.items()
     }
     return {
         "protocol": PROTOCOL.format(level=level, n=len(squares)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,14 +11,16 @@ from typing import Any
 import numpy as np
 
 from skin_ai.evaluation.figures import (
+    BY_PATIENT,
     Evaluated,
-    balanced_accuracy_samples,
+    area_under,
     figure,
     is_predicted,
     mean_figure,
+    mean_of_known,
     recall_samples,
+    receiver_operating,
 )
-from skin_ai.evaluation.malignancy import area_under, receiver_operating
 from skin_ai.intervals import patient_weights
 from skin_ai.training.datasets import Case, DatasetError, read_metadata
 from skin_ai.vocabulary import AGE_BANDS, age_band_of
@@ -28,7 +31,7 @@ SKIN_TYPES = ("I", "II", "III", "IV", "V", "VI")
 BY_BIOPSY, WITHOUT_BIOPSY = "by biopsy", "without biopsy"
 PROTOCOL = (
     "Out of fold, for equally frequent types, as the app shows them; balanced accuracy: mean recall of the "
-    "types in the group (n_types). Groups under 10 cases: only n. Intervals: 95%, bootstrap over patients. "
+    f"types in the group (n_types). Groups under {LEAST_CASES} cases: only n. {BY_PATIENT} "
     "Skin type and gender are recorded for every lesion with biopsy and for few without: groups differ in "
     "their types and in difficulty, so compare with care."
 )
@@ -36,7 +39,7 @@ PROTOCOL = (
 
 @dataclass(frozen=True)
 class Particulars:
-    """Particulars of a case, for reports; NOT_RECORDED where the table is empty."""
+    """NOT_RECORDED where the table is empty."""
 
     skin_type: str = NOT_RECORDED
     age_band: str = NOT_RECORDED
@@ -45,9 +48,7 @@ class Particulars:
     proof: str = NOT_RECORDED
 
 
-_ORDER: Mapping[str, int] = {
-    group: place for place, group in enumerate((*SKIN_TYPES, *AGE_BANDS, BY_BIOPSY, WITHOUT_BIOPSY))
-}
+_ORDER = {group: place for place, group in enumerate((*SKIN_TYPES, *AGE_BANDS, BY_BIOPSY, WITHOUT_BIOPSY))}
 
 
 def particulars_of(folder: Path, cases: Sequence[Case]) -> list[Particulars]:
@@ -92,13 +93,11 @@ def by_group(
     result: dict[str, Any] = {"protocol": PROTOCOL}
     for grouping in (field.name for field in fields(Particulars)):
         names = np.array([getattr(person, grouping) for person in particulars])
-        there, counts = np.unique(names[predicted], return_counts=True)
-        most_first = {name: -count for name, count in zip(there.tolist(), counts.tolist(), strict=True)}
-        order = sorted(
-            most_first, key=lambda name: (name == NOT_RECORDED, _ORDER.get(name, 0), most_first[name])
-        )
+        counts = Counter(sorted(names[predicted].tolist()))
+        most_first = [name for name, _ in counts.most_common()]
         result[grouping] = {
-            name: _figures(evaluated, mode, predicted & (names == name), weights, malignant) for name in order
+            name: _figures(evaluated, mode, predicted & (names == name), weights, malignant)
+            for name in sorted(most_first, key=lambda name: (name == NOT_RECORDED, _ORDER.get(name, 0)))
         }
     return result
 
@@ -119,7 +118,7 @@ def _figures(
     return {
         "n": n,
         "n_types": len(np.unique(truth)),
-        "balanced_accuracy": figure(balanced_accuracy_samples(recall), n),
+        "balanced_accuracy": figure(mean_of_known(recall), n),
         "accuracy": mean_figure(scores.argmax(1) == truth, own),
         "malignancy_auc": figure(area_under(false_positives, sensitivity), n),
     }

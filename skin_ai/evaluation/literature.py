@@ -24,7 +24,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from skin_ai.diseases import LABEL_SETS
 from skin_ai.evaluation.figures import Evaluated, figures, mean_figure, over_folds
-from skin_ai.evaluation.temperatures import fit_temperature, softmax
+from skin_ai.evaluation.temperatures import cross_fitted_temperatures, softmax
 from skin_ai.intervals import patient_weights
 from skin_ai.training.datasets import FOLDS, SPLIT_SEED, load_cases, read_metadata
 from skin_ai.training.image import ImageSettings, out_of_fold_logits, read_squares
@@ -80,11 +80,7 @@ def run(folder: Path, work: Path, settings: ImageSettings | None = None) -> dict
     squares = cache(lambda: read_squares([case.photo for case in cases if case.photo]))
     logits = out_of_fold_logits(squares, labels, folds, len(TYPES), settings, work)
     prior = np.bincount(labels, minlength=len(TYPES)) / len(labels)
-    photo = np.zeros_like(logits, dtype=float)
-    for fold in np.unique(folds).tolist():
-        others = folds != fold
-        temperature = fit_temperature(logits[others], labels[others], np.maximum(prior, 1e-6))
-        photo[~others] = softmax(logits[~others] / temperature)
+    photo = softmax(logits / cross_fitted_temperatures(logits, labels, folds, prior)[folds][:, None])
     modes = {"photo": photo}
     for suffix, columns in COLUMN_SETS.items():
         metadata = from_columns(rows, columns, labels, folds)
@@ -113,8 +109,8 @@ def measured(evaluated: Evaluated, folds: np.ndarray) -> dict[str, Any]:
     """Mode -> balanced accuracy, AUC and accuracy: pooled with intervals, and mean and s.d. over folds."""
     result = {}
     for mode, pooled in figures(evaluated).items():
-        result[mode] = {measure: pooled[measure] | {"n": pooled["n"]} for measure in MEASURES}
         by_fold = over_folds(evaluated, mode, folds)
+        result[mode] = {measure: pooled[measure] | {"n": pooled["n"]} for measure in MEASURES}
         result[mode]["over_folds"] = {measure: by_fold[measure] for measure in MEASURES}
     return result
 
@@ -149,7 +145,7 @@ def from_columns(
                 fitted, held_out = train[inner != part], inner == part
                 predicted[held_out] = _floored(_fit_predict(model, table, labels, fitted, train[held_out]))
             losses[name] = log_loss(labels[train], predicted, labels=range(len(TYPES)))
-        best = MODELS[min(losses, key=lambda name: losses[name])]
+        best = MODELS[min(losses, key=losses.__getitem__)]
         prior = np.bincount(labels[train], minlength=len(TYPES)) / len(train)
         found[test] = _floored(_fit_predict(best, table, labels, train, test)) / np.maximum(prior, 1e-6)
     return np.asarray(found / found.sum(1, keepdims=True))

@@ -7,27 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from skin_ai.evaluation.figures import Evaluated, figure, is_predicted
-from skin_ai.intervals import patient_weights
+from skin_ai.evaluation.figures import BY_PATIENT, Evaluated, area_under, figure, receiver_operating
 
 ROC_POINTS = 60
 SPECIFICITIES = (0.80, 0.90)
 MALIGNANT_PROTOCOL = (
     "Malignant types against all others by the sum of the malignant types' probabilities as the app shows "
     "them (equally frequent types), out of fold. Sensitivity at a specificity: the threshold is fitted in "
-    "each resample. Intervals: 95%, bootstrap over patients."
+    f"each resample. {BY_PATIENT}"
 )
 
 
 def malignancy(evaluated: Evaluated, mode: str, malignant: Collection[str]) -> dict[str, Any]:
     """ROC, its area, and sensitivity at two specificities."""
-    predicted = is_predicted(evaluated.modes[mode])
-    columns = [evaluated.types.index(type_) for type_ in evaluated.types if type_ in malignant]
-    score = evaluated.modes[mode][predicted][:, columns].sum(1)
-    is_malignant = np.isin(evaluated.truth[predicted], columns)
-    weights = patient_weights(evaluated.patients)[:, predicted]
-    n = len(score)
-    least, false_positives, sensitivity = receiver_operating(score, is_malignant, weights)
+    scores, truth, weights = evaluated.predicted(mode)
+    columns = [place for place, type_ in enumerate(evaluated.types) if type_ in malignant]
+    is_malignant, n = np.isin(truth, columns), len(truth)
+    least, false_positives, sensitivity = receiver_operating(scores[:, columns].sum(1), is_malignant, weights)
     result: dict[str, Any] = {
         "protocol": MALIGNANT_PROTOCOL,
         "malignant_types": [evaluated.types[column] for column in columns],
@@ -49,27 +45,3 @@ def malignancy(evaluated: Evaluated, mode: str, malignant: Collection[str]) -> d
         if np.isfinite(x) and np.isfinite(y)
     ]
     return result
-
-
-def receiver_operating(
-    score: np.ndarray, positive: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(points,) thresholds from infinity down, (resamples, points) false-positive rate and sensitivity.
-
-    Equal scores are one point. nan where a resample has no case of one kind.
-    """
-    order = np.argsort(-score, kind="stable")
-    ends = np.flatnonzero(np.diff(score[order], append=-np.inf))
-    rates = []
-    for kind in (~positive, positive):
-        counts = (weights * kind)[:, order].cumsum(1)
-        with np.errstate(invalid="ignore"):
-            rates.append(np.pad(counts[:, ends] / counts[:, -1:], ((0, 0), (1, 0))))
-    rates = [np.where(np.isfinite(rate[:, -1:]), rate, np.nan) for rate in rates]
-    return np.concatenate([[np.inf], score[order][ends]]), rates[0], rates[1]
-
-
-def area_under(false_positives: np.ndarray, sensitivity: np.ndarray) -> np.ndarray:
-    """(resamples,) area under the curve, by trapezoids: ties count half."""
-    heights = (sensitivity[:, 1:] + sensitivity[:, :-1]) / 2
-    return np.asarray((np.diff(false_positives, axis=1) * heights).sum(1))

@@ -24,13 +24,9 @@ def measure(evaluated: Evaluated, comparisons: Sequence[tuple[str, str]]) -> dic
     rows = {}
     for mode, alone in comparisons:
         gain = gains(evaluated, mode, alone)["balanced_accuracy"]
-        lost = _melanomas_lost(evaluated, mode, alone)
-        low = gain["low"]
-        rows[f"{mode}_less_{alone}"] = {
-            **gain,
-            "melanomas_lost": lost,
-            "passes": low is not None and low >= -MARGIN and lost <= MOST_LOST,
-        }
+        lost, low = _melanomas_lost(evaluated, mode, alone), gain["low"]
+        passes = low is not None and low >= -MARGIN and lost <= MOST_LOST
+        rows[f"{mode}_less_{alone}"] = {**gain, "melanomas_lost": lost, "passes": passes}
     return {"protocol": PROTOCOL, "rows": rows}
 
 

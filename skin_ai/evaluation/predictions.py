@@ -99,14 +99,6 @@ def evaluated_words(
     return Evaluated(run.types, truth, np.array([digest(cases[i].key) for i in places]), mix, modes)
 
 
-def cross_fitted_temperatures(
-    logits: np.ndarray, truth: np.ndarray, folds: np.ndarray, prior: np.ndarray
-) -> np.ndarray:
-    """(folds,) the temperature for each fold, fitted on the others."""
-    parts = [folds != fold for fold in range(int(folds.max()) + 1)]
-    return np.array([fit_temperature(logits[others], truth[others], prior) for others in parts])
-
-
 def fold_temperatures(
     steps: Sequence[Steps], truth: np.ndarray, folds: np.ndarray, prior: np.ndarray, types: tuple[str, ...]
 ) -> list[tuple[float, ...]]:
@@ -150,12 +142,10 @@ def _step_temperatures(
     return tuple(found)
 
 
-def _tempered(
-    steps: Sequence[Steps], folds: np.ndarray, temperatures: Sequence[tuple[float, ...]]
-) -> list[Steps]:
+def _tempered(steps: list[Steps], folds: np.ndarray, temperatures: list[tuple[float, ...]]) -> list[Steps]:
     """Each case with the temperatures of its fold."""
-    pairs = zip(steps, folds.tolist(), strict=True)
-    return [with_temperatures(chain, temperatures[fold]) for chain, fold in pairs]
+    of_cases = [temperatures[fold] for fold in folds]
+    return list(map(with_temperatures, steps, of_cases))
 
 
 def _regression(
@@ -191,17 +181,19 @@ def as_tensors(
 
     keys: (n,) digest of each photo; folds: (n,); photo_logits: (n, image types).
     """
-    tensors = {name: torch.from_numpy(scores).float() for name, scores in evaluated.modes.items()}
-    tensors["photo_logits"] = torch.from_numpy(photo_logits)
-    tensors["truth"] = torch.from_numpy(evaluated.truth).to(torch.int8)
-    tensors["folds"] = torch.from_numpy(folds).to(torch.int8)
-    tensors["photos"] = torch.from_numpy(keys)
-    tensors["patients"] = torch.from_numpy(evaluated.patients)
+    arrays = {name: scores.astype(np.float32) for name, scores in evaluated.modes.items()}
+    arrays |= {
+        "photo_logits": photo_logits,
+        "truth": evaluated.truth.astype(np.int8),
+        "folds": folds.astype(np.int8),
+        "photos": keys,
+        "patients": evaluated.patients,
+    }
     for source, found in words.items():
-        tensors |= {f"{source}/{name}": torch.from_numpy(part).half() for name, part in found.modes.items()}
-        tensors[f"{source}/truth"] = torch.from_numpy(found.truth).to(torch.int8)
-        tensors[f"{source}/cases"] = torch.from_numpy(found.patients)
-    return tensors
+        arrays |= {f"{source}/{name}": scores.astype(np.float16) for name, scores in found.modes.items()}
+        arrays[f"{source}/truth"] = found.truth.astype(np.int8)
+        arrays[f"{source}/cases"] = found.patients
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def prior_by_type(evaluated: Evaluated) -> dict[str, float]:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from skin_ai.evaluation.figures import (
-    CALIBRATION_BINS,
     Evaluated,
+    bins_of,
+    calibration_errors,
     figure,
     is_predicted,
     mean_figure,
@@ -54,14 +55,12 @@ def calibration(evaluated: Evaluated, mode: str) -> dict[str, Any]:
     equally frequent, so each case is weighted by the inverse frequency of its type, in a bin's confidence as
     in its accuracy. Probabilities multiplied by the data's frequencies are compared with unweighted cases.
     """
-    scores = evaluated.modes[mode]
-    predicted = is_predicted(scores)
-    if not predicted.any():
-        return {"protocol": CALIBRATION_PROTOCOL, "n": 0}
-    weights = patient_weights(evaluated.patients)[:, predicted]
-    truth = evaluated.truth[predicted]
-    both = _both_ways(scores[predicted], truth, evaluated.prior, weights, equally_frequent(truth, weights))
-    return {"protocol": CALIBRATION_PROTOCOL, "n": int(predicted.sum()), **both}
+    scores, truth, weights = evaluated.predicted(mode)
+    result = {"protocol": CALIBRATION_PROTOCOL, "n": len(truth)}
+    if len(truth):
+        balanced = equally_frequent(truth, weights)
+        result |= _both_ways(scores, truth, evaluated.prior, weights, balanced)
+    return result
 
 
 def step_calibration(
@@ -127,11 +126,11 @@ def _reliability(
     """drawn: (draws, n) types drawn from the probabilities, and their weights."""
     first, confidence = probabilities.argmax(1), probabilities.max(1)
     right = first == truth
-    parts = np.array_split(np.argsort(confidence, kind="stable"), min(CALIBRATION_BINS, len(truth)))
-    samples = _calibration_errors(confidence, right, weights, parts)
+    parts = bins_of(confidence)
+    samples = calibration_errors(confidence, right, weights, parts)
     # Noise widens every bin's gap, twice in resamples: uncorrected, the interval may lie above the value.
     samples[1:] = np.maximum(samples[1:] - np.nanmean(samples[1:]) + samples[0], 0)
-    if_calibrated = _calibration_errors(confidence, drawn == first, drawn_weights, parts)
+    if_calibrated = calibration_errors(confidence, drawn == first, drawn_weights, parts)
     bins = []
     for part in parts:
         with np.errstate(invalid="ignore"):  # a resample may have none of a bin's cases
@@ -153,51 +152,33 @@ def _point(samples: np.ndarray) -> dict[str, float | None]:
     return {"accuracy": interval.pop("value"), **interval}
 
 
-def _calibration_errors(
-    confidence: np.ndarray, right: np.ndarray, weights: np.ndarray, parts: Sequence[np.ndarray]
-) -> np.ndarray:
-    """(samples,) expected calibration error (Naeini et al. 2015); right: (n,) or (samples, n)."""
-    gaps = weights * (right - confidence)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.sum([np.abs(gaps[:, part].sum(1)) for part in parts], axis=0) / weights.sum(1))
-
-
 # ---- not sure ----
 
 
 def risk_coverage(evaluated: Evaluated, mode: str) -> dict[str, Any]:
     """Accuracy of the app's first type if only the cases with the most probable ones are answered."""
-    predicted = is_predicted(evaluated.modes[mode])
-    if not predicted.any():
+    scores, truth, weights = evaluated.predicted(mode)
+    if not len(truth):
         return {"protocol": RISK_PROTOCOL, "n": 0}
-    scores, truth = evaluated.modes[mode][predicted], evaluated.truth[predicted]
-    weights = patient_weights(evaluated.patients)[:, predicted]
     confidence, right, n = scores.max(1), scores.argmax(1) == truth, len(truth)
     order = np.argsort(-confidence, kind="stable")
     mass = weights[:, order].cumsum(1)
     accuracy = (weights * right)[:, order].cumsum(1) / np.maximum(mass, 1e-12)
     mass /= mass[:, -1:]
-    points = np.arange(1, CURVE_POINTS + 1) / CURVE_POINTS
 
     def at(coverage: float) -> np.ndarray:
         places = (mass >= coverage - 1e-9).argmax(1)
         return np.asarray(accuracy[np.arange(len(mass)), places])
 
-    curve = []
-    for coverage in points.tolist():
+    def point(coverage: float) -> dict[str, Any]:
         least = confidence[order][(mass[0] >= coverage - 1e-9).argmax()]
-        curve.append(
-            {
-                "coverage": round(coverage, 4),
-                **_point(at(coverage)),
-                "least_probability": round(float(least), 4),
-            }
-        )
+        return {"coverage": coverage, **_point(at(coverage)), "least_probability": round(float(least), 4)}
+
     area = (np.diff(mass, axis=1, prepend=0) * (1 - accuracy)).sum(1)
     return {
         "protocol": RISK_PROTOCOL,
         "n": n,
-        "curve": curve,
+        "curve": [point(round(place / CURVE_POINTS, 4)) for place in range(1, CURVE_POINTS + 1)],
         "area": figure(area, n),
         "full": figure(at(1.0), n),
         "at_80": figure(at(COVERAGE), n),
@@ -245,11 +226,9 @@ def _least_probability(confidence: np.ndarray, coverage: float) -> float:
 
 def at_threshold(evaluated: Evaluated, mode: str, least: float | np.ndarray) -> dict[str, Any]:
     """Coverage and accuracy where a first type less probable than `least`, one or (n,), is "not sure"."""
-    predicted = is_predicted(evaluated.modes[mode])
-    scores, truth = evaluated.modes[mode][predicted], evaluated.truth[predicted]
-    weights = patient_weights(evaluated.patients)[:, predicted]
-    decided = scores.max(1) >= np.broadcast_to(least, predicted.shape)[predicted]
-    right = scores.argmax(1) == truth
+    scores, truth, weights = evaluated.predicted(mode)
+    of_case = np.broadcast_to(least, evaluated.truth.shape)[is_predicted(evaluated.modes[mode])]
+    decided, right = scores.max(1) >= of_case, scores.argmax(1) == truth
     accuracy = weighted_mean(right, weights)
     of_decided = weighted_mean(right[decided], weights[:, decided])
     of_undecided = weighted_mean(right[~decided], weights[:, ~decided])

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 from tqdm import tqdm
 
 from skin_ai.evaluation.degradations import DEGRADATIONS
-from skin_ai.evaluation.figures import balanced_accuracy_samples, figure, recall_samples
+from skin_ai.evaluation.figures import BY_PATIENT, figure, mean_of_known, recall_samples
 from skin_ai.evaluation.pen import PEN_KINDS, draw_pen, paint_over
 from skin_ai.intervals import SEED, patient_weights
 from skin_ai.predict.ink import ink_mask
 from skin_ai.predict.quality import measures
+from skin_ai.training.image import OutOfFold
 
 HALF = 0.5
 DRAWN_ON, DRAWINGS = 300, 2
@@ -30,14 +31,8 @@ PROTOCOL = (
     "skin around it, and, as a control, the same shapes on photos without ink. Blur and down-scaling: at "
     "most {of_each} photos of each type, means over these; strength of blur: a Gaussian's standard "
     "deviation in percent of the side, of down-scaling: how many times fewer pixels a side has. Sharpness: "
-    "all photos in three equal parts. Intervals: 95%, bootstrap over patients."
+    f"all photos in three equal parts. {BY_PATIENT}"
 )
-
-
-class Predictor(Protocol):
-    """What `OutOfFold` gives; a place is a photo's number."""
-
-    def probabilities(self, place: int, square: np.ndarray) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,7 @@ class _Photos:
     malignant: np.ndarray
     probabilities: np.ndarray
     weights: np.ndarray
-    predictor: Predictor
+    predictor: OutOfFold
 
     def answers(self, chosen: np.ndarray) -> dict[str, Any]:
         """Accuracy and mean probability of malignancy of the chosen, (n,) bool."""
@@ -59,7 +54,7 @@ class _Photos:
         recall = recall_samples(self.labels[chosen], first[chosen], len(self.types), weights)
         is_malignant = self.malignant[self.labels]
         return {
-            "balanced_accuracy": figure(balanced_accuracy_samples(recall), int(chosen.sum())),
+            "balanced_accuracy": figure(mean_of_known(recall), int(chosen.sum())),
             "accuracy": _mean(first == self.labels, chosen, self.weights),
             "malignancy_of_malignant": _mean(malignancy, chosen & is_malignant, self.weights),
             "malignancy_of_others": _mean(malignancy, chosen & ~is_malignant, self.weights),
@@ -67,8 +62,7 @@ class _Photos:
 
     def share_by_type(self, chosen: np.ndarray) -> dict[str, Any]:
         """Type -> the share of its photos among the chosen, (n,) bool."""
-        of_type = enumerate(self.types)
-        return {type_: _mean(chosen, self.labels == number, self.weights) for number, type_ in of_type}
+        return {type_: _mean(chosen, self.labels == k, self.weights) for k, type_ in enumerate(self.types)}
 
     def changes(
         self, places: np.ndarray, count: int, versions: Callable[[int], Sequence[np.ndarray]]
@@ -98,16 +92,16 @@ class _Changes:
     is_malignant: np.ndarray  # (m,)
     weights: np.ndarray  # (1 + resamples, m)
 
-    def figures(self, chosen: np.ndarray | None = None) -> dict[str, Any]:
-        """chosen: (m, versions) bool, the versions to count; all if None."""
-        everything = np.ones(self.signed.shape, bool) if chosen is None else chosen
+    def figures(self, chosen: np.ndarray | bool = True) -> dict[str, Any]:
+        """chosen: (m, versions) bool, the versions to count."""
+        chosen = np.broadcast_to(chosen, self.signed.shape)
         malignant = self.is_malignant[:, None]
         return {
-            "malignancy_changes_by": _mean(np.abs(self.signed), everything, self.weights),
-            "malignant_photos_rise_by": _mean(self.signed, everything & malignant, self.weights),
-            "other_photos_rise_by": _mean(self.signed, everything & ~malignant, self.weights),
-            "first_type_changes": _mean(self.other_type, everything, self.weights),
-            "malignancy_crosses_half": _mean(self.crosses, everything, self.weights),
+            "malignancy_changes_by": _mean(np.abs(self.signed), chosen, self.weights),
+            "malignant_photos_rise_by": _mean(self.signed, chosen & malignant, self.weights),
+            "other_photos_rise_by": _mean(self.signed, chosen & ~malignant, self.weights),
+            "first_type_changes": _mean(self.other_type, chosen, self.weights),
+            "malignancy_crosses_half": _mean(self.crosses, chosen, self.weights),
         }
 
 
@@ -124,7 +118,7 @@ def measure(
     squares: Sequence[np.ndarray],
     labels: np.ndarray,
     types: tuple[str, ...],
-    out_of_fold: Predictor,
+    out_of_fold: OutOfFold,
     patients: np.ndarray,
     malignant: Collection[str],
 ) -> dict[str, Any]:
@@ -132,29 +126,22 @@ def measure(
 
     squares: n of (s, s, 3) uint8; labels: (n,) indices into types; patients: (n,); malignant: of the types.
     """
-    weights = patient_weights(patients)
     numbered = tqdm(enumerate(squares), desc="shortcuts", total=len(squares), leave=False)
-    photos = _Photos(
-        squares,
-        labels,
-        types,
-        np.array([type_ in malignant for type_ in types]),
-        np.stack([out_of_fold.probabilities(place, square) for place, square in numbered]),
-        weights,
-        out_of_fold,
-    )
+    probabilities = np.stack([out_of_fold.probabilities(place, square) for place, square in numbered])
+    is_malignant = np.isin(types, list(malignant))
+    weights = patient_weights(patients)
+    photos = _Photos(squares, labels, types, is_malignant, probabilities, weights, out_of_fold)
     masks = [ink_mask(square) for square in squares]
     inked = np.array([bool(mask.any()) for mask in masks])
     free = np.random.default_rng(SEED).permutation(np.flatnonzero(~inked))[:DRAWN_ON]
-    protocol = PROTOCOL.format(
-        malignant=", ".join(type_ for type_ in types if type_ in malignant),
-        drawn=len(free),
-        drawings=DRAWINGS,
-        n=len(squares),
-        of_each=DEGRADED_OF_EACH_TYPE,
-    )
     return {
-        "protocol": protocol,
+        "protocol": PROTOCOL.format(
+            malignant=", ".join(np.array(types)[is_malignant]),
+            drawn=len(free),
+            drawings=DRAWINGS,
+            n=len(squares),
+            of_each=DEGRADED_OF_EACH_TYPE,
+        ),
         "drawn_ink": _drawn_ink(photos, np.sort(free)),
         "real_ink": _real_ink(photos, masks, inked),
         "blurred": _degraded(photos, "blurred") | {"by_own_sharpness": _by_sharpness(photos)},
@@ -163,46 +150,41 @@ def measure(
 
 
 def _drawn_ink(photos: _Photos, places: np.ndarray) -> dict[str, Any]:
-    kinds = np.arange(len(places) * DRAWINGS).reshape(-1, DRAWINGS) % len(PEN_KINDS)
-    kinds_of = dict(zip(places.tolist(), kinds, strict=True))
+    kinds = np.resize(PEN_KINDS, (len(places), DRAWINGS))
+    kinds_of = dict(zip(places.tolist(), kinds.tolist(), strict=True))
 
     def drawn(place: int) -> list[np.ndarray]:
         rng = np.random.default_rng((SEED, place))
-        return [draw_pen(photos.squares[place], rng, PEN_KINDS[kind]) for kind in kinds_of[place]]
+        return [draw_pen(photos.squares[place], rng, kind) for kind in kinds_of[place]]
 
     changes = photos.changes(places, DRAWINGS, drawn)
-    by_kind = {
-        kind: changes.figures(kinds == number)["malignancy_changes_by"]
-        for number, kind in enumerate(PEN_KINDS)
-    }
+    by_kind = {kind: changes.figures(kinds == kind)["malignancy_changes_by"] for kind in PEN_KINDS}
     return changes.figures() | {"malignancy_changes_by_kind": by_kind}
 
 
 def _real_ink(photos: _Photos, masks: Sequence[np.ndarray], inked: np.ndarray) -> dict[str, Any]:
     found, free = np.flatnonzero(inked), np.flatnonzero(~inked)
     others = np.random.default_rng(SEED).permutation(free)[: len(found)]
-    shapes = dict(zip(others.tolist(), found, strict=False))
+    # Which photo's ink is painted over: its own, or, on the control photos, another one's.
+    shapes = dict(zip([*found.tolist(), *others.tolist()], [*found, *found], strict=False))
+
+    def painted(place: int) -> list[np.ndarray]:
+        return [paint_over(photos.squares[place], masks[shapes[place]])]
+
     return {
         "share_by_type": photos.share_by_type(inked),
         "with_ink": photos.answers(inked),
         "without_ink": photos.answers(~inked),
-        "painted_over": photos.changes(
-            found, 1, lambda place: [paint_over(photos.squares[place], masks[place])]
-        ).figures(),
-        "painted_over_without_ink": photos.changes(
-            others, 1, lambda place: [paint_over(photos.squares[place], masks[shapes[place]])]
-        ).figures(),
+        "painted_over": photos.changes(found, 1, painted).figures(),
+        "painted_over_without_ink": photos.changes(others, 1, painted).figures(),
     }
 
 
 def _degraded(photos: _Photos, name: str) -> dict[str, Any]:
     strengths = STRENGTHS[name]
     order = np.random.default_rng(SEED).permutation(len(photos.labels))
-    places = np.sort(
-        np.concatenate(
-            [order[photos.labels[order] == k][:DEGRADED_OF_EACH_TYPE] for k in range(len(photos.types))]
-        )
-    )
+    of_types = [order[photos.labels[order] == k][:DEGRADED_OF_EACH_TYPE] for k in range(len(photos.types))]
+    places = np.sort(np.concatenate(of_types))
     labels = photos.labels[places]
     changes = photos.changes(
         places,
@@ -211,11 +193,10 @@ def _degraded(photos: _Photos, name: str) -> dict[str, Any]:
     )
     result = {}
     for number, strength in enumerate(strengths):
-        at_strength = np.arange(len(strengths)) == number
-        everything = np.broadcast_to(at_strength, changes.signed.shape)
-        result[f"{strength:g}"] = changes.figures(everything) | {
+        chosen = np.arange(len(strengths)) == number
+        result[f"{strength:g}"] = changes.figures(chosen) | {
             "rise_by_type": {
-                type_: _mean(changes.signed, everything & (labels == k)[:, None], changes.weights)
+                type_: _mean(changes.signed, chosen & (labels == k)[:, None], changes.weights)
                 for k, type_ in enumerate(photos.types)
             }
         }
@@ -227,7 +208,6 @@ def _by_sharpness(photos: _Photos) -> dict[str, Any]:
     parts = np.array_split(np.argsort(sharpness, kind="stable"), len(THIRDS))
     result = {}
     for name, part in zip(THIRDS, parts, strict=True):
-        chosen = np.zeros(len(sharpness), bool)
-        chosen[part] = True
+        chosen = np.isin(np.arange(len(sharpness)), part)
         result[name] = photos.answers(chosen) | {"share_by_type": photos.share_by_type(chosen)}
     return result

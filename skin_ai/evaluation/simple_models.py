@@ -57,33 +57,26 @@ def simple_models(
     else:
         name = "regression_on_words"
         table = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2).fit_transform(words)
-    found = {"most_frequent": np.zeros((len(labels), len(prior))), name: np.zeros((len(labels), len(prior)))}
+    found = {model: np.zeros((len(labels), len(prior))) for model in ("most_frequent", name)}
     for fold in set(folds.tolist()) - {ALWAYS_TRAINED}:
-        train, test = (
-            np.flatnonzero((folds != fold) & (folds != NEVER_TRAINED)),
-            np.flatnonzero(folds == fold),
-        )
+        train = np.flatnonzero((folds != fold) & (folds != NEVER_TRAINED))
+        test = np.flatnonzero(folds == fold)
         counts = np.bincount(labels[train], minlength=len(prior))
         found["most_frequent"][test] = counts / counts.sum()
         model = LogisticRegression(C=REGRESSION_C[name], max_iter=2000).fit(table[train], labels[train])
         found[name][np.ix_(test, model.classes_)] = model.predict_proba(table[test])
-    tested = folds != ALWAYS_TRAINED
-    return {name: _balanced(scores[tested] / prior) for name, scores in found.items()}
+    floored = {
+        name: np.maximum(scores[folds != ALWAYS_TRAINED] / prior, 1e-6) for name, scores in found.items()
+    }
+    return {name: scores / scores.sum(1, keepdims=True) for name, scores in floored.items()}
 
 
 REGRESSION_C = {"regression_on_fields": 0.3, "regression_on_words": 30.0}
-
-
-def _balanced(scores: np.ndarray) -> np.ndarray:
-    scores = np.maximum(scores, 1e-6)
-    return np.asarray(scores / scores.sum(1, keepdims=True))
 
 
 def _fields(facts: Facts) -> dict[str, str | int]:
     """All stated facts except age; sources without photos never record it."""
     particulars = {name: getattr(facts, name) for name in ("kind", "duration", "age_range")}
     symptoms = {name: answer for name, answer in facts.symptoms.items() if answer is not Answer.UNSAID}
-    return {
-        **{name: str(value) for name, value in (particulars | symptoms).items() if value is not None},
-        **{region: 1 for region in facts.more_sites},
-    }
+    stated = {name: str(value) for name, value in (particulars | symptoms).items() if value is not None}
+    return stated | dict.fromkeys(facts.more_sites, 1)

@@ -31,14 +31,10 @@ PHOTO_COMPARISONS = {
     ("chain", "product"): "Chain of Options minus the product of photo and regression on fields",
     ("words_only", "regression_on_fields"): "Words alone minus the regression on the same fields",
 }
-WORD_COMPARISONS = {
-    pair: PHOTO_COMPARISONS[pair]
-    for pair in (
-        ("chain", "control_single_pass"),
-        ("single_pass", "control_single_pass"),
-        ("chain", "single_pass"),
-    )
-} | {("chain", simple): f"Chain of Options minus {name}" for simple, name in SIMPLE_MODELS.items()}
+_PAIRS = (("chain", "control_single_pass"), ("single_pass", "control_single_pass"), ("chain", "single_pass"))
+WORD_COMPARISONS = {pair: PHOTO_COMPARISONS[pair] for pair in _PAIRS} | {
+    ("chain", simple): f"Chain of Options minus {name}" for simple, name in SIMPLE_MODELS.items()
+}
 
 
 def summary_of_photos(evaluated: Evaluated, folds: np.ndarray) -> dict[str, Any]:

@@ -27,6 +27,14 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray, prior: np.ndarray) ->
     return float(np.exp(minimize_scalar(negative_log_likelihood, bounds=(-2, 2), method="bounded").x))
 
 
+def cross_fitted_temperatures(
+    logits: np.ndarray, truth: np.ndarray, folds: np.ndarray, prior: np.ndarray
+) -> np.ndarray:
+    """(folds,) the temperature for each fold, fitted on the others."""
+    parts = [folds != fold for fold in range(int(folds.max()) + 1)]
+    return np.array([fit_temperature(logits[others], truth[others], prior) for others in parts])
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
     """(n, K) -> (n, K) probabilities."""
     exponentials = np.exp(logits - logits.max(1, keepdims=True))

@@ -42,12 +42,12 @@ def load_collection(folder: Path, types: tuple[str, ...], source: str) -> list[C
             raise DatasetError(f"{where}: text stands under no column: put text that has commas in quotes.")
         row = dict.fromkeys(COLUMNS, "") | dict(zip(columns, cells, strict=False))
         case = _case(row, where, number, types, source, photos)
-        if case.key in seen:
+        earlier = seen.setdefault(case.key, number)
+        if earlier != number:
             raise DatasetError(
-                f"{where}: photo {shown(row['photo'])} has the name of the one in row {seen[case.key]}: "
+                f"{where}: photo {shown(row['photo'])} has the name of the one in row {earlier}: "
                 "give every row a photo of its own, with a name of its own before the ending."
             )
-        seen[case.key] = number
         cases.append(case)
     if not cases:
         raise DatasetError(f"{table} has no rows below the header: add a row for every case.")
@@ -81,13 +81,11 @@ def _rows(table: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _columns(header: list[str], table: Path) -> list[str]:
     columns = [cell.casefold() for cell in header]
-    missing = [column for column in COLUMNS if column not in columns]
-    if missing:
+    if missing := [column for column in COLUMNS if column not in columns]:
         raise DatasetError(
             f"{table} lacks the columns {', '.join(missing)}: its first row must name {', '.join(COLUMNS)}."
         )
-    twice = [column for column in COLUMNS if columns.count(column) > 1]
-    if twice:
+    if twice := [column for column in COLUMNS if columns.count(column) > 1]:
         raise DatasetError(f"{table} has more than one column {', '.join(twice)}: delete the others.")
     return columns
 
@@ -109,14 +107,13 @@ def _case(
     source: str,
     photos: Mapping[str, Path],
 ) -> Case:
+    column = "narrative"
     try:
-        story = clean_narrative(row["narrative"])
+        story = clean_narrative(row[column])
+        column = "patient"
+        patient = clean_text(row[column], PATIENT_LIMIT)
     except NarrativeError as error:
-        raise DatasetError(f"{where}: narrative: {error}") from error
-    try:
-        patient = clean_text(row["patient"], PATIENT_LIMIT)
-    except NarrativeError as error:
-        raise DatasetError(f"{where}: patient: {error}") from error
+        raise DatasetError(f"{where}: {column}: {error}") from error
     photo = _photo(row["photo"], where, photos) if row["photo"] else None
     if photo is None and not story:
         raise DatasetError(f"{where}: photo and narrative are both empty: fill in one, or delete the row.")
@@ -151,28 +148,18 @@ def _photo(cell: str, where: str, photos: Mapping[str, Path]) -> Path:
     if climbs(cell):
         raise DatasetError(f"{where}: photo {shown(cell)} leads out of the folder: put the photo in it.")
     name = plain_path(cell.replace("\\", "/"))
+    found = f"{where}: photo {shown(name)}"
     if name not in photos:
-        raise DatasetError(
-            f"{where}: photo {shown(name)} is not in the folder: "
-            "add it, or check the name, its ending and capitals too."
-        )
+        raise DatasetError(f"{found} is not in the folder: add it, or check its name, ending and capitals.")
     photo = photos[name]
     root = photo.parents[len(Path(name).parts) - 1].resolve()
     try:
-        is_within = photo.resolve().is_relative_to(root)
-        size = photo.stat().st_size
+        is_within, size = photo.resolve().is_relative_to(root), photo.stat().st_size
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
-        raise DatasetError(
-            f"{where}: photo {shown(name)} cannot be read: check its permissions, or copy it again."
-        ) from error
-    if not (is_within and photo.is_file()):  # a pipe would be waited for
-        raise DatasetError(
-            f"{where}: photo {shown(name)} is a link out of the folder or no ordinary file: "
-            "put the file itself there."
-        )
+        raise DatasetError(f"{found} cannot be read: check its permissions, or copy it again.") from error
+    if not (is_within and photo.is_file()):  # reading a pipe would wait forever
+        raise DatasetError(f"{found} is a link out of the folder or no ordinary file: put the file there.")
     if not 0 < size <= MAX_BYTES:
-        raise DatasetError(
-            f"{where}: photo {shown(name)} has {size / 1024**2:.1f} MB, it must have more than none and "
-            f"at most {MAX_BYTES // 1024**2} MB: save it again."
-        )
+        megabytes, most = size / 1024**2, MAX_BYTES // 1024**2
+        raise DatasetError(f"{found} has {megabytes:.1f} MB, not more than 0 and at most {most} MB.")
     return photo

@@ -66,11 +66,9 @@ def load_cases(folder: Path, types: tuple[str, ...], *, require_photos: bool = F
     seen: dict[str, int] = {}
     for number, row in enumerate(rows, start=2):
         case = _case(row, f"{table}, row {number}", types, photos, require_photos)
-        if case.key in seen:
-            raise DatasetError(
-                f"{table}, row {number}: img_id {case.key} is already in row {seen[case.key]}."
-            )
-        seen[case.key] = number
+        earlier = seen.setdefault(case.key, number)
+        if earlier != number:
+            raise DatasetError(f"{table}, row {number}: img_id {case.key} is already in row {earlier}.")
         cases.append(case)
     return cases
 
@@ -144,10 +142,8 @@ def split_folds(cases: list[Case]) -> np.ndarray:
         split = [case for case in of_source if case.photo is not None] or of_source
         patients = [case.patient for case in split]
         splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SPLIT_SEED)
-        fold_of: dict[str, int] = {}
         parts = splitter.split(np.zeros(len(split)), [case.type for case in split], patients)
-        for fold, (_, test) in enumerate(parts):
-            fold_of |= {patients[i]: fold for i in test}
+        fold_of = {patients[i]: fold for fold, (_, test) in enumerate(parts) for i in test}
         folds[places] = [fold_of.get(case.patient, ALWAYS_TRAINED) for case in of_source]
     return folds
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import timm
 import torch
-from accelerate import PartialState
 from accelerate.utils import set_seed
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 from tqdm import tqdm
@@ -21,7 +21,7 @@ from tqdm import tqdm
 from skin_ai.predict.image_model import ImageModel, Preprocessing
 from skin_ai.predict.photo import crop_square, read_photo
 from skin_ai.training.augmentation import Augmentation, augment
-from skin_ai.training.loop import fastest_precision, fit
+from skin_ai.training.loop import fastest_precision, fit, save_once
 
 SQUARE = 300  # pixels; the shorter side of the training photos
 MEMBER_APART = 100  # between the seeds of members; those of folds differ by 1
@@ -48,7 +48,6 @@ class ImageSettings:
     head_learning_rate: float = 3e-3
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
-    mixup: float = 0.0
     dropout: float = 0.2
     drop_path: float = 0.1
     averaging: float = 0.98
@@ -113,18 +112,20 @@ def train_model(
         paths = [done.with_name(f"{done.stem}-member{member}.safetensors") for member in members]
         for member, path in zip(members, paths, strict=True):
             train_member(squares, labels, n_types, settings, member, path)
-        if PartialState().is_main_process:
-            states = [load_file(path) for path in paths]
-            mean = {
-                name: torch.stack([state[name].double() for state in states]).mean(0).to(value.dtype)
-                for name, value in states[0].items()
-            }
-            save_file(mean, done)
-            for path in paths:
-                path.unlink()
-        PartialState().wait_for_everyone()
+        save_once(lambda: _average(paths, done))
     model.load_state_dict(load_file(done))
     return model.eval()
+
+
+def _average(paths: Sequence[Path], done: Path) -> None:
+    states = [load_file(path) for path in paths]
+    mean = {
+        name: torch.stack([state[name].double() for state in states]).mean(0).to(value.dtype)
+        for name, value in states[0].items()
+    }
+    save_file(mean, done)
+    for path in paths:
+        path.unlink()
 
 
 def train_member(
@@ -153,15 +154,9 @@ def train_member(
 
     def loss(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         pixels, target = batch
-        soft = one_hot(target, n_types).float()
-        if settings.mixup:
-            share = float(np.random.beta(settings.mixup, settings.mixup))
-            order = torch.randperm(len(target), device=target.device)
-            pixels = share * pixels + (1 - share) * pixels[order]
-            soft = share * soft + (1 - share) * soft[order]
         inputs = settings.preprocessing.normalize(pixels).contiguous(memory_format=torch.channels_last)
         logits = network(inputs).float() + prior.to(pixels.device)
-        return cross_entropy(logits, soft, label_smoothing=settings.label_smoothing)
+        return cross_entropy(logits, target, label_smoothing=settings.label_smoothing)
 
     def start_epoch(network: nn.Module, epoch: int) -> None:
         assert isinstance(network, ImageModel)
@@ -191,10 +186,8 @@ def train_member(
         precision=fastest_precision() if torch.cuda.is_available() else "no",
     )
     assert isinstance(trained, ImageModel)
-    if PartialState().is_main_process:
-        save_file({name: value.contiguous() for name, value in trained.state_dict().items()}, done)
-        checkpoint.unlink(missing_ok=True)
-    PartialState().wait_for_everyone()
+    weights = {name: value.contiguous() for name, value in trained.state_dict().items()}
+    save_once(lambda: save_file(weights, done), checkpoint)
 
 
 def predict_logits(model: ImageModel, squares: list[np.ndarray], settings: ImageSettings) -> np.ndarray:
@@ -239,27 +232,13 @@ class OutOfFold:
 def load_out_of_fold(
     work: Path, settings: ImageSettings, folds: np.ndarray, temperatures: np.ndarray, n_types: int
 ) -> OutOfFold:
-    """The models that `train_image_model` saved in `work`."""
+    """The models that `out_of_fold_logits` saved in `work`."""
     models = []
     for fold in range(int(folds.max()) + 1):
         model = ImageModel(settings.backbone, n_types)
         model.load_state_dict(load_file(work / f"image-fold{fold}.safetensors"))
         models.append(model.eval().requires_grad_(False))
     return OutOfFold(models, settings, folds, temperatures)
-
-
-def train_image_model(
-    squares: list[np.ndarray],
-    labels: np.ndarray,
-    folds: np.ndarray,
-    n_types: int,
-    settings: ImageSettings,
-    work: Path,
-) -> np.ndarray:
-    """(n, K) out-of-fold logits; saves the model of all photos as `work/image-final.safetensors`."""
-    logits = out_of_fold_logits(lambda: squares, labels, folds, n_types, settings, work)
-    train_model(squares, labels, n_types, settings, work / "image-final.safetensors")
-    return logits
 
 
 def out_of_fold_logits(
@@ -280,8 +259,6 @@ def out_of_fold_logits(
             done = work / f"image-fold{fold}.safetensors"
             model = train_model([squares()[i] for i in train], labels[train], n_types, own, done)
             predicted = predict_logits(model, [squares()[i] for i in test], settings)
-            if PartialState().is_main_process:
-                save_file({"logits": torch.from_numpy(predicted)}, saved)
-            PartialState().wait_for_everyone()
+            save_once(partial(save_file, {"logits": torch.from_numpy(predicted)}, saved))
         logits[test] = load_file(saved)["logits"].numpy()
     return logits

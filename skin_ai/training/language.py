@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -30,7 +31,7 @@ from skin_ai.predict.chain import (
     set_padding,
 )
 from skin_ai.training.datasets import Case
-from skin_ai.training.loop import fit
+from skin_ai.training.loop import fit, save_once
 from skin_ai.training.sources import training_words
 
 Item = TypeVar("Item")
@@ -94,20 +95,18 @@ def pretrained(
     settings: LanguageSettings, types: tuple[str, ...], n_outputs: int | None = None
 ) -> LanguageModel:
     """The base model with a new head of `n_outputs` (by default one a type), with adapters if `lora_rank`."""
-    folder = settings.base
-    options: dict[str, Any] = {"dtype": torch.float32}
-    if settings.lora_rank:
-        options["dtype"] = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    in_half = settings.lora_rank and torch.cuda.is_available()
+    options: dict[str, Any] = {"dtype": torch.bfloat16 if in_half else torch.float32}
     if settings.four_bit:
         from transformers import BitsAndBytesConfig
 
         options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
         )
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    config = AutoConfig.from_pretrained(folder, num_labels=n_outputs or len(types))
+    tokenizer = AutoTokenizer.from_pretrained(settings.base)
+    config = AutoConfig.from_pretrained(settings.base, num_labels=n_outputs or len(types))
     set_padding(tokenizer, config)
-    classifier = AutoModelForSequenceClassification.from_pretrained(folder, config=config, **options)
+    classifier = AutoModelForSequenceClassification.from_pretrained(settings.base, config=config, **options)
     if settings.lora_rank:
         from peft import LoraConfig, TaskType, get_peft_model
 
@@ -145,10 +144,9 @@ def freeze(model: LanguageModel, layers: int) -> None:
 
 def head_parameters(model: LanguageModel) -> list[nn.Parameter]:
     """The classification head, which is new and has a higher learning rate than the encoder."""
-    classifier = model.classifier
     return [
         parameter
-        for name, parameter in classifier.named_parameters()
+        for name, parameter in model.classifier.named_parameters()
         if parameter.requires_grad
         and name.split(".")[-2] in ("classifier", "score", "default")
         and "lora" not in name
@@ -172,7 +170,8 @@ def make_examples(
     groups = prior_groups(cases, photos)
     known = [photo for photo in photos if photo is not None]
     for case, photo, group in zip(cases, photos, groups, strict=True):
-        for n_options in _drawn_steps(settings, rng):
+        steps = list(settings.schedule[:-1])
+        for n_options in rng.sample(steps, settings.examples_a_case) if settings.examples_a_case else steps:
             label = types.index(_drawn_type(case, rng))
             seen = photo
             if photo is None and settings.stray_photos and rng.random() < settings.stray_photos:
@@ -188,12 +187,6 @@ def make_examples(
             options = tuple(range(len(types))) if all_options else tuple(sorted([label, *others]))
             examples.append(Example(Question(words, seen, options), _target(case, options, types), group))
     return examples
-
-
-def _drawn_steps(settings: LanguageSettings, rng: Random) -> list[int]:
-    """Numbers of options of the examples that a case gives in one epoch."""
-    steps = list(settings.schedule[:-1])
-    return rng.sample(steps, settings.examples_a_case) if settings.examples_a_case else steps
 
 
 def _drawn_type(case: Case, rng: Random) -> str:
@@ -277,10 +270,9 @@ def train_chain(
         return model.eval()
     model = pretrained(settings, types)
     if reading is not None:
-        state = load_file(reading)
         own = model.state_dict()
-        keep = {name: value for name, value in state.items() if value.shape == own[name].shape}
-        model.load_state_dict(keep, strict=False)
+        fits = {name: part for name, part in load_file(reading).items() if part.shape == own[name].shape}
+        model.load_state_dict(fits, strict=False)
     freeze(model, settings.frozen_layers)
     model.to(PartialState().device)
     priors = log_priors(cases, photos, types, settings.uniform_prior).to(PartialState().device)
@@ -327,10 +319,7 @@ def train_chain(
     if settings.lora_rank:
         adapted: Any = result.float().classifier  # merged in the precision in which it is saved
         result.classifier = adapted.merge_and_unload()
-    if PartialState().is_main_process:
-        save_language_model(result, done)
-        checkpoint.unlink(missing_ok=True)
-    PartialState().wait_for_everyone()
+    save_once(partial(save_language_model, result, done), checkpoint)
     return result
 
 
@@ -353,8 +342,8 @@ def fit_head(
     model.eval()
     examples = sorted(examples, key=lambda example: len(example.question.narrative))
     with torch.inference_mode():
-        torch.nn.init.zeros_(head.weight)
-        torch.nn.init.zeros_(head.bias)
+        nn.init.zeros_(head.weight)
+        nn.init.zeros_(head.bias)
         for start in range(0, len(examples), settings.batch_size):
             part = examples[start : start + settings.batch_size]
             logits = model([example.question for example in part])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, extract_model_from_parallel, set_seed
 from torch import Tensor, nn
@@ -62,12 +62,10 @@ def fit(
     n_updates = epochs * n_batches
     schedule = get_cosine_schedule_with_warmup(optimizer, round(WARM_UP * n_updates), n_updates)
     prepared, optimizer = accelerator.prepare(model, optimizer)
-    averaged = None
-    if averaging:
-        averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(averaging), use_buffers=True)
     parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "schedule": schedule}
-    if averaged is not None:
-        parts["averaged"] = averaged
+    if averaging:
+        average = get_ema_multi_avg_fn(averaging)
+        parts["averaged"] = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
     first = 0
     if checkpoint.exists():
         saved = torch.load(checkpoint, map_location=accelerator.device, weights_only=True)
@@ -92,8 +90,8 @@ def fit(
             accelerator.clip_grad_norm_(prepared.parameters(), 1.0)
             optimizer.step()
             schedule.step()
-            if averaged is not None:
-                averaged.update_parameters(model)
+            if averaging:
+                parts["averaged"].update_parameters(model)
             total += value.item()
         log.info("%s epoch %d/%d: loss %.3f", checkpoint.stem, epoch + 1, epochs, total / n_batches)
         if accelerator.is_main_process:
@@ -101,7 +99,16 @@ def fit(
             torch.save(state, checkpoint.with_suffix(".new"))
             checkpoint.with_suffix(".new").replace(checkpoint)
     accelerator.wait_for_everyone()
-    result: nn.Module = model if averaged is None else averaged.module
+    result: nn.Module = parts["averaged"].module if averaging else model
     # Without autocast, so that it predicts as after loading.
     result = extract_model_from_parallel(result, keep_fp32_wrapper=False)
     return result.cpu().eval()
+
+
+def save_once(save: Callable[[], object], checkpoint: Path | None = None) -> None:
+    """Saves on the first of several GPUs while the others wait; then the checkpoint is no longer needed."""
+    if PartialState().is_main_process:
+        save()
+        if checkpoint is not None:
+            checkpoint.unlink(missing_ok=True)
+    PartialState().wait_for_everyone()

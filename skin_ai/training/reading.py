@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,7 +19,7 @@ from skin_ai.predict.chain import LanguageModel, Question, load_language_weights
 from skin_ai.predict.narrative import Answer, Facts, sentences
 from skin_ai.training.datasets import Case
 from skin_ai.training.language import LanguageSettings, by_length, freeze, pretrained
-from skin_ai.training.loop import fit
+from skin_ai.training.loop import fit, save_once
 from skin_ai.training.stories import random_facts, random_more_facts, varied
 from skin_ai.training.telling import tell
 from skin_ai.vocabulary import DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, SITES, SYMPTOMS
@@ -106,7 +107,7 @@ def teach_reading(
     set_seed(settings.seed)
     classes = fact_classes(settings)
     groups = (*classes, len(types)) if stories else classes
-    weights = [*(1.0 for _ in classes), STORY_WEIGHT]
+    weights = [1.0] * len(classes) + [STORY_WEIGHT]
     model = pretrained(settings, types, n_outputs=sum(groups))
     if not done.exists():
         freeze(model, settings.frozen_layers if settings.lower_layers_from else 0)
@@ -117,8 +118,10 @@ def teach_reading(
             rng = Random(settings.seed * 1000 + epoch)
             pairs = _reading_pairs(stories, types, settings, settings.reading_batch_size * updates, rng)
             if stories:  # much longer than other narratives
-                part_batches = by_length(pairs, settings.reading_batch_size, rng, _pair_length)
-                return DataLoader(part_batches, None)  # type: ignore[arg-type]
+                sorted_batches = by_length(
+                    pairs, settings.reading_batch_size, rng, lambda pair: len(pair[0].narrative)
+                )
+                return DataLoader(sorted_batches, None)  # type: ignore[arg-type]
             return DataLoader(pairs, settings.reading_batch_size, collate_fn=list)  # type: ignore[arg-type]
 
         def loss(network: nn.Module, batch: list[tuple[Question, list[int]]]) -> Tensor:
@@ -132,10 +135,10 @@ def teach_reading(
             ]
             return torch.stack(parts).sum()
 
-        reader = _Reader(model)
         parameters = [p for p in model.parameters() if p.requires_grad]
+        checkpoint = done.with_suffix(".checkpoint")
         fit(
-            reader,
+            _Reader(model),
             [{"params": parameters, "lr": settings.reading_learning_rate}],
             batches,
             loss,
@@ -143,12 +146,9 @@ def teach_reading(
             weight_decay=settings.weight_decay,
             averaging=0,
             seed=settings.seed,
-            checkpoint=done.with_suffix(".checkpoint"),
+            checkpoint=checkpoint,
         )
-        if PartialState().is_main_process:
-            save_language_model(model, done)
-            done.with_suffix(".checkpoint").unlink(missing_ok=True)
-        PartialState().wait_for_everyone()
+        save_once(partial(save_language_model, model, done), checkpoint)
     load_language_weights(model, done)
     return reading_accuracy(model.to(PartialState().device).float().eval(), settings)
 
@@ -183,7 +183,3 @@ def reading_accuracy(model: LanguageModel, settings: LanguageSettings, n: int = 
         names = ("symptoms", "site", "age_decade", "more_symptoms", "kind", "duration", "regions")
         result |= {f"{what}_in_{name}": part.mean().item() for what, part in zip(names, parts, strict=False)}
     return result
-
-
-def _pair_length(pair: tuple[Question, list[int]]) -> int:
-    return len(pair[0].narrative)

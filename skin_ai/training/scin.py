@@ -45,22 +45,18 @@ def load_scin(folder: Path, types: tuple[str, ...]) -> list[Case]:
     DatasetError with file, row and field.
     """
     cases, labels = (read_table(folder, name) for name in (CASES, LABELS))
-    strangers = [(where, key) for key, (where, _) in labels.items() if key not in cases]
-    strangers += [(where, key) for key, (where, _) in cases.items() if key not in labels]
-    if strangers:
-        where, key = strangers[0]
-        raise DatasetError(f"{where}: case_id {key} is not in both {CASES} and {LABELS}.")
+    for key, (where, _) in (labels | cases).items():
+        if key not in cases or key not in labels:
+            raise DatasetError(f"{where}: case_id {key} is not in both {CASES} and {LABELS}.")
     paths = {key: photo_paths(row, where) for key, (where, row) in cases.items()}
     patients = _groups(paths)
     loaded = []
     for key, (where, row) in cases.items():
         label_where, label_row = labels[key]
-        target = _target(_weights(label_row, label_where), types)
-        if not target:
-            continue
-        photo = next((path for name in paths[key] if (path := folder / name).is_file()), None)
-        facts = facts_of(row, where)
-        loaded.append(Case(key, patients[key], target[0][0], facts, photo, source="scin", target=target))
+        if target := _target(_weights(label_row, label_where), types):
+            photo = next((path for name in paths[key] if (path := folder / name).is_file()), None)
+            facts = facts_of(row, where)
+            loaded.append(Case(key, patients[key], target[0][0], facts, photo, source="scin", target=target))
     if not loaded:
         raise DatasetError(f"{folder}: no case of {LABELS} has one of the types {', '.join(types)}.")
     return loaded
@@ -87,8 +83,7 @@ def read_rows(table: Path, columns: tuple[str, ...]) -> Rows:
     rows: Rows = {}
     with table.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
-        missing = [column for column in columns if column not in (reader.fieldnames or ())]
-        if missing:
+        if missing := [column for column in columns if column not in (reader.fieldnames or ())]:
             raise DatasetError(f"{table} lacks the columns {', '.join(missing)}.")
         for number, row in enumerate(reader, start=2):
             where = f"{table}, row {number}"
@@ -111,9 +106,8 @@ def photo_paths(row: Row, where: str = CASES) -> tuple[str, ...]:
         path = _value(row, column, where)
         if path and not _PHOTO_PATH.fullmatch(path):
             raise DatasetError(f"{where}: {column} is {path!r}, not dataset/images/<number>.png.")
-        if path:
-            paths.append(path)
-    return tuple(paths)
+        paths.append(path)
+    return tuple(filter(None, paths))
 
 
 def facts_of(row: Row, where: str = CASES) -> Facts:
@@ -176,20 +170,14 @@ def _target(weights: dict[str, float], types: tuple[str, ...]) -> tuple[tuple[st
 
 def _groups(paths: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     """case_id -> the first case_id that is linked to it by shared photos (15 of SCIN's are)."""
-    parent = {key: key for key in paths}
-
-    def root(key: str) -> str:
-        while parent[key] != key:
-            parent[key] = key = parent[parent[key]]
-        return key
-
-    rank = {key: position for position, key in enumerate(paths)}
-    first_with: dict[str, str] = {}
+    patient_of, first_with = {key: key for key in paths}, dict[str, str]()
     for key, photos in paths.items():
         for photo in photos:
-            pair = sorted((root(first_with.setdefault(photo, key)), root(key)), key=rank.__getitem__)
-            parent[pair[1]] = pair[0]
-    return {key: root(key) for key in paths}
+            linked = {patient_of[key], patient_of[first_with.setdefault(photo, key)]}
+            if len(linked) > 1:
+                first = next(other for other in paths if other in linked)
+                patient_of |= {other: first for other, patient in patient_of.items() if patient in linked}
+    return patient_of
 
 
 def _value(row: Row, column: str, where: str) -> str:

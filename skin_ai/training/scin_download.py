@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -15,7 +14,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Final
 from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.request import urlopen
 
 from PIL import Image
 from tqdm import tqdm
@@ -43,10 +42,6 @@ class _MissingError(Exception):
     """The server has no such object."""
 
 
-class _DamagedError(Exception):
-    """What came is not the whole object."""
-
-
 @dataclass(frozen=True)
 class Fetched:
     """What `folder` has now: number of cases and of photos, and photos that the bucket does not have."""
@@ -59,9 +54,9 @@ class Fetched:
 def fetch_scin(folder: Path, base: str = BUCKET) -> Fetched:
     """Tables, then every photo that scin_cases.csv names, into `folder` with the bucket's layout.
 
-    A download in progress has the suffix `.part`, from which a later run continues; it is renamed once it
-    is whole and checked. Raises DownloadError for what cannot be fetched, except photos that the bucket does
-    not have, and DatasetError for tables that were damaged since.
+    A file has the suffix `.part` until it is whole and checked; a later run fetches what is missing. Raises
+    DownloadError for what cannot be fetched, except photos that the bucket does not have, and DatasetError
+    for tables that were damaged since.
     """
     if not base.startswith(("https://", "http://")):
         raise DownloadError(f"{base} is not a web address; it must begin with https:// or http://.")
@@ -85,10 +80,9 @@ def _fetch_photos(folder: Path, base: str, photos: list[str]) -> tuple[str, ...]
     not_there: list[str] = []
     failed: list[DownloadError] = []
     pool = ThreadPoolExecutor(CONNECTIONS)
-    bar = tqdm(total=len(photos), initial=len(photos) - len(missing), desc="SCIN", unit=" photos")
+    futures = {pool.submit(_fetch, base + path, folder / path, _check_photo): path for path in missing}
     try:
-        futures = {pool.submit(_fetch, base + path, folder / path, _check_photo): path for path in missing}
-        for future in as_completed(futures):
+        for future in tqdm(as_completed(futures), total=len(missing), desc="SCIN", unit=" photos"):
             try:
                 future.result()
             except _MissingError:
@@ -97,10 +91,8 @@ def _fetch_photos(folder: Path, base: str, photos: list[str]) -> tuple[str, ...]
                 failed.append(error)
                 if len(failed) == MOST_GIVEN_UP:
                     break
-            bar.update()
     finally:
         pool.shutdown(cancel_futures=True)
-        bar.close()
     if failed:
         raise DownloadError(
             f"{len(failed)} photos could not be fetched (run the command again to continue), "
@@ -123,12 +115,10 @@ def _fetch(url: str, target: Path, check: Callable[[Path], object]) -> None:
             problem = f"the server answers {error.code} {error.reason}"
             if error.code == 404:
                 raise _MissingError from None
-            if error.code == 416:  # the part is longer than the object
-                part.unlink()
-            elif error.code < 500 and error.code not in (408, 429):
+            if error.code < 500 and error.code not in (408, 429):
                 raise DownloadError(f"{url}: {problem}.") from None
-        except (_DamagedError, DatasetError) as error:
-            part.unlink()
+        except DatasetError as error:
+            part.unlink(missing_ok=True)
             problem = str(error).replace(str(part), "it")
         except (OSError, HTTPException) as error:  # URLError and timeouts are OSErrors, a full disk too
             problem = f"no connection, or nowhere to write ({error})"
@@ -139,29 +129,16 @@ def _fetch(url: str, target: Path, check: Callable[[Path], object]) -> None:
 
 
 def _receive(url: str, part: Path) -> None:
-    """Completes `part`, or writes it again where the server sends the whole object.
-
-    A lost connection leaves what came. Raises _DamagedError for a wrong size or, where the server states it,
-    a wrong MD5.
-    """
-    done = part.stat().st_size if part.is_file() else 0
-    request = Request(url, headers={"Range": f"bytes={done}-"} if done else {})
-    with urlopen(request, timeout=TIMEOUT) as response:
-        headers, is_rest = response.headers, response.status == 206
-        range_ = headers["Content-Range"] or ""
-        if is_rest and not range_.startswith(f"bytes {done}-"):
-            raise _DamagedError("the server sent another range than the one requested")
-        with part.open("ab" if is_rest else "wb") as file:
-            shutil.copyfileobj(response, file)
-    size, whole = part.stat().st_size, range_.rpartition("/")[2] or headers["Content-Length"] or ""
-    if whole.isdigit() and size < int(whole):
-        raise HTTPException(f"only {size:,} of {int(whole):,} bytes came")
+    """Raises HTTPException if the connection is lost, and DatasetError for another MD5 than is stated."""
+    with urlopen(url, timeout=TIMEOUT) as response:
+        data, headers = response.read(), response.headers
+    part.write_bytes(data)
     # The MD5 is that of the object as stored, which may be compressed.
     md5 = re.search(r"md5=([\w+/]+=*)", ",".join(headers.get_all("x-goog-hash", [])))
-    if md5 and headers.get("x-goog-stored-content-encoding", "identity") == "identity":
-        found = hashlib.md5(part.read_bytes(), usedforsecurity=False).digest()
-        if found != base64.b64decode(md5[1]):
-            raise _DamagedError("its MD5 differs from the one that the server states")
+    is_as_stored = headers.get("x-goog-stored-content-encoding", "identity") == "identity"
+    found = hashlib.md5(data, usedforsecurity=False).digest()
+    if md5 and is_as_stored and found != base64.b64decode(md5[1]):
+        raise DatasetError("its MD5 differs from the one that the server states")
 
 
 def _check_photo(part: Path) -> None:

@@ -10,8 +10,7 @@ from random import Random
 from typing import Final
 
 from skin_ai.predict.narrative import Answer, Facts
-from skin_ai.training.telling import silence, tell
-from skin_ai.training.typos import with_typos
+from skin_ai.training.telling import silence, tell, with_typos
 from skin_ai.vocabulary import AGE_RANGES, DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, SITES, SYMPTOMS
 
 MOST_SILENT = 0.35  # largest mean share of a training case's facts that is left unsaid

@@ -6,7 +6,6 @@ from functools import cache
 from random import Random
 
 from skin_ai.predict.narrative import NARRATIVE_LIMIT, Answer, Facts
-from skin_ai.training.typos import with_typos
 from skin_ai.wordings import FORMS, JOINS, Phrases, Site, Wordings, load_wordings
 
 WORDINGS = load_wordings()
@@ -31,6 +30,11 @@ NAMES_REGIONS_IN_ONE = 0.6
 FILLER_COUNTS = (0, 0, 0, 0, 0, 1, 1, 1, 2)
 WORDY_KEEPS_PLAIN = 0.5
 HAS_TYPOS = 0.2
+LONG_WORD = re.compile(r"[A-Za-z]{6,}")
+MISSPELLS_LONG_WORD = 0.12
+DROPS_APOSTROPHES = 0.5
+FORGETS_CAPITALS = 0.5
+DROPS_FULL_STOPS = 0.3
 
 
 def tell(facts: Facts, rng: Random, *, held_out: bool = False) -> str:
@@ -121,37 +125,16 @@ def _with_site(frame: str, site: Site, voice: str, rng: Random) -> str:
 
 
 def _with_age(frame: str, age: int) -> str:
-    return frame.format(
-        age=age,
-        a=_article(age),
-        ordinal=_ordinal(age),
-        words=_in_words(age),
-        place="{place}",
-        noun="{noun}",
-    )
-
-
-def _article(age: int) -> str:
-    return "an" if age in (8, 11, 18) or 80 <= age <= 89 else "a"
-
-
-def _ordinal(age: int) -> str:
+    article = "an" if age in (8, 11, 18) or 80 <= age <= 89 else "a"
     suffix = "th" if 11 <= age % 100 <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(age % 10, "th")
-    return f"{age}{suffix}"
+    rest = {"place": "{place}", "noun": "{noun}"}
+    return frame.format(age=age, a=article, ordinal=f"{age}{suffix}", words=_in_words(age), **rest)
 
 
 ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 TEENS = (
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-)
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
 TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 
@@ -222,3 +205,28 @@ def _as_fragments(told: list[str], rng: Random) -> str:
     if separator == ". ":
         told = [fragment[0].upper() + fragment[1:] for fragment in told]
     return separator.join(told) + "."
+
+
+def with_typos(text: str, rng: Random, *, fragments: bool) -> str:
+    """Misspelt words and missing punctuation. Digits and short words ("no", "not") stay as they are."""
+    text = LONG_WORD.sub(
+        lambda word: _misspelt(word.group(), rng) if rng.random() < MISSPELLS_LONG_WORD else word.group(),
+        text,
+    )
+    if rng.random() < DROPS_APOSTROPHES:
+        text = text.replace("'", "")
+    if rng.random() < FORGETS_CAPITALS:
+        text = text.lower()
+    if rng.random() < DROPS_FULL_STOPS:
+        # Fragments keep their separators: "growth: no. pain: yes" must not become "growth: no pain: yes".
+        text = text.removesuffix(".") if fragments else text.replace(".", "")
+    return text
+
+
+def _misspelt(word: str, rng: Random) -> str:
+    """One letter swapped, dropped or doubled; never the first, or "neither" could become "either"."""
+    place = rng.randrange(1, len(word) - 1)
+    before, letter, after = word[:place], word[place], word[place + 1 :]
+    return rng.choice(
+        (before + after[0] + letter + after[1:], before + after, before + letter + letter + after)
+    )
