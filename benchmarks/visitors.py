@@ -81,7 +81,7 @@ class Visitor:
     def commit_and_leave(self) -> None:
         """Asks for a result and closes the tab before it comes."""
         self._type(WORDS)
-        self._send_click("Show me the AI at once")
+        self._send("Show me the AI at once")
         time.sleep(0.3)
         self.leave()
 
@@ -105,20 +105,18 @@ class Visitor:
         self._run()
 
     def _click(self, label: str) -> None:
-        self._send_click(label)
+        self._send(label)
         self._wait()
-
-    def _send_click(self, label: str) -> None:
-        self._send([WidgetState(id=self._find("button", label).id, trigger_value=True)])
 
     def _run(self) -> None:
         self._send()
         self._wait()
 
-    def _send(self, extra: list[WidgetState] | None = None) -> None:
+    def _send(self, click: str = "") -> None:
+        clicked = [WidgetState(id=self._find("button", click).id, trigger_value=True)] if click else []
         message = BackMsg()
         message.rerun_script.query_string = self.query
-        message.rerun_script.widget_states.widgets.extend([*self.states.values(), *(extra or [])])
+        message.rerun_script.widget_states.widgets.extend([*self.states.values(), *clicked])
         self.socket.send(message.SerializeToString())
 
     def _wait(self) -> None:

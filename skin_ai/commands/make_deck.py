@@ -37,7 +37,7 @@ def make_deck(dataset: Path, out: Path, n: int, *, balanced: bool, seed: int = 0
     deck does not identify patients. Raises DeckError, and writes nothing, if it cannot be made.
     """
     from skin_ai.training.datasets import DatasetError, load_cases
-    from skin_ai.training.stories import evaluation_narrative
+    from skin_ai.training.telling import tell
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise refusal(f"{out} exists and is not an empty folder: choose a new one.")
@@ -59,18 +59,12 @@ def make_deck(dataset: Path, out: Path, n: int, *, balanced: bool, seed: int = 0
     out.mkdir(parents=True, exist_ok=True)
     rows = []
     for number, (case, photo) in enumerate(zip(chosen, photos, strict=True), start=1):
-        name = f"case-{number:03d}.jpg"
+        name, facts = f"case-{number:03d}.jpg", case.facts
         (out / name).write_bytes(photo)
-        rows.append(
-            (
-                name,
-                evaluation_narrative(case.facts, case.key),
-                "" if case.facts.age is None else age_band_of(case.facts.age),
-                case.facts.site or "",
-                skin_types.get(case.key, ""),
-                DISEASES[case.type].name,
-            )
-        )
+        narrative = tell(facts, Random(case.key))
+        age_band = "" if facts.age is None else age_band_of(facts.age)
+        skin_type, reference = skin_types.get(case.key, ""), DISEASES[case.type].name
+        rows.append((name, narrative, age_band, facts.site or "", skin_type, reference))
     # A JSON string is a TOML string too.
     name = json.dumps(out.resolve().name, ensure_ascii=False)
     settings = f'name = {name}\nshow_reference = true\nnote = "{NOTE}"\n'

@@ -112,7 +112,6 @@ def _image_model(
 
     Returns also (K,) calibrated probabilities over the label set of each case with a photo, out of fold.
     """
-    squares: list[np.ndarray] = []
     if run.start_from:
         folder = Path(run.start_from)
         types = image_types_of(read_manifest(folder))
@@ -121,20 +120,17 @@ def _image_model(
         rows = [row_of[digest(case.key)] for case in cases]
         if not np.array_equal(saved["folds"].numpy()[rows], folds):
             raise ValueError(f"{folder} was trained with other folds; its predictions cannot be used.")
+        logits, figures = saved["photo_logits"].numpy()[rows], checks.of_photos_as_in(folder)
     else:
         present = {case.type for case in cases}
         types = tuple(type_ for type_ in run.types if type_ in present)
-        squares = read_squares([case.photo for case in cases if case.photo is not None])
     labels = np.array([types.index(case.type) for case in cases])
     prior = np.bincount(labels, minlength=len(types)) / len(labels)
-    if run.start_from:
-        logits = saved["photo_logits"].numpy()[rows]
-    else:
+    if not run.start_from:
+        squares = read_squares([case.photo for case in cases if case.photo is not None])
         logits = out_of_fold_logits(lambda: squares, labels, folds, len(types), run.image, work)
     temperatures = cross_fitted_temperatures(logits, labels, folds, prior)
-    if run.start_from:
-        figures = checks.of_photos_as_in(folder)
-    else:
+    if not run.start_from:
         out_of_fold = load_out_of_fold(work, run.image, folds, temperatures, len(types))
         patients = np.array([digest(case.patient) for case in cases])
         figures = checks.of_photos(squares, labels, types, out_of_fold, patients, work)

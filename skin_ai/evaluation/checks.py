@@ -46,12 +46,11 @@ def of_photos(
 
     squares: (s, s, 3) uint8 each; labels: (n,) index into `types`.
     """
+    rest = squares, labels, types, out_of_fold, patients
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "gate": lambda: gate_fitting.measure(np.stack(squares), out_of_fold, patients, SEED),
-        "quality": lambda: degradations.measure(squares, labels, types, out_of_fold, patients),
-        "shortcuts": lambda: shortcuts.measure(
-            squares, labels, types, out_of_fold, patients, malignant(types)
-        ),
+        "quality": lambda: degradations.measure(*rest),
+        "shortcuts": lambda: shortcuts.measure(*rest, malignant(types)),
         "heatmaps": lambda: faithfulness.measure(squares, out_of_fold, patients, SEED),
     }
     return {name: measured_once(work / f"{name}.json", part) for name, part in parts.items()}

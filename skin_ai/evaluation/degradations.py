@@ -12,7 +12,8 @@ from scipy import ndimage
 from scipy.signal import fftconvolve
 from tqdm import tqdm
 
-from skin_ai.evaluation.figures import BY_PATIENT, mean_figure, weighted_mean
+from skin_ai.evaluation.figures import mean_figure, weighted_mean
+from skin_ai.evaluation.protocols import protocol
 from skin_ai.intervals import INTERVAL, SEED, patient_weights
 from skin_ai.predict.quality import KINDS, linear_light, measures, reaches
 from skin_ai.training.image import OutOfFold
@@ -129,15 +130,7 @@ DROP = 0.10  # of accuracy
 AIM = 0.85  # share of photos at the strength of the drop that a limit should catch
 REQUIRED = 0.80  # share that must be caught
 MOST_STOPPED = 0.045  # share of untouched photos that all limits together may stop; the aim is 0.05
-PHOTOS = 400
-PROTOCOL = (
-    "{photos} of {n} photos, drawn with a seed, were degraded at five strengths of each kind and predicted "
-    "out of fold ({views} of the app's {all_views} views). Accuracy: of the first type, for equally frequent "
-    "types; the strength at which it drops by {drop} is interpolated. Limits are fitted on four folds "
-    "(untouched photos, and photos at that strength); false stops (all {n} photos) and catches ({photos} "
-    "photos, by the limit of their kind) are counted on the fifth; the shipped limits are fitted on all. "
-    f"{BY_PATIENT}"
-)
+PHOTOS, VIEWS = 400, 1  # views of each; the app averages more
 
 
 def measure(
@@ -148,7 +141,6 @@ def measure(
     patients: np.ndarray,
     *,
     photos: int = PHOTOS,
-    views: int = 1,
 ) -> dict[str, Any]:
     """Limits for `quality.problems` and their error rates, for the manifest.
 
@@ -161,7 +153,7 @@ def measure(
     def is_right(name: str, strength: float) -> np.ndarray:
         """(photos,) whether the first type is the true one."""
         shown = [
-            out_of_fold.probabilities(place, DEGRADATIONS[name](squares[place], strength), views)
+            out_of_fold.probabilities(place, DEGRADATIONS[name](squares[place], strength), VIEWS)
             for place in tqdm(chosen, desc=f"{name} {strength}", leave=False)
         ]
         return np.asarray(np.array(shown).argmax(1) == labels[chosen])
@@ -196,8 +188,13 @@ def measure(
         row["remark"] = _remark(row)
     any_stopped = np.any(list(stopped.values()), axis=0)
     return {
-        "protocol": PROTOCOL.format(
-            photos=len(chosen), n=len(squares), views=views, all_views=out_of_fold.settings.views, drop=DROP
+        "protocol": protocol(
+            "quality",
+            photos=len(chosen),
+            n=len(squares),
+            views=VIEWS,
+            all_views=out_of_fold.settings.views,
+            drop=DROP,
         ),
         "limits": fit_limits(untouched, degraded, harmful),
         "false_stops": mean_figure(any_stopped, all_weights),

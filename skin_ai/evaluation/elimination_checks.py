@@ -12,7 +12,8 @@ import torch
 from scipy.special import logit
 from torch import Tensor
 
-from skin_ai.evaluation.figures import BY_PATIENT, mean_figure
+from skin_ai.evaluation.figures import mean_figure
+from skin_ai.evaluation.protocols import protocol
 from skin_ai.intervals import patient_weights
 from skin_ai.predict.chain import Ask, Question, Step, answer, eliminate_all, single_pass
 from skin_ai.predict.stability import IRRELEVANT, OPTIONS_REVERSED, SHUFFLED, variant_questions
@@ -26,15 +27,6 @@ CLEARLY: Final = 2.0  # ratio of the shares from which the app calls one of them
 NO_WORDS, NO_PHOTO = "no_words", "no_photo"
 PARAPHRASED, HELD_OUT = "paraphrased", "held_out_wordings"
 RUNNER_UP, REMOVED = "runner_up", "removed_{n}"
-PROTOCOL = (
-    "Out of fold: each of {n} cases with a photo is eliminated by the model that was not trained on its "
-    "patient, then again with one thing changed. Removed beforehand: each option ruled out at step 1 (the "
-    "{most} likeliest at most), and the runner-up, ruled out at the last step. Paraphrased: the same facts "
-    "phrased with another seed, and in held-out wordings. Shares: of words and photo, the decisive one "
-    "changed the first type's log-odds at step 1 more; it is right where blanking it through the whole "
-    "elimination changes that type's rank more than blanking the other, or at equal ranks its log-odds. "
-    f"{BY_PATIENT}"
-)
 
 
 @dataclass
@@ -72,7 +64,7 @@ def measure(
     truth = [case.type for case in cases]
     weights = patient_weights(np.array([digest(case.patient) for case in cases]))
     return {
-        "protocol": PROTOCOL.format(n=len(cases), most=MOST_REMOVED),
+        "protocol": protocol("elimination", n=len(cases), most=MOST_REMOVED),
         "removed": _removed(in_order, weights),
         "chain_and_single_pass": _chain_and_single_pass(in_order, truth, weights),
         "shares": _shares(in_order, weights),

@@ -12,7 +12,8 @@ import numpy as np
 from safetensors.torch import load_file
 from tqdm import tqdm
 
-from skin_ai.evaluation.figures import BY_PATIENT, MODES, Evaluated, as_rows, figures
+from skin_ai.evaluation.figures import MODES, Evaluated, as_rows, figures
+from skin_ai.evaluation.protocols import protocol
 from skin_ai.predict.bundle import PREDICTIONS_FILE, WEIGHTS, file_of, load_bundle
 from skin_ai.predict.chain import Probability
 from skin_ai.predict.diagnose import diagnose
@@ -23,22 +24,6 @@ from skin_ai.training.scin import CASES, find_table, load_scin
 from skin_ai.training.sources import SCIN, evaluation_words
 
 log = logging.getLogger(__name__)
-
-
-WORDS_FROM_FIELDS = (
-    "Words are made from the fields of each case, one narrative a case, by the code that made the training "
-    "narratives. "
-)
-WORDS_FROM_FILE = (
-    "Words are the narratives of a file, one for each lesion, read by extraction without confirmation; cases "
-    "without a narrative are left out. "
-)
-PROTOCOL = (
-    f"photo_no_words: the app's answer to the photo without words. {BY_PATIENT} "
-    "Balanced accuracy, recall, AUC and the confusion matrix "
-    "use probabilities for equally frequent types, as the app shows them; accuracy, top 3 and calibration "
-    "error use them multiplied by the frequency of the types in the bundle's data."
-)
 
 
 def evaluate(
@@ -67,8 +52,9 @@ def evaluate(
         missing = "no case with words or a photo" if is_scin else "none of the photos in metadata.csv"
         raise DatasetError(f"{folder if is_scin else folder / 'images'} has {missing}.")
     words_of = {case.key: evaluation_words(case) for case in cases}
+    origin_of_words = "words_from_fields"
     if narratives is not None:
-        words_of = _words_of_file(narratives, cases)
+        origin_of_words, words_of = "words_from_file", _words_of_file(narratives, cases)
         cases = [case for case in cases if case.key in words_of]
         log.info("%d cases have a narrative in %s", len(cases), narratives)
     cases = cases[:limit]
@@ -111,7 +97,7 @@ def evaluate(
         result = {mode: {"top1": values.pop("accuracy")} | values for mode, values in result.items()}
     return {
         "bundle": bundle_name,
-        "protocol": (WORDS_FROM_FIELDS if narratives is None else WORDS_FROM_FILE) + PROTOCOL,
+        "protocol": " ".join(map(protocol, (origin_of_words, "app"))),
         "trained_on": trained_on,
         "types": bundle.types,
         **result,

@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from skin_ai.evaluation.figures import BY_PATIENT, mean_figure
+from skin_ai.evaluation.figures import mean_figure
+from skin_ai.evaluation.protocols import protocol
 from skin_ai.intervals import patient_weights
 from skin_ai.predict.heatmap import GRAD_CAM, class_activation_maps, computed_by
 from skin_ai.predict.heatmap_overlay import enlarged, middle_share
@@ -34,17 +35,6 @@ BLOCK = 8  # pixels: ROAD's equations are solved for blocks, far smaller than th
 Ask = Callable[[Tensor], np.ndarray]  # (n, 3, size, size) photos -> (n,) probabilities of one type
 NOISE = 0.01  # of ROAD, as in the library
 BLUR = 0.1  # of the side: the standard deviation of "strongly blurred"
-PROTOCOL = (
-    "{n} photos drawn by seed, out of fold, for the predicted type; the map averages all views, as in the "
-    "app, the probability is that of one view. Deletion: pixels with the strongest evidence are replaced "
-    "first by the strongly blurred photo; insertion: the reverse; each is the area under the curve of the "
-    "probability (Petsiuk 2018; low and high are good). ROAD: half of the probability with the weakest "
-    "places imputed minus that with the strongest imputed, mean of {imputed} (Rong 2022; blocks of {block} "
-    "pixels, high is good). Differences: positive means a better map; the verdict is better if "
-    "all three intervals lie above zero. Randomised: Spearman correlation with the map of the same type "
-    "after re-initialising the head, the trunk, or both, for each photo (Adebayo 2018); absolute: its "
-    f"absolute value. {BY_PATIENT}"
-)
 
 
 class Measured(NamedTuple):
@@ -80,8 +70,8 @@ def summary(seen: Sequence[Measured], patients: np.ndarray) -> dict[str, Any]:
     weights = patient_weights(patients)
     kinds = {kind: np.array([photo.measured[kind] for photo in seen]) for kind in seen[0].measured}
     result: dict[str, Any] = {
-        "protocol": PROTOCOL.format(
-            n=len(seen), imputed=" and ".join(f"{part:.0%}" for part in IMPUTED), block=BLOCK
+        "protocol": protocol(
+            "heatmaps", n=len(seen), imputed=" and ".join(f"{part:.0%}" for part in IMPUTED), block=BLOCK
         ),
         "n": len(seen),
         "methods": {kind: _figures(values, weights) for kind, values in kinds.items()},

@@ -14,7 +14,6 @@ from skin_ai.predict.chain import Probability
 
 MODES = ("photo_only", "photo_no_words", "words_only", "single_pass", "chain")
 CALIBRATION_BINS = 15
-BY_PATIENT = "Intervals: 95%, bootstrap over patients."
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,11 @@ from skin_ai.evaluation.painting_over import distance_to_skin, lesion_mask, pain
 
 PER_KIND = 50
 SIDE = 300  # pixels
+_COLOUR_OF_SKIMAGE = (
+    "chelsea.png", "coffee.png", "rocket.jpg", "hubble_deep_field.jpg", "astronaut.png", "motorcycle_left.png"
+)  # fmt: skip
 COLOUR_PHOTOS = (
-    ("skimage", "data/chelsea.png"),
-    ("skimage", "data/coffee.png"),
-    ("skimage", "data/rocket.jpg"),
-    ("skimage", "data/hubble_deep_field.jpg"),
-    ("skimage", "data/astronaut.png"),
-    ("skimage", "data/motorcycle_left.png"),
+    *(("skimage", f"data/{name}") for name in _COLOUR_OF_SKIMAGE),
     ("sklearn", "datasets/images/china.jpg"),
     ("sklearn", "datasets/images/flower.jpg"),
     ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),

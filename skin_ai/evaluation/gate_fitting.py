@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from skin_ai.evaluation.figures import mean_figure
 from skin_ai.evaluation.foreign import PER_KIND, foreign_photos
+from skin_ai.evaluation.protocols import protocol
 from skin_ai.intervals import patient_weights
 from skin_ai.predict.gate import STAGE, Gate, early_features
 from skin_ai.predict.image_model import ImageModel, Preprocessing
@@ -22,13 +23,6 @@ from skin_ai.training.image import OutOfFold
 FALSE_ALARMS = 0.02
 LEAST_VARIANCE = 1e-4  # of a direction of the shrunk covariance of standardised features
 METHOD = f"Mahalanobis distance of the mean and standard deviation of stage {STAGE}'s channels, one mean"
-PROTOCOL = (
-    "The gate of each fold is fitted on its training photos, with features of its model, and applied to its "
-    "held-out photos. The threshold of a fold is the {level:.0%} quantile of the other folds' held-out "
-    "distances. False alarms: among all {n} held-out photos; interval 95%, bootstrap over patients. Caught: "
-    "among foreign photos, drawn, sampled from open packages or altered from held-out photos, each tested in "
-    "one fold; interval 95%, bootstrap over their sources."
-)
 
 
 def features_of(
@@ -98,7 +92,7 @@ def measure(squares: np.ndarray, out_of_fold: OutOfFold, patients: np.ndarray, s
         for kind, photos in foreign.items()
     }
     return {
-        "protocol": PROTOCOL.format(level=level, n=len(squares)),
+        "protocol": protocol("gate", level=level, n=len(squares)),
         "method": METHOD,
         "threshold": round(float(np.quantile(held_out, level)), 4),
         "false_alarms": mean_figure(alarms, patient_weights(patients)),

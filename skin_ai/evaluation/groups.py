@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from skin_ai.evaluation.figures import (
-    BY_PATIENT,
     Evaluated,
     area_under,
     figure,
@@ -21,6 +20,7 @@ from skin_ai.evaluation.figures import (
     recall_samples,
     receiver_operating,
 )
+from skin_ai.evaluation.protocols import protocol
 from skin_ai.intervals import patient_weights
 from skin_ai.training.datasets import Case, DatasetError, read_metadata
 from skin_ai.vocabulary import AGE_BANDS, age_band_of
@@ -29,12 +29,6 @@ LEAST_CASES = 10  # fewer say more about single patients than about the model
 NOT_RECORDED = "not recorded"
 SKIN_TYPES = ("I", "II", "III", "IV", "V", "VI")
 BY_BIOPSY, WITHOUT_BIOPSY = "by biopsy", "without biopsy"
-PROTOCOL = (
-    "Out of fold, for equally frequent types, as the app shows them; balanced accuracy: mean recall of the "
-    f"types in the group (n_types). Groups under {LEAST_CASES} cases: only n. {BY_PATIENT} "
-    "Skin type and gender are recorded for every lesion with biopsy and for few without: groups differ in "
-    "their types and in difficulty, so compare with care."
-)
 
 
 @dataclass(frozen=True)
@@ -90,7 +84,7 @@ def by_group(
     """
     predicted = is_predicted(evaluated.modes[mode])
     weights = patient_weights(evaluated.patients)
-    result: dict[str, Any] = {"protocol": PROTOCOL}
+    result: dict[str, Any] = {"protocol": protocol("groups", least=LEAST_CASES)}
     for grouping in (field.name for field in fields(Particulars)):
         names = np.array([getattr(person, grouping) for person in particulars])
         counts = Counter(sorted(names[predicted].tolist()))

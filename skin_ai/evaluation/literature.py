@@ -24,6 +24,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from skin_ai.diseases import LABEL_SETS
 from skin_ai.evaluation.figures import Evaluated, figures, mean_figure, over_folds
+from skin_ai.evaluation.protocols import protocol
 from skin_ai.evaluation.temperatures import cross_fitted_temperatures, softmax
 from skin_ai.intervals import patient_weights
 from skin_ai.training.datasets import FOLDS, SPLIT_SEED, load_cases, read_metadata
@@ -51,17 +52,6 @@ MODELS = {
 INNER_FOLDS = 3
 MEASURES = ("balanced_accuracy", "macro_auc", "accuracy")
 SPLIT = "StratifiedKFold(5, shuffle=True, random_state=42), patients on both sides"
-PROTOCOL = (
-    f"literature: five folds split by photo ({SPLIT}); metadata: all published columns but ids, "
-    "diagnosis and biopsed, also those empty only without biopsy, by regression or gradient boosting, "
-    "whichever has less log loss within the training part. ours: five folds grouped by patient; metadata: "
-    "age, site, symptoms, by a regression; chain: Chain of Options. Both: the same training of the image "
-    "model, but one run for literature, and for ours the mean of the weights of several; "
-    "product: of photo and metadata over the prior; stacking: a regression on the logarithms of the two. "
-    "Balanced accuracy and AUC use probabilities for equally frequent types, accuracy those with the prior. "
-    "Pooled over the folds, with 95% intervals by bootstrap over patients; over_folds: mean and standard "
-    "deviation, as published."
-)
 
 
 def run(folder: Path, work: Path, settings: ImageSettings | None = None) -> dict[str, Any]:
@@ -92,7 +82,7 @@ def run(folder: Path, work: Path, settings: ImageSettings | None = None) -> dict
         }
     found = measured(Evaluated(TYPES, labels, patients, prior, modes), folds)
     return {
-        "protocol": PROTOCOL,
+        "protocol": protocol("literature", split=SPLIT),
         "literature": {"patients_on_both_sides": _on_both_sides(patients, folds), **found},
     }
 
@@ -204,7 +194,6 @@ def _begin(work: Path, settings: ImageSettings, rows: Sequence[Row], folds: np.n
     places = [[row["img_id"], int(fold)] for row, fold in zip(rows, folds, strict=True)]
     text = json.dumps({"split": SPLIT, "image": asdict(settings), "folds": places}, indent=1)
     begun = work / "by_photo.json"
-    is_other = begun.read_text(encoding="utf-8") != text if begun.exists() else any(work.glob("image-fold*"))
-    if is_other:
+    if begun.read_text(encoding="utf-8") != text if begun.exists() else any(work.glob("image-fold*")):
         raise ValueError(f"{work} was begun with another split or other settings; choose another folder.")
     begun.write_text(text, encoding="utf-8")

@@ -7,15 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from skin_ai.evaluation.figures import BY_PATIENT, Evaluated, area_under, figure, receiver_operating
+from skin_ai.evaluation.figures import Evaluated, area_under, figure, receiver_operating
+from skin_ai.evaluation.protocols import protocol
 
 ROC_POINTS = 60
 SPECIFICITIES = (0.80, 0.90)
-MALIGNANT_PROTOCOL = (
-    "Malignant types against all others by the sum of the malignant types' probabilities as the app shows "
-    "them (equally frequent types), out of fold. Sensitivity at a specificity: the threshold is fitted in "
-    f"each resample. {BY_PATIENT}"
-)
 
 
 def malignancy(evaluated: Evaluated, mode: str, malignant: Collection[str]) -> dict[str, Any]:
@@ -25,7 +21,7 @@ def malignancy(evaluated: Evaluated, mode: str, malignant: Collection[str]) -> d
     is_malignant, n = np.isin(truth, columns), len(truth)
     least, false_positives, sensitivity = receiver_operating(scores[:, columns].sum(1), is_malignant, weights)
     result: dict[str, Any] = {
-        "protocol": MALIGNANT_PROTOCOL,
+        "protocol": protocol("malignancy"),
         "malignant_types": [evaluated.types[column] for column in columns],
         "n": n,
         "n_malignant": int(is_malignant.sum()),

@@ -8,15 +8,11 @@ from typing import Any, Final
 import numpy as np
 
 from skin_ai.evaluation.figures import Evaluated, gains, is_predicted
+from skin_ai.evaluation.protocols import protocol
 
 MARGIN: Final = 0.02  # of balanced accuracy: how far below 0 the interval of a paired difference may reach
 MELANOMA: Final = "MEL"
 MOST_LOST: Final = 2  # melanomas that are first without the further input and not first with it
-PROTOCOL: Final = (
-    "Out of fold: balanced accuracy with both inputs less that with one of them, paired, 95% bootstrap over "
-    f"patients. A bundle passes if every lower bound is at least -{MARGIN} and at most {MOST_LOST} melanomas "
-    "that came first without the further input no longer do with it."
-)
 
 
 def measure(evaluated: Evaluated, comparisons: Sequence[tuple[str, str]]) -> dict[str, Any]:
@@ -27,7 +23,7 @@ def measure(evaluated: Evaluated, comparisons: Sequence[tuple[str, str]]) -> dic
         lost, low = _melanomas_lost(evaluated, mode, alone), gain["low"]
         passes = low is not None and low >= -MARGIN and lost <= MOST_LOST
         rows[f"{mode}_less_{alone}"] = {**gain, "melanomas_lost": lost, "passes": passes}
-    return {"protocol": PROTOCOL, "rows": rows}
+    return {"protocol": protocol("no_harm", margin=MARGIN, most_lost=MOST_LOST), "rows": rows}
 
 
 def _melanomas_lost(evaluated: Evaluated, mode: str, alone: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
@@ -127,13 +126,7 @@ def _writing(rng: np.random.Generator) -> list[np.ndarray]:
     return [_bezier(letter + size * rng.uniform(-0.6, 0.6, (4, 2))) for letter in letters]
 
 
-MARKS: Final[Mapping[str, Callable[[np.random.Generator], list[np.ndarray]]]] = {
-    "circle": _circle,
-    "arrow": _arrow,
-    "cross": _cross,
-    "tick": _tick,
-    "writing": _writing,
-}
+MARKS: Final = {"circle": _circle, "arrow": _arrow, "cross": _cross, "tick": _tick, "writing": _writing}
 PEN_KINDS: Final = tuple(MARKS)
 
 

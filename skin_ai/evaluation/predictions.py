@@ -79,7 +79,7 @@ def evaluated_words(
     run: Run, cases: Sequence[Case], folds: np.ndarray, source: str, chains: Mapping[str, Chains]
 ) -> Evaluated:
     """Every tested case of a source without photos, from its words, beside two simple models."""
-    of_source = np.array([i for i, case in enumerate(cases) if case.source == source])
+    of_source = np.flatnonzero([case.source == source for case in cases])
     is_tested = folds[of_source] != ALWAYS_TRAINED
     places = of_source[is_tested].tolist()
     labels = np.array([run.types.index(cases[i].type) for i in of_source.tolist()])
@@ -91,8 +91,8 @@ def evaluated_words(
         if tested.any():  # otherwise one model predicted all of them, and no other fold is there to fit on
             steps = _tempered(steps, tested, fold_temperatures(steps, truth, tested, mix, run.types))
         prefix = "" if name == "chain" else f"{name}_"
-        modes[f"{prefix}single_pass"] = as_rows([single_pass(chain) for chain in steps], run.types)
-        modes[f"{prefix}chain"] = as_rows([answer(chain) for chain in steps], run.types)
+        modes[f"{prefix}single_pass"] = as_rows(list(map(single_pass, steps)), run.types)
+        modes[f"{prefix}chain"] = as_rows(list(map(answer, steps)), run.types)
     facts = [cases[i].facts for i in of_source.tolist()]
     words = [evaluation_words(cases[i]) for i in of_source.tolist()]
     modes |= simple_models(facts, words, labels, folds[of_source], mix)

@@ -16,33 +16,13 @@ from skin_ai.evaluation.figures import (
     mean_figure,
     weighted_mean,
 )
+from skin_ai.evaluation.protocols import protocol
 from skin_ai.evaluation.temperatures import softmax, step_logits
 from skin_ai.intervals import INTERVAL, RESAMPLES, SEED, patient_weights, with_interval
 from skin_ai.predict.chain import Step, undecided
 
 COVERAGE = 0.8  # wanted share of decided cases
 CURVE_POINTS = 20
-CALIBRATION_PROTOCOL = (
-    "Expected calibration error of the first type, 15 bins of equally many cases, out of fold. ece: "
-    "probabilities multiplied by the frequency of the types in the bundle's data. ece_shown: those "
-    "for equally frequent types, as the app shows them; each case is weighted by the inverse frequency of "
-    "its type. Steps: the first option's probability among the options, for cases whose type was still an "
-    "option. Intervals: 95%, bootstrap over patients, less what resampling adds to the bins on average. "
-    "if_calibrated: the error of perfectly calibrated probabilities on as many cases, with types drawn from "
-    "the probabilities 1,000 times: mean and 97.5th percentile."
-)
-RISK_PROTOCOL = (
-    "Accuracy of the first type that the app shows (equally frequent types) among the share of cases whose "
-    "first type is most probable; out of fold; cases unweighted. Intervals: 95%, bootstrap over patients, "
-    "with cases ranked within each resample. Area: mean share of wrong first types over all coverages "
-    "(Geifman and El-Yaniv 2017)."
-)
-NOT_SURE_PROTOCOL = (
-    "Not sure: the first type that the app shows is less probable than a threshold. Cross-fitted: each "
-    "fold's threshold is the quantile of the other folds' probabilities that leaves the wanted coverage; "
-    "coverage and accuracy pool the held-out folds. least_probability, which the bundle uses, is fitted on "
-    "all cases. Intervals: 95%, bootstrap over patients, thresholds fixed. Coverage may differ elsewhere."
-)
 
 
 # ---- calibration ----
@@ -56,7 +36,7 @@ def calibration(evaluated: Evaluated, mode: str) -> dict[str, Any]:
     in its accuracy. Probabilities multiplied by the data's frequencies are compared with unweighted cases.
     """
     scores, truth, weights = evaluated.predicted(mode)
-    result = {"protocol": CALIBRATION_PROTOCOL, "n": len(truth)}
+    result = {"protocol": protocol("calibration"), "n": len(truth)}
     if len(truth):
         balanced = equally_frequent(truth, weights)
         result |= _both_ways(scores, truth, evaluated.prior, weights, balanced)
@@ -70,7 +50,7 @@ def step_calibration(
     types: tuple[str, ...],
     patients: np.ndarray,
 ) -> list[dict[str, Any]]:
-    """One entry a step, as `calibration` measures it, of the first option (CALIBRATION_PROTOCOL).
+    """One entry a step, as `calibration` measures it, of the first option.
 
     steps: one elimination a case, with the temperatures that other folds gave; truth: (n,); prior: (K,).
     Cases whose type is no longer an option are left out. As shown, the types are equally frequent among all
@@ -159,7 +139,7 @@ def risk_coverage(evaluated: Evaluated, mode: str) -> dict[str, Any]:
     """Accuracy of the app's first type if only the cases with the most probable ones are answered."""
     scores, truth, weights = evaluated.predicted(mode)
     if not len(truth):
-        return {"protocol": RISK_PROTOCOL, "n": 0}
+        return {"protocol": protocol("risk_coverage"), "n": 0}
     confidence, right, n = scores.max(1), scores.argmax(1) == truth, len(truth)
     order = np.argsort(-confidence, kind="stable")
     mass = weights[:, order].cumsum(1)
@@ -176,7 +156,7 @@ def risk_coverage(evaluated: Evaluated, mode: str) -> dict[str, Any]:
 
     area = (np.diff(mass, axis=1, prepend=0) * (1 - accuracy)).sum(1)
     return {
-        "protocol": RISK_PROTOCOL,
+        "protocol": protocol("risk_coverage"),
         "n": n,
         "curve": [point(round(place / CURVE_POINTS, 4)) for place in range(1, CURVE_POINTS + 1)],
         "area": figure(area, n),
@@ -189,28 +169,25 @@ def risk_coverage(evaluated: Evaluated, mode: str) -> dict[str, Any]:
 def not_sure(
     evaluated: Evaluated,
     folds: np.ndarray,
-    mode: str = "chain",
     coverage: float = COVERAGE,
     steps: Sequence[tuple[Step, ...]] | None = None,
-    also: Sequence[str] = ("words_only", "photo_only"),
 ) -> dict[str, Any]:
-    """The threshold that leaves `coverage` of the cases decided, measured on held-out folds.
+    """The threshold that leaves `coverage` of the chain's cases decided, measured on held-out folds.
 
-    folds: (n,) 0, 1, ...; steps: the eliminations behind `mode`, for the options left in undecided cases;
-    also: modes to which the same thresholds are applied.
+    folds: (n,) 0, 1, ...; steps: the chain's eliminations, for the options left in undecided cases.
     """
-    confidence = evaluated.modes[mode].max(1)
+    confidence = evaluated.modes["chain"].max(1)
     least = np.zeros(len(folds))
     for fold in np.unique(folds).tolist():
         least[folds == fold] = _least_probability(confidence[folds != fold], coverage)
     result: dict[str, Any] = {
-        "protocol": NOT_SURE_PROTOCOL,
-        "mode": mode,
+        "protocol": protocol("not_sure"),
+        "mode": "chain",
         "wanted_coverage": coverage,
         "least_probability": round(_least_probability(confidence, coverage), 4),
         "least_probability_folds": [round(float(least[folds == k][0]), 4) for k in np.unique(folds)],
     }
-    for name in (mode, *also):
+    for name in ("chain", "words_only", "photo_only"):
         if name in evaluated.modes:
             result[name] = at_threshold(evaluated, name, least)
     if steps is not None:

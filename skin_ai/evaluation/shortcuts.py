@@ -10,8 +10,9 @@ import numpy as np
 from tqdm import tqdm
 
 from skin_ai.evaluation.degradations import DEGRADATIONS
-from skin_ai.evaluation.figures import BY_PATIENT, figure, mean_of_known, recall_samples
+from skin_ai.evaluation.figures import figure, mean_of_known, recall_samples
 from skin_ai.evaluation.pen import PEN_KINDS, draw_pen, paint_over
+from skin_ai.evaluation.protocols import protocol
 from skin_ai.intervals import SEED, patient_weights
 from skin_ai.predict.ink import ink_mask
 from skin_ai.predict.quality import measures
@@ -22,17 +23,6 @@ DRAWN_ON, DRAWINGS = 300, 2
 DEGRADED_OF_EACH_TYPE = 35
 THIRDS = ("least_sharp", "middle", "sharpest")
 STRENGTHS: Final[Mapping[str, tuple[float, ...]]] = {"blurred": (0.5, 1.0, 2.0), "small": (2.0, 4.0, 8.0)}
-
-PROTOCOL = (
-    "Out of fold, with as many views as in the app; calibrated probabilities for equally frequent types; "
-    "malignancy is the sum of {malignant}. Drawn ink: {drawn} photos without detected ink, {drawings} "
-    "drawings each (circle, arrow, cross, tick, writing in turn; a pen unlike the one in training). Real "
-    "ink: all {n} photos, split by an imperfect ink detector; painted over: detected ink replaced by the "
-    "skin around it, and, as a control, the same shapes on photos without ink. Blur and down-scaling: at "
-    "most {of_each} photos of each type, means over these; strength of blur: a Gaussian's standard "
-    "deviation in percent of the side, of down-scaling: how many times fewer pixels a side has. Sharpness: "
-    f"all photos in three equal parts. {BY_PATIENT}"
-)
 
 
 @dataclass(frozen=True)
@@ -135,7 +125,8 @@ def measure(
     inked = np.array([bool(mask.any()) for mask in masks])
     free = np.random.default_rng(SEED).permutation(np.flatnonzero(~inked))[:DRAWN_ON]
     return {
-        "protocol": PROTOCOL.format(
+        "protocol": protocol(
+            "shortcuts",
             malignant=", ".join(np.array(types)[is_malignant]),
             drawn=len(free),
             drawings=DRAWINGS,

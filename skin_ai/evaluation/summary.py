@@ -6,22 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from skin_ai.evaluation.evaluate import PROTOCOL, WORDS_FROM_FIELDS
 from skin_ai.evaluation.figures import MODES, Evaluated, figures, gains, over_folds
+from skin_ai.evaluation.protocols import protocol
 from skin_ai.evaluation.simple_models import SIMPLE_MODELS
-
-PROTOCOL = (
-    "Out of fold: five folds grouped by patient and stratified by type (StratifiedGroupKFold, seed 42). "
-    "Models, temperatures and recommendations are fitted without the predicted patient. "
-    f"{WORDS_FROM_FIELDS}{PROTOCOL}"
-)
-WORDS_PROTOCOL = (
-    "Words alone. Out of fold: five folds by case, stratified by type; made-up stories: the held-out voices, "
-    "predicted by the first fold's model. Where a label is weighted, the type is the one with most weight. "
-    "Balanced accuracy: probabilities for equally frequent types; accuracy and top 3: multiplied by the "
-    "frequency of the types in the training mix. Intervals: 95%, bootstrap over cases."
-)
-
 
 PHOTO_COMPARISONS = {
     ("chain", "control_single_pass"): "Chain of Options minus plain fine-tuning, each in its own way",
@@ -43,7 +30,7 @@ def summary_of_photos(evaluated: Evaluated, folds: np.ndarray) -> dict[str, Any]
     for name in modes:
         modes[name]["balanced_accuracy_folds"] = over_folds(evaluated, name, folds)["balanced_accuracy"]
     return {
-        "protocol": PROTOCOL,
+        "protocol": " ".join(map(protocol, ("out_of_fold", "words_from_fields", "app"))),
         "modes": {name: modes[name] for name in MODES},
         "others": {name: value for name, value in modes.items() if name not in MODES},
         "comparison": {
@@ -56,7 +43,7 @@ def summary_of_photos(evaluated: Evaluated, folds: np.ndarray) -> dict[str, Any]
 def summary_of_words(evaluated: Evaluated) -> dict[str, Any]:
     """The manifest's figures of a source without photos."""
     return {
-        "protocol": WORDS_PROTOCOL,
+        "protocol": protocol("words"),
         "modes": figures(evaluated),
         "comparison": {
             f"{mode}_less_{over}": {"text": text, **gains(evaluated, mode, over)}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -27,33 +28,8 @@ from skin_ai.predict.chain import PROMPTS, load_language_weights, save_in_parts
 from skin_ai.training.datasets import Case
 from skin_ai.training.language import pretrained
 from skin_ai.training.run import Photos, Run
-from skin_ai.training.stories import STORIES_SOURCE
 
-CITATIONS = {
-    "pad-ufes-20": {
-        "name": "PAD-UFES-20",
-        "licence": "CC BY 4.0",
-        "citation": "Pacheco et al. 2020, PAD-UFES-20: a skin lesion dataset composed of patient data and "
-        "clinical images collected from smartphones, Mendeley Data zr7vgbcyr2 v1",
-    },
-    "scin": {
-        "name": "SCIN",
-        "licence": "SCIN Data Use License",
-        "citation": "Ward et al. 2024, Creating an Empirical Dermatology Dataset Through Crowdsourcing With "
-        "Web Search Advertisements, JAMA Network Open 7(11):e2446615; the words of its volunteers, no photos",
-    },
-    STORIES_SOURCE: {
-        "name": "Stories",
-        "licence": "that of this repository",
-        "citation": "Invented for this project, not by patients: skin_ai/training/stories_26.md",
-    },
-}
-LICENCES = {
-    "tf_efficientnet_lite0": "Apache-2.0",
-    "tf_efficientnet_lite2": "Apache-2.0",
-    "all-MiniLM-L6-v2": "Apache-2.0",
-    "gemma-3-270m-q4_k_m": "Gemma Terms of Use",
-}
+SOURCES: Final = tomllib.loads(Path(__file__).with_name("sources.toml").read_text(encoding="utf-8"))
 
 
 def write_bundle(
@@ -98,7 +74,7 @@ def write_bundle(
         "figures": result,
         "data": [_data_set(source, cases) for source in dict.fromkeys(case.source for case in cases)],
         "starting_weights": [
-            {"name": name, "licence": LICENCES.get(name, "not stated")}
+            {"name": name, "licence": SOURCES["licences"].get(name, "not stated")}
             for name in (image["backbone"], Path(run.language.base).name)
         ],
     }
@@ -126,7 +102,7 @@ def _image_manifest(run: Run, photos: Photos) -> dict[str, Any]:
 def _data_set(source: str, cases: Sequence[Case]) -> dict[str, Any]:
     """Licence, citation and size of one of the data sets."""
     of_source = [case for case in cases if case.source == source]
-    return CITATIONS.get(source, {"name": source, "licence": "not stated", "citation": ""}) | {
+    return SOURCES["data"].get(source, {"name": source, "licence": "not stated", "citation": ""}) | {
         "photos": sum(case.photo is not None for case in of_source),
         "rows": len(of_source),
         "patients": len({case.patient for case in of_source}),

@@ -84,8 +84,7 @@ def pretrained(settings: ImageSettings, n_types: int) -> ImageModel:
     else:
         state = timm.create_model(settings.backbone, pretrained=True).state_dict()
     wanted = model.backbone.state_dict()
-    missing = [name for name in wanted if name not in state]
-    if missing:
+    if missing := [name for name in wanted if name not in state]:
         raise ValueError(f"{settings.weights} does not fit {settings.backbone}: it lacks {missing[0]}.")
     model.backbone.load_state_dict({name: state[name].to(wanted[name].dtype) for name in wanted})
     return model
@@ -108,9 +107,8 @@ def train_model(
     """
     model = ImageModel(settings.backbone, n_types)
     if not done.exists():
-        members = range(settings.members)
-        paths = [done.with_name(f"{done.stem}-member{member}.safetensors") for member in members]
-        for member, path in zip(members, paths, strict=True):
+        paths = [done.with_name(f"{done.stem}-member{k}.safetensors") for k in range(settings.members)]
+        for member, path in enumerate(paths):
             train_member(squares, labels, n_types, settings, member, path)
         save_once(lambda: _average(paths, done))
     model.load_state_dict(load_file(done))

@@ -12,15 +12,8 @@ from skin_ai.predict.narrative import Facts, sentences
 from skin_ai.training.collection import load_collection
 from skin_ai.training.datasets import Case, load_cases
 from skin_ai.training.scin import load_scin
-from skin_ai.training.stories import (
-    MOST_SILENT,
-    STORIES_SOURCE,
-    evaluation_narrative,
-    load_stories,
-    training_narrative,
-    varied,
-)
-from skin_ai.training.telling import silence
+from skin_ai.training.stories import STORIES_SOURCE, load_stories, varied
+from skin_ai.training.telling import silence, tell
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +31,8 @@ def load_sources(
     for name, folder in folders.items():
         if name == PAD_UFES_20:
             cases += load_cases(folder, types, require_photos=require_photos)
-        elif name == SCIN:
-            cases += load_scin(folder, types)
         else:
-            cases += load_collection(folder, types, name)
+            cases += load_scin(folder, types) if name == SCIN else load_collection(folder, types, name)
     if types == LABEL_SETS["skin-26"]:
         cases += story_cases()
     usable = [case for case in cases if case.photo is not None or case.story or case.facts.said]
@@ -58,6 +49,7 @@ def story_cases() -> list[Case]:
     ]
 
 
+MOST_SILENT = 0.35  # largest mean share of a training case's facts that is left unsaid
 AS_FORM = 0.5  # of SCIN's training cases use the form's sentences, as all do in the evaluation
 
 
@@ -65,9 +57,9 @@ def training_words(case: Case, rng: Random) -> str:
     """A random wording of a case's facts, or a variant of its story, often with some of it left out."""
     if case.story:
         return varied(case.story, rng)
-    if case.source == SCIN and rng.random() < AS_FORM:
-        return sentences(silence(case.facts, rng, fraction=rng.uniform(0, MOST_SILENT)))
-    return training_narrative(case.facts, rng)
+    is_form = case.source == SCIN and rng.random() < AS_FORM
+    facts = silence(case.facts, rng, fraction=rng.uniform(0, MOST_SILENT))
+    return sentences(facts) if is_form else tell(facts, rng)
 
 
 def evaluation_words(case: Case, *, held_out: bool = False) -> str:
@@ -79,4 +71,4 @@ def evaluation_words(case: Case, *, held_out: bool = False) -> str:
         return case.story
     if case.source == SCIN:
         return sentences(case.facts)
-    return evaluation_narrative(case.facts, case.key, held_out=held_out)
+    return tell(case.facts, Random(case.key), held_out=held_out)

@@ -10,10 +10,9 @@ from random import Random
 from typing import Final
 
 from skin_ai.predict.narrative import Answer, Facts
-from skin_ai.training.telling import silence, tell, with_typos
+from skin_ai.training.telling import with_typos
 from skin_ai.vocabulary import AGE_RANGES, DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, SITES, SYMPTOMS
 
-MOST_SILENT = 0.35  # largest mean share of a training case's facts that is left unsaid
 STORIES: Final = Path(__file__).with_name("stories_26.csv")
 HELD_OUT_VOICES = ("hurried", "second language")  # no model is trained on them
 
@@ -46,16 +45,6 @@ def varied(story: str, rng: Random) -> str:
         sentences.pop(rng.randrange(len(sentences)))
     text = " ".join(sentences)
     return with_typos(text, rng, fragments=False) if rng.random() < TYPOS_IN_A_STORY else text
-
-
-def training_narrative(facts: Facts, rng: Random) -> str:
-    """The facts in a random wording, some of them left out."""
-    return tell(silence(facts, rng, fraction=rng.uniform(0, MOST_SILENT)), rng)
-
-
-def evaluation_narrative(facts: Facts, key: str, *, held_out: bool = False) -> str:
-    """All facts of a case in words, the same at every call; held_out: in held-out wordings."""
-    return tell(facts, Random(key), held_out=held_out)
 
 
 def random_facts(rng: Random) -> Facts:

@@ -102,14 +102,16 @@ def _tell_regions(names: tuple[str, ...], voice: str, rng: Random) -> str:
     """All regions in one sentence, in any order: "on my legs, arms and back"."""
     frame = _draw(WORDINGS.region, voice, rng)
     regions = [WORDINGS.regions[name] for name in rng.sample(names, len(names))]
+
+    def drawn(forms: str) -> str:
+        return _joined([rng.choice(getattr(region, forms)) for region in regions], "and")
+
     if "{noun}" in frame:
-        return frame.replace("{noun}", _joined([rng.choice(region.nouns) for region in regions], "and"))
+        return frame.replace("{noun}", drawn("nouns"))
     if voice == "held_out":
-        places = _joined([rng.choice(region.held_out_places) for region in regions], "and")
-    elif rng.random() < NAMES_REGIONS_IN_ONE:
-        places = f"on my {_joined([rng.choice(region.nouns) for region in regions], 'and')}"
+        places = drawn("held_out_places")
     else:
-        places = _joined([rng.choice(region.places) for region in regions], "and")
+        places = f"on my {drawn('nouns')}" if rng.random() < NAMES_REGIONS_IN_ONE else drawn("places")
     return frame.replace("{place}", places)
 
 
@@ -118,10 +120,7 @@ def _with_site(frame: str, site: Site, voice: str, rng: Random) -> str:
         return frame.replace("{noun}", rng.choice(site.nouns))
     if voice == "held_out":
         return frame.replace("{place}", rng.choice(site.held_out_places))
-    choice = rng.randrange(len(site.nouns) + len(site.places))
-    is_noun = choice < len(site.nouns)
-    place = f"on my {site.nouns[choice]}" if is_noun else site.places[choice - len(site.nouns)]
-    return frame.replace("{place}", place)
+    return frame.replace("{place}", rng.choice([*(f"on my {noun}" for noun in site.nouns), *site.places]))
 
 
 def _with_age(frame: str, age: int) -> str:

@@ -18,7 +18,8 @@ from skin_ai.evaluation.figures import (
     Evaluated,
     as_rows,
     auc_samples,
-    calibration_error_samples,
+    bins_of,
+    calibration_errors,
     figures,
     gains,
 )
@@ -98,23 +99,25 @@ def test_auc_leaves_out_types_that_no_case_has():
     assert np.isnan(auc_samples(truth[:2], scores[:2], np.ones((1, 2)))[0])
 
 
+def calibration_error(truth, scores):
+    confidence, right = scores.max(1), scores.argmax(1) == truth
+    return calibration_errors(confidence, right, np.ones((1, len(truth))), bins_of(confidence))[0]
+
+
 def test_calibration_error_of_a_worked_example():
     # Fifteen bins of two cases; in each the first case is right. Confidence 0.75: gap 0.25; 0.5: no gap.
     truth = np.array([0, 1] * 15)
     for confidence, expected in ((0.75, 0.25), (0.5, 0.0), (1.0, 0.5)):
         scores = np.tile([confidence, 1 - confidence], (30, 1))
-        found = calibration_error_samples(truth, scores, np.ones((1, 30)))
-        assert found[0] == pytest.approx(expected)
+        assert calibration_error(truth, scores) == pytest.approx(expected)
 
 
 def test_calibration_error_is_small_where_probabilities_are_true():
     rng = np.random.default_rng(0)
     scores = softmax(rng.normal(size=(20_000, 4)))
     truth = (rng.random((20_000, 1)) > scores.cumsum(1)).sum(1)
-    right = calibration_error_samples(truth, scores, np.ones((1, len(truth))))[0]
     sharp = softmax(3 * np.log(scores))
-    over = calibration_error_samples(truth, sharp, np.ones((1, len(truth))))[0]
-    assert right < 0.02 < 0.1 < over
+    assert calibration_error(truth, scores) < 0.02 < 0.1 < calibration_error(truth, sharp)
 
 
 # ---- bootstrap ----

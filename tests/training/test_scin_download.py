@@ -29,11 +29,8 @@ class Bucket(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.folder = folder
         self.mischief = defaultdict(list)
-        self.asked = []  # (path, Range or None)
+        self.asked = []  # paths
         self.base = f"http://127.0.0.1:{self.server_port}/bucket/"
-
-    def ranges_of(self, path):
-        return [asked_range for asked, asked_range in self.asked if asked == path]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -44,8 +41,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         path = self.path.removeprefix("/bucket/")
-        asked_range = self.headers["Range"]
-        self.server.asked.append((path, asked_range))
+        self.server.asked.append(path)
         file = self.server.folder / path
         mischief = self.server.mischief[path].pop(0) if self.server.mischief[path] else ""
         if mischief.isdigit() or not file.is_file():
@@ -55,23 +51,13 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(1.0)
         body = b"<html>Log in first</html>" if mischief == "page" else file.read_bytes()
         digest = hashlib.md5(body + (b"?" if mischief == "lie" else b"")).digest()
-        start = 0
-        if asked_range and mischief != "no ranges":
-            start = int(asked_range.removeprefix("bytes=").rstrip("-"))
-        if start and start >= len(body):
-            self.send_error(416)
-            return
-        self.send_response(206 if start else 200)
-        if start:
-            wrong = start + 1 if mischief == "other range" else start
-            self.send_header("Content-Range", f"bytes {wrong}-{len(body) - 1}/{len(body)}")
+        self.send_response(200)
         if mischief != "bare":
-            self.send_header("Content-Length", str(len(body) - start))
+            self.send_header("Content-Length", str(len(body)))
             self.send_header("x-goog-hash", "crc32c=AAAAAA==")
             self.send_header("x-goog-hash", f"md5={base64.b64encode(digest).decode()}")
         self.end_headers()
-        sent = body[start:]
-        self.wfile.write(sent[: len(sent) // 2] if mischief in ("drop", "bare") else sent)
+        self.wfile.write(body[: len(body) // 2] if mischief in ("drop", "bare") else body)
         self.close_connection = True
 
 
@@ -110,7 +96,7 @@ def test_command_fetches_all_and_tells_the_licence_first(bucket, folder, capsys)
     assert "https://github.com/google-research-datasets/scin/blob/main/LICENSE" in out.splitlines()[1]
     assert f"6 cases and {N_PHOTOS} photos" in out
     assert contents(folder) == contents(bucket.folder)
-    assert [path for path, _ in bucket.asked[:2]] == list(TABLES)
+    assert bucket.asked[:2] == list(TABLES)
     assert len(bucket.asked) == len(TABLES) + N_PHOTOS  # a photo that two cases share is fetched once
     assert all(case.photo for case in load_scin(folder, LABEL_SETS["skin-26"]))
 
@@ -120,13 +106,13 @@ def test_finished_files_are_left_alone_and_what_is_missing_is_fetched(bucket, fo
     (folder / PHOTO).unlink()
     bucket.asked.clear()
     assert fetch_scin(folder, bucket.base).photos == N_PHOTOS
-    assert bucket.asked == [(PHOTO, None)]
+    assert bucket.asked == [PHOTO]
 
 
 def test_tables_that_lie_in_the_folder_itself_are_not_fetched_again(bucket, folder):
     draw_scin(folder, tables="", photos=False)
     fetch_scin(folder, bucket.base)
-    assert not set(TABLES) & {path for path, _ in bucket.asked}
+    assert not set(TABLES) & set(bucket.asked)
 
 
 # What goes wrong on the way, again and again, but fewer times than there are attempts.
@@ -134,8 +120,6 @@ PASSING = {
     "busy": ["503", "429", "500"],
     "too slow": ["slow"],
     "connection dropped": ["drop", "drop"],
-    "dropped, then no ranges": ["drop", "no ranges"],
-    "dropped, then another range": ["drop", "other range"],
     "wrong hash": ["lie", "lie"],
     "a page instead": ["page"],
 }
@@ -155,28 +139,11 @@ def test_half_a_photo_is_found_out_without_size_and_hash(bucket, folder):
     assert contents(folder) == contents(bucket.folder)
 
 
-def test_dropped_connection_goes_on_where_it_stopped(bucket, folder):
-    bucket.mischief[PHOTO] = ["drop"]
-    fetch_scin(folder, bucket.base)
-    half = len((folder / PHOTO).read_bytes()) // 2
-    assert bucket.ranges_of(PHOTO) == [None, f"bytes={half}-"]
-
-
-@pytest.mark.parametrize(
-    ("beginning", "ranges"),
-    [
-        ("of it", ["bytes=100-"]),
-        ("of another", ["bytes=100-", None]),  # the hash is wrong: from the start
-        ("too long", ["bytes=100000-", None]),  # 416: from the start
-    ],
-)
-def test_part_of_an_earlier_run_is_continued_if_it_fits(bucket, folder, beginning, ranges):
-    whole = (bucket.folder / PHOTO).read_bytes()
+def test_part_of_an_earlier_run_is_written_again(bucket, folder):
     part = folder / f"{PHOTO}.part"
     part.parent.mkdir(parents=True)
-    part.write_bytes({"of it": whole[:100], "of another": b"x" * 100, "too long": b"x" * 100_000}[beginning])
+    part.write_bytes(b"x" * 100)
     fetch_scin(folder, bucket.base)
-    assert bucket.ranges_of(PHOTO) == ranges
     assert contents(folder) == contents(bucket.folder)
 
 
@@ -186,7 +153,7 @@ def test_photo_that_the_bucket_lacks_is_told_at_the_end_and_is_no_failure(bucket
     out = capsys.readouterr().out
     assert f"{N_PHOTOS - 1} photos" in out
     assert f"Not in the bucket (1): {PHOTO}" in out.splitlines()[-1]
-    assert bucket.ranges_of(PHOTO) == [None]
+    assert bucket.asked.count(PHOTO) == 1
 
 
 # What goes wrong for good, where, and a word of the sentence.
