@@ -37,7 +37,7 @@ def main() -> None:
             ),
             "from the last feature map": (
                 partial(_theirs, tail, tail.seen, features.requires_grad_(), n_types),
-                partial(_maps, features, model.head),
+                partial(_ours, model, inputs, features),
             ),
         }
         for since, (theirs, ours) in works.items():
@@ -58,15 +58,11 @@ def _with_types(model: ImageModel, n_types: int) -> ImageModel:
     return model.eval()
 
 
-def _ours(model: ImageModel, inputs: Tensor) -> np.ndarray:
-    """(K, h, w), the photo's pass included."""
+def _ours(model: ImageModel, inputs: Tensor, features: Tensor | None = None) -> np.ndarray:
+    """(K, h, w); the photo's pass included where the feature map is not given."""
     with torch.inference_mode():
-        return _maps(model.feature_map(inputs), model.head)
-
-
-def _maps(features: Tensor, head: nn.Linear) -> np.ndarray:
-    with torch.inference_mode():
-        return class_activation_maps(features[0], head.weight).clamp_min(0).numpy()
+        features = model.feature_map(inputs) if features is None else features
+        return class_activation_maps(features[0], model.head.weight).clamp_min(0).numpy()
 
 
 def _theirs(model: nn.Module, layer: nn.Module, inputs: Tensor, n_types: int) -> np.ndarray:

@@ -114,13 +114,15 @@ def _image_model(
     """
     if run.start_from:
         folder = Path(run.start_from)
-        types = image_types_of(read_manifest(folder))
+        manifest = read_manifest(folder)
+        types = image_types_of(manifest)
         saved = load_file(file_of(folder, PREDICTIONS_FILE))
         row_of = {photo: row for row, photo in enumerate(saved["photos"].tolist())}
         rows = [row_of[digest(case.key)] for case in cases]
         if not np.array_equal(saved["folds"].numpy()[rows], folds):
             raise ValueError(f"{folder} was trained with other folds; its predictions cannot be used.")
-        logits, figures = saved["photo_logits"].numpy()[rows], checks.of_photos_as_in(folder)
+        logits = saved["photo_logits"].numpy()[rows]
+        figures = {name: figure for name, figure in manifest["figures"].items() if name in checks.OF_PHOTOS}
     else:
         present = {case.type for case in cases}
         types = tuple(type_ for type_ in run.types if type_ in present)

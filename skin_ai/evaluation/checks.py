@@ -16,7 +16,6 @@ from skin_ai.evaluation import degradations, faithfulness, gate_fitting, groups,
 from skin_ai.evaluation.figures import MODES, Evaluated
 from skin_ai.evaluation.malignancy import malignancy
 from skin_ai.evaluation.reliability import calibration, risk_coverage, step_calibration
-from skin_ai.predict.bundle import read_manifest
 from skin_ai.predict.chain import Step
 from skin_ai.training.datasets import Case
 from skin_ai.training.image import ImageSettings, OutOfFold
@@ -54,12 +53,6 @@ def of_photos(
         "heatmaps": lambda: faithfulness.measure(squares, out_of_fold, patients, SEED),
     }
     return {name: measured_once(work / f"{name}.json", part) for name, part in parts.items()}
-
-
-def of_photos_as_in(bundle: Path) -> dict[str, Any]:
-    """The same from the bundle whose image model is used."""
-    figures = read_manifest(bundle)["figures"]
-    return {name: figures[name] for name in OF_PHOTOS if name in figures}
 
 
 def of_answers(evaluated: Evaluated, steps: Sequence[tuple[Step, ...]]) -> dict[str, Any]:

@@ -164,10 +164,8 @@ def measure(
     for name, degrade in DEGRADATIONS.items():
         right = [untouched_right, *(is_right(name, strength) for strength in STRENGTHS[name])]
         kinds[name] = curve((NOTHING[name], *STRENGTHS[name]), right, weights)
-        caught_at = kinds[name]["caught_at"]
-        degraded[name] = np.array(
-            [measures(degrade(squares[place], caught_at))[KIND_OF[name]] for place in chosen]
-        )
+        versions = (degrade(squares[place], kinds[name]["caught_at"]) for place in chosen)
+        degraded[name] = np.array([measures(version)[KIND_OF[name]] for version in versions])
     measured = [measures(square) for square in tqdm(squares, desc="measuring", leave=False)]
     untouched = {kind: np.array([row[kind] for row in measured]) for kind in KINDS}
     harmful = {KIND_OF[name] for name, row in kinds.items() if row["strength_at_fall"] is not None}
@@ -176,7 +174,11 @@ def measure(
     for fold in np.unique(out_of_fold.folds):
         test = out_of_fold.folds == fold
         here = test[chosen]
-        limits = fit_limits(_rows(untouched, ~test), _rows(degraded, ~here), harmful)
+        limits = fit_limits(
+            {kind: values[~test] for kind, values in untouched.items()},
+            {name: values[~here] for name, values in degraded.items()},
+            harmful,
+        )
         for kind, limit in limits.items():
             stopped[kind][test] = reaches(kind, untouched[kind][test], limit)
         for name, row in kinds.items():
@@ -259,10 +261,6 @@ def fit_limits(
         if np.any(stopped, axis=0).mean() <= MOST_STOPPED:
             break
     return limits
-
-
-def _rows(columns: Mapping[str, np.ndarray], chosen: np.ndarray) -> dict[str, np.ndarray]:
-    return {name: values[chosen] for name, values in columns.items()}
 
 
 def _finite(value: float) -> float | None:

@@ -167,15 +167,10 @@ def _chain_and_single_pass(
     cases: Sequence[_Case], truth: Sequence[str], weights: np.ndarray
 ) -> dict[str, Any]:
     """How often both have the same first type, and which is right where they differ."""
-    types = np.array(truth)
     chain = np.array([one.first for one in cases])
     single = np.array([single_pass(one.base)[0].type for one in cases])
-    differ = chain != single
-    right = {
-        "chain_right": chain == types,
-        "single_pass_right": single == types,
-        "neither_right": (chain != types) & (single != types),
-    }
+    differ, of_chain, of_single = chain != single, chain == np.array(truth), single == np.array(truth)
+    right = {"chain_right": of_chain, "single_pass_right": of_single, "neither_right": ~of_chain & ~of_single}
     return {"agree": mean_figure(~differ, weights)} | {
         f"{name}_where_they_differ": mean_figure(is_right[differ], weights[:, differ])
         for name, is_right in right.items()

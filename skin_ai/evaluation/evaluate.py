@@ -34,7 +34,7 @@ def evaluate(
     narratives: Path | None = None,
     weights: Path = WEIGHTS,
 ) -> dict[str, Any]:
-    """The figures of a bundle on the cases of `folder`, each diagnosed as in the app.
+    """The figures of a bundle on the cases of `folder`.
 
     The folder is laid out as PAD-UFES-20, where rows without a photo are skipped, or as SCIN, where a case
     without a photo is diagnosed from its words, and one with neither is skipped; "accuracy" is then "top1".
@@ -65,6 +65,7 @@ def evaluate(
         warning = "%d of %d cases were in the training of this bundle: the figures are too good"
         log.warning(warning, trained_on, len(cases))
     rows: dict[str, list[Sequence[Probability]]] = {mode: [] for mode in MODES}
+    uniform = [Probability(type_, 1 / len(bundle.types)) for type_ in bundle.types]
     for case in tqdm(cases, desc="diagnosing", unit="case", leave=False):
         words = words_of[case.key]
         alone = diagnose(None, words, bundle) if words else None
@@ -79,7 +80,7 @@ def evaluate(
             "chain": both and both.answer,
         }
         for mode, found in answers.items():
-            rows[mode].append(found or uniform(bundle.types))
+            rows[mode].append(found or uniform)
     if not any(case.photo for case in cases):
         del rows["photo_only"], rows["photo_no_words"]
     prior = bundle.manifest["prior"]
@@ -134,8 +135,3 @@ def _prepared(photo: Path) -> PreparedPhoto:
         return prepare(photo.read_bytes())
     except PhotoError as error:
         raise DatasetError(f"{photo}: {error}") from error
-
-
-def uniform(types: tuple[str, ...]) -> tuple[Probability, ...]:
-    """Every type with the same probability."""
-    return tuple(Probability(type_, 1 / len(types)) for type_ in types)

@@ -99,8 +99,7 @@ def by_group(
 def _figures(
     evaluated: Evaluated, mode: str, chosen: np.ndarray, weights: np.ndarray, malignant: Collection[str]
 ) -> dict[str, Any]:
-    n = int(chosen.sum())
-    if n < LEAST_CASES:
+    if (n := int(chosen.sum())) < LEAST_CASES:
         return {"n": n}
     scores, truth, own = evaluated.modes[mode][chosen], evaluated.truth[chosen], weights[:, chosen]
     own = own[own.sum(1) > 0]  # a resample may have no patient of a small group

@@ -57,8 +57,8 @@ SPLIT = "StratifiedKFold(5, shuffle=True, random_state=42), patients on both sid
 def run(folder: Path, work: Path, settings: ImageSettings | None = None) -> dict[str, Any]:
     """The literature's protocol on the photos of `folder`: photo alone, metadata alone, and both.
 
-    Trains one image model a fold, by far the most of the time; resumes from what `work` holds. Raises
-    ValueError where `work` was begun with other settings or another split.
+    Trains one image model a fold; resumes from what `work` holds. Raises ValueError where `work` was begun
+    with other settings or another split.
     """
     settings = settings or ImageSettings()
     cases = load_cases(folder, TYPES)
@@ -81,9 +81,11 @@ def run(folder: Path, work: Path, settings: ImageSettings | None = None) -> dict
             f"stacking{suffix}": stacked([photo, metadata], labels, folds),
         }
     found = measured(Evaluated(TYPES, labels, patients, prior, modes), folds)
+    pairs = zip(patients, folds, strict=True)  # is the patient of a tested photo in the training part?
+    seen = np.array([(folds[patients == patient] != fold).any() for patient, fold in pairs])
     return {
         "protocol": protocol("literature", split=SPLIT),
-        "literature": {"patients_on_both_sides": _on_both_sides(patients, folds), **found},
+        "literature": {"patients_on_both_sides": mean_figure(seen, patient_weights(patients)), **found},
     }
 
 
@@ -179,13 +181,6 @@ def _floored(probabilities: np.ndarray) -> np.ndarray:
     """(n, K) probabilities, none of them 0, so that their logarithms are finite."""
     floored = np.maximum(probabilities, 1e-6)
     return np.asarray(floored / floored.sum(1, keepdims=True))
-
-
-def _on_both_sides(patients: np.ndarray, folds: np.ndarray) -> dict[str, Any]:
-    """Share of tested photos whose patient is in the training part."""
-    pairs = zip(patients, folds, strict=True)
-    seen = np.array([(folds[patients == patient] != fold).any() for patient, fold in pairs])
-    return mean_figure(seen, patient_weights(patients))
 
 
 def _begin(work: Path, settings: ImageSettings, rows: Sequence[Row], folds: np.ndarray) -> None:

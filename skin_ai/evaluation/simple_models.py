@@ -46,10 +46,9 @@ SIMPLE_MODELS = {
 def simple_models(
     facts: Sequence[Facts], words: Sequence[str], labels: np.ndarray, folds: np.ndarray, prior: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """(tested, K) probabilities of the baselines for equally frequent types.
+    """(tested, K) probabilities for equally frequent types; the regression uses fields, or words without any.
 
     folds: of `datasets.split_folds`; prior: (K,) by which the caller multiplies again for accuracy and top 3.
-    The regression uses fields where there are any, otherwise the words.
     """
     if any(fact.said for fact in facts):
         name = "regression_on_fields"

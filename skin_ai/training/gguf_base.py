@@ -10,7 +10,6 @@ from accelerate import PartialState
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-SUFFIX = ".gguf"
 WEIGHTS_FILE = "model.safetensors"
 
 
@@ -21,7 +20,7 @@ def as_folder(base: str, work: Path) -> str:
     ValueError without the file, or without the package `gguf` to read it.
     """
     file = Path(base)
-    if file.suffix != SUFFIX:
+    if file.suffix != ".gguf":
         return base
     if not file.is_file():
         raise ValueError(f"There is no file {file}.")
