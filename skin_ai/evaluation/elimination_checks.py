@@ -99,15 +99,11 @@ def _ask_about(
     def eliminated(questions: Sequence[Question]) -> list[tuple[Step, ...]]:
         return eliminate_all(ask, questions, types, schedule, temperatures, shares=False)
 
-    everything = tuple(range(len(types)))
-    questions = [
-        Question(evaluation_words(case), photo, everything) for case, photo in zip(cases, photos, strict=True)
-    ]
+    everything, pairs = tuple(range(len(types))), zip(cases, photos, strict=True)
+    questions = [Question(evaluation_words(case), photo, everything) for case, photo in pairs]
     found = [_Case(answer(base)[0].type, base) for base in eliminated(questions)]
-    forms = [
-        _changed(case, question, one.base, types)
-        for case, question, one in zip(cases, questions, found, strict=True)
-    ]
+    asked = zip(cases, questions, found, strict=True)
+    forms = [_changed(case, question, one.base, types) for case, question, one in asked]
     chains = iter(eliminated([form for of_case in forms for form in of_case.values()]))
     for one, of_case in zip(found, forms, strict=True):
         one.changed = {name: next(chains) for name in of_case}

@@ -49,22 +49,14 @@ def evaluated_photos(
     labels = np.array([types.index(case.type) for case in cases])
     truth = labels[with_photo]
     mix = mixed_prior([cases[i] for i in places], types, run.language.uniform_prior)
-    temperatures = {
-        (name, mode): fold_temperatures([found[i] for i in places], truth, tested, mix, types)
-        for name, modes in chains.items()
-        for mode, found in modes.items()
-        if mode != ALONE
-    }
-    tempered = {
-        (name, mode): _tempered([chains[name][mode][i] for i in places], tested, of_folds)
-        for (name, mode), of_folds in temperatures.items()
-    }
-    modes = {
-        "photo_only": torch.stack(list(photos)).numpy(),
-        "photo_no_words": as_rows(
-            [answer(eliminate_photo(photo, types, run.language.schedule)) for photo in photos], types
-        ),
-    }
+    temperatures, tempered = {}, {}
+    for name, by_mode in chains.items():
+        for mode in by_mode.keys() - {ALONE}:
+            steps = [by_mode[mode][i] for i in places]
+            temperatures[name, mode] = fold_temperatures(steps, truth, tested, mix, types)
+            tempered[name, mode] = _tempered(steps, tested, temperatures[name, mode])
+    without_words = [answer(eliminate_photo(photo, types, run.language.schedule)) for photo in photos]
+    modes = {"photo_only": torch.stack(list(photos)).numpy(), "photo_no_words": as_rows(without_words, types)}
     for name, (model, mode, answered) in LANGUAGE_MODES.items():
         modes[name] = as_rows([answered(steps) for steps in tempered[model, mode]], types)
     modes["regression_on_fields"] = _regression(cases, labels, folds, with_photo, len(types))

@@ -227,11 +227,10 @@ def _options_left(
     steps: Sequence[tuple[Step, ...]], evaluated: Evaluated, least: np.ndarray
 ) -> dict[str, Any]:
     left = [undecided(chain, float(value)) for chain, value in zip(steps, least, strict=True)]
-    rows = np.flatnonzero([bool(options) for options in left])
+    rows = np.flatnonzero([bool(options) for options in left]).tolist()
     weights = patient_weights(evaluated.patients)[:, rows]
-    true_types = [evaluated.types[k] for k in evaluated.truth[rows]]
-    there = np.array([type_ in left[row] for row, type_ in zip(rows.tolist(), true_types, strict=True)], bool)
-    sizes = np.array([len(left[row]) for row in rows.tolist()], dtype=float)
+    there = np.array([evaluated.types[evaluated.truth[row]] in left[row] for row in rows], bool)
+    sizes = np.array([len(left[row]) for row in rows], dtype=float)
     return {
         "options_left": mean_figure(sizes, weights),
         "true_type_among_them": mean_figure(there, weights),

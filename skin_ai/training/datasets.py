@@ -57,11 +57,8 @@ def load_cases(folder: Path, types: tuple[str, ...], *, require_photos: bool = F
         raise DatasetError(f"{table} has no rows.")
     if missing := [column for column in COLUMNS if column not in rows[0]]:
         raise DatasetError(f"{table} lacks the columns {', '.join(missing)}.")
-    photos = {
-        path.stem: path
-        for path in sorted(folder.glob("images/**/*"))
-        if path.suffix.lower() in PHOTO_SUFFIXES
-    }
+    files = sorted(folder.glob("images/**/*"))
+    photos = {path.stem: path for path in files if path.suffix.lower() in PHOTO_SUFFIXES}
     cases: list[Case] = []
     seen: dict[str, int] = {}
     for number, row in enumerate(rows, start=2):
@@ -97,9 +94,8 @@ def _case(
         raise DatasetError(f"{where}: diagnostic is {row['diagnostic']!r}, known are {', '.join(types)}.")
     key = Path(row["img_id"]).stem
     if require_photos and key not in photos:
-        raise DatasetError(
-            f"{where}: no photo {key} with one of the endings {', '.join(PHOTO_SUFFIXES)} in images/."
-        )
+        endings = ", ".join(PHOTO_SUFFIXES)
+        raise DatasetError(f"{where}: no photo {key} with one of the endings {endings} in images/.")
     facts, photo = _facts(row, where), photos.get(key)
     return Case(key, row["patient_id"], row["diagnostic"], facts, photo, lesion=row["lesion_id"])
 
