@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _twelve_megapixels() -> bytes:
-    drawn = Image.fromarray(SAMPLES[0].draw()).resize((4000, 3000), Image.Resampling.BICUBIC)
+    drawn = Image.fromarray(SAMPLES[0].pixels()).resize((4000, 3000), Image.Resampling.BICUBIC)
     file = io.BytesIO()
     drawn.save(file, "JPEG", quality=92)
     return file.getvalue()

@@ -58,7 +58,10 @@ it is saved only if you tick that for a case, or if it belongs to a deck. "Delet
 it. Nothing is sent anywhere.
 """
 
-LICENCE = "The code is under the Apache License 2.0. The sample images are drawings, not photos of patients."
+LICENCE = (
+    "The code is under the Apache License 2.0. The sample photos are from PAD-UFES-20 (CC BY 4.0); no model "
+    "was trained on them, and their words were written for this project."
+)
 
 
 def main() -> None:

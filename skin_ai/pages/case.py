@@ -10,7 +10,7 @@ from skin_ai.study.flow import Awaits, Progress
 from skin_ai.study.store import Store
 from skin_ai.views.case import after, before, bundle_choice
 from skin_ai.views.case.case_state import CaseState, Photo, begin_case, current_case, has_case
-from skin_ai.views.case.samples import SAMPLES
+from skin_ai.views.case.samples import find
 from skin_ai.views.free_text import plain
 from skin_ai.views.session import kiosk, readers, start_screen
 
@@ -59,9 +59,8 @@ def restore(store: Store, case: CaseState, progress: Progress) -> None:
     """Brings the saved words into the session, and the photo if it was kept."""
     case.is_restored = True
     if case.photo is None:
-        sample = next((sample for sample in SAMPLES if sample.name == progress.case.sample), None)
-        if sample is not None:
-            case.photo = Photo(sample.draw(), sample.name)
+        if sample := find(progress.case.sample):
+            case.photo = Photo(sample.pixels(), sample.name)
         elif (pixels := flow.kept_photo(store, case.id)) is not None:
             case.photo = Photo(pixels)
         if progress.deck is None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from drawn_samples import SAMPLES
 from made_up_steps import step
 from streamlit.testing.v1 import AppTest
 
@@ -10,7 +11,6 @@ from skin_ai.predict.chain import answer
 from skin_ai.predict.diagnose import diagnose
 from skin_ai.predict.narrative import Answer, Facts, sentences
 from skin_ai.predict.prepared_photo import prepare
-from skin_ai.views.case.samples import SAMPLES
 from skin_ai.views.case.what_if import (
     TOO_LONG,
     TRIED_OUT,

@@ -15,6 +15,7 @@ from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Stage
 from skin_ai.views.case import answer_form, bundle_choice, feedback_form, inputs, run
 from skin_ai.views.case.case_state import CaseState, begin_case
+from skin_ai.views.free_text import plain
 
 
 def show(store: Store, case: CaseState, progress: Progress) -> None:
@@ -117,9 +118,8 @@ def _show_final_answer(store: Store, case: CaseState, progress: Progress) -> Non
     if before is not None:
         st.text(f"Before: {answer_form.in_words(before.ranks, before.confidence)}")
     st.text(f"Final: {answer_form.in_words(after.ranks, after.confidence)}")
-    if progress.deck is not None and progress.deck.shows_reference and progress.case.reference:
-        st.subheader("Reference diagnosis")
-        st.text(answer_form.written(progress.case.reference))
+    if progress.case.reference and (progress.deck is None or progress.deck.shows_reference):
+        st.subheader(f"Reference diagnosis: {plain(answer_form.written(progress.case.reference))}")
         st.text(progress.case.explanation)
     feedback_form.ask(store, case, progress)
 

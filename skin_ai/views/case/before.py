@@ -14,6 +14,7 @@ from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Stage
 from skin_ai.views.case import answer_form, bundle_choice, inputs, photo_notes, run
 from skin_ai.views.case.case_state import CaseState, Inputs, as_it_stands, begin_case
+from skin_ai.views.case.samples import find
 from skin_ai.views.case.symptom_form import ask_for_words, fill_symptom_form
 from skin_ai.views.session import kiosk, readers
 
@@ -121,11 +122,14 @@ def _as_case(case: CaseState, given: Inputs) -> Case:
     if given.photo is None and not given.words:
         raise FlowError("Give a photo, the patient's words, or both.")
     crop = given.crop
+    sample = find(given.photo.sample) if given.photo else None
     return Case(
         id=case.id,
-        sample=given.photo.sample if given.photo else "",
+        sample=sample.name if sample else "",
         narrative=given.words,
         photo_sha256=flow.pixels_sha256(given.photo.pixels) if given.photo else "",
         crop=[crop.x, crop.y, crop.size],
+        reference=sample.reference if sample else "",
+        explanation=f"Proven by {sample.proven_by}." if sample else "",
         **case.particulars,
     )

@@ -32,7 +32,7 @@ def new_id() -> str:
 class Photo:
     """Clean pixels (h, w, 3) that a session took in; equal only to itself.
 
-    sample: the name of a drawn sample, else "". A file's name is not kept: it may name a patient. pictures:
+    sample: the name of a sample case, else "". A file's name is not kept: it may name a patient. pictures:
     of the frame on screen, the whole photo with that frame and the square in it, as data URIs.
     """
 
