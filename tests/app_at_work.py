@@ -55,7 +55,7 @@ def upload(app: AppTest, filename: str, content: bytes, kind: str = "image/jpeg"
 
 
 def open_symptom_form(app: AppTest, is_open: bool = True) -> AppTest:
-    app.session_state[case(app).form_key] = is_open
+    app.session_state[f"symptom_form_{case(app).id}"] = is_open
     return app.run()
 
 

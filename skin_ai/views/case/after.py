@@ -13,7 +13,7 @@ from skin_ai.study.database import StoreError
 from skin_ai.study.flow import FlowError, Progress
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Stage
-from skin_ai.views.case import answer_form, bundle_choice, feedback_form, inputs, run
+from skin_ai.views.case import answer_form, bundle_choice, feedback_form, inputs, run, samples
 from skin_ai.views.case.case_state import CaseState, begin_case
 from skin_ai.views.free_text import plain
 
@@ -85,7 +85,8 @@ def _show_result(case: CaseState, progress: Progress) -> None:
         lambda: _ask_for_photo_again(case, "to see it here with the heatmaps"),
     )
     seconds = diagnosis.timings_ms.get("total", 0) / 1000
-    st.caption(f"Bundle {name}" + (f", {seconds:.1f} seconds" if seconds else ""))
+    credit = f". {samples.CREDIT}" if progress.case.sample else ""
+    st.caption(f"Bundle {name}" + (f", {seconds:.1f} seconds" if seconds else "") + credit)
 
 
 def _ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None:
@@ -125,7 +126,6 @@ def _show_final_answer(store: Store, case: CaseState, progress: Progress) -> Non
 
 
 def _offer_next(store: Store, case: CaseState, progress: Progress) -> None:
-    """The next case, and a way to delete this one."""
     if progress.deck is not None:
         if progress.after is not None:
             _offer_next_of_deck(store, progress)

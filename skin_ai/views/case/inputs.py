@@ -43,8 +43,7 @@ PICTURES_AS_BUTTONS = """<style>
 </style>"""
 
 
-def choose_photo(case: CaseState) -> Crop:
-    """Upload, camera or sample case; returns the default frame."""
+def choose_photo(case: CaseState) -> None:
     way = st.segmented_control(
         "Where the photo comes from",
         [UPLOAD, CAMERA, SAMPLE],
@@ -63,7 +62,6 @@ def choose_photo(case: CaseState) -> Crop:
         st.rerun()
     if case.problem:
         st.error(case.problem)
-    return Crop()
 
 
 def upload_photo(case: CaseState) -> None:
@@ -117,7 +115,6 @@ def _thumbnail(sample: Sample) -> str:
 
 
 def take_sample(case: CaseState, sample: Sample) -> None:
-    """Takes a sample's photo, and its words if none were typed."""
     words = case.words().strip()
     case.take(Photo(sample.pixels(), sample.name))
     if words in ("", *(other.narrative for other in SAMPLES)):
@@ -158,8 +155,7 @@ def frame_photo(case: CaseState, kept: Case | None) -> Crop:
     crop = Crop(x / 100, y / 100, size / 100)
     framed, square = pictures_of(photo, crop)
     with previews[0]:
-        title = photo_title(photo)
-        pictures.show(framed, title, f"{title}, with the frame drawn on it")
+        pictures.show(framed, photo_title(photo), "The photo, with the frame drawn on it")
     with previews[1]:
         pictures.show(square, "What the model sees", "The part of the photo inside the frame")
     st.button("Remove the photo", on_click=remove_photo, args=(case.id,))
@@ -210,7 +206,6 @@ def particulars_in_words(case: Case) -> str:
 
 
 def show_given(case: CaseState, kept: Case) -> None:
-    """Photo, words and particulars, for reading."""
     photo_side, words_side = st.columns(2, gap="large")
     with photo_side:
         if case.photo is not None:

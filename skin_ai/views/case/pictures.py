@@ -26,7 +26,6 @@ def as_uri(pixels: np.ndarray, side: int = SHOWN_SIDE) -> str:
 
 
 def show(uri: str, caption: str, alt: str) -> None:
-    """Draws what `as_uri` made, as wide as the place allows."""
     st.image(uri, caption=caption, alt=alt, width="stretch")
 
 
