@@ -10,6 +10,7 @@ from skin_ai.study.database import StoreError
 from skin_ai.study.store import RANKS, SCALES, Store
 from skin_ai.views import answers_download
 from skin_ai.views.case import answer_form, feedback_form, pictures
+from skin_ai.views.case.samples import find
 from skin_ai.views.free_text import plain
 from skin_ai.views.session import readers
 
@@ -92,11 +93,13 @@ def show_reading(store: Store, row: dict[str, object], answers: pd.DataFrame) ->
     with st.container(border=True):
         photo_side, feedback_side = st.columns([1, 3], gap="medium")
         with photo_side:
-            pixels = flow.kept_photo(store, case)
+            sample = find(str(row["sample"]))
+            pixels = sample.pixels() if sample else flow.kept_photo(store, case)
             if pixels is not None:
-                pictures.show(pictures.as_uri(pixels), "Photo", "Photo of the case")
+                title = sample.caption if sample else "Photo"
+                pictures.show(pictures.as_uri(pixels), title, "Photo of the case")
             else:
-                st.caption(str(row["sample"]) or "No photo kept")
+                st.caption("No photo kept")
         with feedback_side:
             who = " · ".join(
                 str(row[column]) for column in ("reader", "role", "years_of_practice") if row[column]

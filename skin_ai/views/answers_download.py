@@ -16,5 +16,11 @@ def offer(answers: pd.DataFrame, with_patient_words: bool = False) -> None:
             ("CSV (spreadsheets)", "answers.csv", "text/csv", export.to_csv),
             ("JSON Lines", "answers.jsonl", "application/jsonl", export.to_jsonl),
         ):
-            content = partial(write, answers, with_patient_words=with_patient_words)
+            content = partial(write, without_early_references(answers), with_patient_words=with_patient_words)
             st.download_button(label, content, file_name=file_name, mime=mime, on_click="ignore")
+
+
+def without_early_references(answers: pd.DataFrame) -> pd.DataFrame:
+    """Without the reference of a sample whose final answer is still to come."""
+    is_final = answers["case"].isin(answers["case"][answers["stage"] == "after"])
+    return answers.assign(truth=answers["truth"].mask((answers["deck"] == "") & ~is_final, ""))

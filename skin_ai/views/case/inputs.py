@@ -128,7 +128,7 @@ def remove_photo(case_id: str) -> None:
 
 def photo_title(photo: Photo) -> str:
     sample = find(photo.sample)
-    return f"{sample.title}. {CREDIT}" if sample else "Your photo"
+    return sample.caption if sample else "Your photo"
 
 
 def pictures_of(photo: Photo, crop: Crop) -> tuple[str, str]:

@@ -33,6 +33,10 @@ class Sample:
         return f"{self.body_site.capitalize()}, {self.age} years"
 
     @property
+    def caption(self) -> str:
+        return f"{self.title}. {CREDIT}"
+
+    @property
     def age_band(self) -> str:
         return age_band_of(self.age)
 
