@@ -151,7 +151,7 @@ def test_sample_brings_its_words_but_keeps_typed_ones(app):
 def test_sample_states_its_age_and_site_and_is_credited(app, store):
     use_sample(app)
     assert case(app).particulars == {"age_band": "60-79", "body_site": "NOSE", "fitzpatrick": None}
-    assert CREDIT in app.get("imgs")[0].proto.imgs[0].caption
+    assert CREDIT in app.get("image")[0].proto.imgs[0].caption
     answer(app)
     kept = kept_case(store, case(app).id)
     assert (kept.sample, kept.age_band, kept.body_site) == (SAMPLES[0].name, "60-79", "NOSE")

@@ -32,7 +32,7 @@ SKIN_TYPES = {
 PARTICULARS: tuple[tuple[str, str, Sequence[Any], Callable[[Any], str]], ...] = (
     ("age_band", "Age", ("", *AGE_BANDS), "{} years".format),
     ("body_site", "Body site", ("", *SITES), str.lower),
-    ("fitzpatrick", "Fitzpatrick skin type", (None, *SKIN_TYPES), SKIN_TYPES.__getitem__),
+    ("fitzpatrick", "Skin type", (None, *SKIN_TYPES), SKIN_TYPES.__getitem__),
 )  # field of tables.Case, label, options, how an option reads
 THUMBNAIL = 240  # pixels
 PICTURES_AS_BUTTONS = """<style>
@@ -183,6 +183,7 @@ def ask_for_particulars(case: CaseState, kept: Case | None) -> dict[str, str | i
             place_as_it_stands(key, options, getattr(stated, field, options[0])),
             format_func=partial(_stated, in_words),
             key=key,
+            help="Fitzpatrick I to VI" if field == "fitzpatrick" else None,
             persist_state="session",
         )
     return chosen
