@@ -50,7 +50,7 @@ def main() -> None:
 
 def _twelve_megapixels() -> bytes:
     file = io.BytesIO()
-    Image.fromarray(SAMPLES[0].draw()).resize((4000, 3000)).save(file, "JPEG", quality=92)
+    Image.fromarray(SAMPLES[0].pixels()).resize((4000, 3000)).save(file, "JPEG", quality=92)
     return file.getvalue()
 
 

@@ -24,7 +24,7 @@ def main() -> None:
     """Prints for each number of types both times, their ratio, and the largest difference of a map."""
     print(f"machine: {machine()}, torch {torch.__version__}, grad-cam's GradCAM, one view of the photo")
     bundle = load_bundle()
-    inputs = bundle.preprocessing(crop_square(SAMPLES[0].draw()))
+    inputs = bundle.preprocessing(crop_square(SAMPLES[0].pixels()))
     for n_types in TYPES:
         model = _with_types(bundle.image_model, n_types)
         with torch.no_grad():

@@ -170,7 +170,7 @@ class Visitor:
 
 def _photo() -> bytes:
     file = io.BytesIO()
-    Image.fromarray(SAMPLES[0].draw()).resize((1200, 1200)).save(file, "JPEG", quality=90)
+    Image.fromarray(SAMPLES[0].pixels()).resize((1200, 1200)).save(file, "JPEG", quality=90)
     return file.getvalue()
 
 

@@ -7,6 +7,7 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from zipfile import ZipFile
 
+import drawn_samples
 import numpy as np
 from drawn_cases import as_jpeg
 from sqlalchemy import func, select, text
@@ -54,13 +55,13 @@ def upload(app: AppTest, filename: str, content: bytes, kind: str = "image/jpeg"
 
 
 def open_symptom_form(app: AppTest, is_open: bool = True) -> AppTest:
-    app.session_state[case(app).form_key] = is_open
+    app.session_state[f"symptom_form_{case(app).id}"] = is_open
     return app.run()
 
 
 def use_sample(app: AppTest) -> AppTest:
     app.segmented_control(key="way").set_value("Sample").run()
-    return button(app, "Use this drawing").click().run()
+    return app.button(key=f"sample_{SAMPLES[0].name}").click().run()
 
 
 def words_areas(app: AppTest):
@@ -149,7 +150,9 @@ def deck_zip(
     rows: Sequence[Mapping[str, str]], settings: str = "", photos: Mapping[str, np.ndarray] | None = None
 ) -> bytes:
     """A deck as a zip: rows of cases.csv, deck.toml and photos by file name."""
-    photos = {f"{sample.name}.jpg": sample.draw() for sample in SAMPLES} if photos is None else photos
+    photos = (
+        {f"{drawn.name}.jpg": drawn.draw() for drawn in drawn_samples.SAMPLES} if photos is None else photos
+    )
     table = StringIO()
     writer = csv.DictWriter(table, list(rows[0]))
     writer.writeheader()

@@ -9,6 +9,7 @@ import pytest
 import torch
 from app_at_work import APP, TIMEOUT
 from drawn_cases import as_jpeg, draw_dataset
+from drawn_samples import SAMPLES
 from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
 from transformers import BertConfig, BertModel
@@ -31,7 +32,6 @@ from skin_ai.predict.bundle import (
     write_manifest,
 )
 from skin_ai.study.store import Store, open_store
-from skin_ai.views.case.samples import SAMPLES
 from skin_ai.views.session import readers
 
 

@@ -58,7 +58,10 @@ it is saved only if you tick that for a case, or if it belongs to a deck. "Delet
 it. Nothing is sent anywhere.
 """
 
-LICENCE = "The code is under the Apache License 2.0. The sample images are drawings, not photos of patients."
+LICENCE = (
+    "The code is under the Apache License 2.0. The sample photos are from PAD-UFES-20 (CC BY 4.0); no model "
+    "was trained on them, and their words were written for this project."
+)
 
 
 def main() -> None:
@@ -73,8 +76,11 @@ def main() -> None:
     st.markdown(HOW_IT_WORKS)
     st.subheader("What is kept")
     st.markdown(WHAT_IS_KEPT)
+    if len(bundle_names()) > 1:
+        st.subheader("The bundles")
+        st.markdown("Types, data and versions below are of one bundle. The Case page lets you choose.")
     try:
-        manifest = chosen_manifest()
+        manifest = bundle_choice.manifest_of(card.chosen_bundle("about_bundle"))
     except BundleError as error:
         st.error(str(error))
         return
@@ -83,14 +89,6 @@ def main() -> None:
     st.page_link("skin_ai/pages/model_card.py", label="How good it is: Model card")
     show_sources(manifest)
     show_versions(manifest)
-
-
-def chosen_manifest() -> dict[str, Any]:
-    """Of the bundle that the rest of the page describes; raises BundleError."""
-    if len(bundle_names()) > 1:
-        st.subheader("The bundles")
-        st.markdown("Types, data and versions below are of one bundle. The Case page lets you choose.")
-    return bundle_choice.manifest_of(card.chosen_bundle("about_bundle"))
 
 
 def show_sources(manifest: dict[str, Any]) -> None:

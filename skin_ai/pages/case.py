@@ -9,8 +9,8 @@ from skin_ai.study.database import StoreError
 from skin_ai.study.flow import Awaits, Progress
 from skin_ai.study.store import Store
 from skin_ai.views.case import after, before, bundle_choice
-from skin_ai.views.case.case_state import CaseState, Photo, begin_case, current_case, has_case
-from skin_ai.views.case.samples import SAMPLES
+from skin_ai.views.case.case_state import KEY, CaseState, Photo, begin_case, current_case
+from skin_ai.views.case.samples import find
 from skin_ai.views.free_text import plain
 from skin_ai.views.session import kiosk, readers, start_screen
 
@@ -41,7 +41,7 @@ def opened_case(store: Store) -> tuple[CaseState, Progress | None]:
     """The case on screen and its reader's progress; after a reload, the case that the address names."""
     reader = readers.current_reader()
     # Only in a session without a case: "New case" must not lead back to the former one.
-    named = "" if has_case() else st.query_params.get(CASE, "")
+    named = "" if KEY in st.session_state else st.query_params.get(CASE, "")
     if reader and named and flow.progress(store, reader, named) is not None:
         begin_case(named)
     case = current_case()
@@ -59,9 +59,8 @@ def restore(store: Store, case: CaseState, progress: Progress) -> None:
     """Brings the saved words into the session, and the photo if it was kept."""
     case.is_restored = True
     if case.photo is None:
-        sample = next((sample for sample in SAMPLES if sample.name == progress.case.sample), None)
-        if sample is not None:
-            case.photo = Photo(sample.draw(), sample.name)
+        if sample := find(progress.case.sample):
+            case.photo = Photo(sample.pixels(), sample.name)
         elif (pixels := flow.kept_photo(store, case.id)) is not None:
             case.photo = Photo(pixels)
         if progress.deck is None:

@@ -7,10 +7,10 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from skin_ai.study import export, flow, take_home
+from skin_ai.study import flow, take_home
 from skin_ai.study.database import StoreError
 from skin_ai.study.store import Store
-from skin_ai.views import notices
+from skin_ai.views import answers_download, notices
 from skin_ai.views.compare import results
 from skin_ai.views.free_text import plain
 from skin_ai.views.session import readers
@@ -34,7 +34,9 @@ def main() -> None:
         offer_take_home(answers)
     results.show(answers)
     if not answers.empty:
-        offer_export(answers)
+        st.subheader("Download")
+        st.markdown("The answers chosen above, one per row, without the patients' words.")
+        answers_download.offer(answers)
 
 
 def choose_answers(store: Store, reader: str | None) -> tuple[pd.DataFrame, bool]:
@@ -82,26 +84,6 @@ def offer_take_home(answers: pd.DataFrame) -> None:
         mime="application/pdf",
         on_click="ignore",
     )
-
-
-def offer_export(answers: pd.DataFrame) -> None:
-    st.subheader("Download")
-    st.markdown("The answers chosen above, one per row, without the patients' words.")
-    with st.container(horizontal=True):
-        st.download_button(
-            "CSV (spreadsheets)",
-            partial(export.to_csv, answers),
-            file_name="answers.csv",
-            mime="text/csv",
-            on_click="ignore",
-        )
-        st.download_button(
-            "JSON Lines",
-            partial(export.to_jsonl, answers),
-            file_name="answers.jsonl",
-            mime="application/jsonl",
-            on_click="ignore",
-        )
 
 
 main()

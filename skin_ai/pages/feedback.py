@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pandas as pd
 import streamlit as st
 
-from skin_ai.study import export, flow
+from skin_ai.study import flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.store import RANKS, SCALES, Store
+from skin_ai.views import answers_download
 from skin_ai.views.case import answer_form, feedback_form, pictures
+from skin_ai.views.case.samples import find
 from skin_ai.views.free_text import plain
 from skin_ai.views.session import readers
 
@@ -44,7 +44,7 @@ def show(store: Store, answers: pd.DataFrame) -> None:
         f"{(feedback['comment'] != '').sum()} with a comment."
     )
     show_scales(feedback)
-    show_downloads(chosen)
+    answers_download.offer(chosen, st.checkbox("Include the patient's words", key="with_words"))
     st.subheader("Individual readings")
     only_comments = st.toggle("With a comment only", key="only_comments")
     listed = feedback[feedback["comment"] != ""] if only_comments else feedback
@@ -59,7 +59,6 @@ def show(store: Store, answers: pd.DataFrame) -> None:
 
 
 def chosen_answers(answers: pd.DataFrame) -> pd.DataFrame:
-    """The answers that match the filters."""
     deck, role, blinding = st.columns(3)
     names = sorted(set(answers["deck"]) - {""})
     which = deck.selectbox("Deck", [ALL, "own cases and samples", *names], key="filter_deck")
@@ -88,32 +87,19 @@ def show_scales(feedback: pd.DataFrame) -> None:
     st.caption("Number of readings with each rating, from 1 (not at all) to 5 (fully).")
 
 
-def show_downloads(chosen: pd.DataFrame) -> None:
-    with_words = st.checkbox("Include the patient's words", key="with_words")
-    with st.container(horizontal=True):
-        for label, name, write in (
-            ("CSV", "answers.csv", export.to_csv),
-            ("JSONL", "answers.jsonl", export.to_jsonl),
-        ):
-            st.download_button(
-                f"Download as {label}",
-                data=partial(write, chosen, with_patient_words=with_words),
-                file_name=name,
-                key=f"download_{label}",
-            )
-
-
 def show_reading(store: Store, row: dict[str, object], answers: pd.DataFrame) -> None:
     case = str(row["case"])
     mine = answers[(answers["case"] == case) & (answers["reader"] == row["reader"])]
     with st.container(border=True):
         photo_side, feedback_side = st.columns([1, 3], gap="medium")
         with photo_side:
-            pixels = flow.kept_photo(store, case)
+            sample = find(str(row["sample"]))
+            pixels = sample.pixels() if sample else flow.kept_photo(store, case)
             if pixels is not None:
-                pictures.show(pictures.as_uri(pixels), "Photo", "Photo of the case")
+                title = sample.caption if sample else "Photo"
+                pictures.show(pictures.as_uri(pixels), title, "Photo of the case")
             else:
-                st.caption(str(row["sample"]) or "No photo kept")
+                st.caption("No photo kept")
         with feedback_side:
             who = " · ".join(
                 str(row[column]) for column in ("reader", "role", "years_of_practice") if row[column]

@@ -119,7 +119,7 @@ class Deck(Base):
 class Case(Base):
     """A case of a deck, or of the reader who entered it (`owner`).
 
-    sample: the name of a built-in sample, else ""; its photo is drawn again, never stored. photo_sha256: of
+    sample: the name of a built-in sample, else ""; its photo is in the app, never stored. photo_sha256: of
     the pixels, "" without a photo; it shows whether a photo chosen again is the same. crop: centre x, y and
     size, as in photo.Crop.
     """

@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page, WebSocket, expect
 
+from skin_ai.views.case.samples import SAMPLES
+
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 SCREENS = {"laptop": (1280, 800), "phone": (390, 844)}
 THEMES = ("light", "dark")
@@ -178,7 +180,7 @@ def upload(page: Page, path: Path) -> None:
 
 def use_sample(page: Page) -> None:
     page.get_by_role("radio", name="Sample").click()
-    click(page, "Use this drawing")
+    page.locator(f".st-key-sample_{SAMPLES[0].name} button").click()
     expect(page.get_by_text("What the model sees")).to_be_visible()
 
 

@@ -60,7 +60,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterato
     with serve(folder, environment, [str(Path(__file__).parent / "telling_server.py")]) as server:
         with visiting(browser, server.address) as visit:
             page = visit.page
-            page.get_by_role("button", name="Begin").first.click()
+            page.locator(".st-key-samples button").first.click()
             page.get_by_role("button", name=AT_ONCE).click()
             # Where it took too long: the screen for the next visitor.
             done = page.get_by_role("heading", name="Your final answer")

@@ -163,7 +163,7 @@ def test_nothing_entered_before_the_sentences_come_is_lost(reader: Visit) -> Non
 @pytest.fixture(scope="session")
 def diagnosis(bundle: Bundle) -> Diagnosis:
     """What the server will show of the first sample."""
-    return diagnose(prepare(SAMPLES[0].draw()), SAMPLES[0].narrative, bundle)
+    return diagnose(prepare(SAMPLES[0].pixels()), SAMPLES[0].narrative, bundle)
 
 
 def results(diagnosis: Diagnosis) -> list[str]:

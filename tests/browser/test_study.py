@@ -22,9 +22,8 @@ from at_the_screen import (
     settle,
     visiting,
 )
+from drawn_samples import SAMPLES
 from playwright.sync_api import Browser, Page, expect
-
-from skin_ai.views.case.samples import SAMPLES
 
 NAME = "Three drawn cases"
 REFERENCES = ("basal cell carcinoma", "nevus", "melanoma")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from drawn_cases import draw_lesion
+from drawn_samples import SAMPLES
 
 from skin_ai.evaluation.degradations import (
     AIM,
@@ -20,7 +21,6 @@ from skin_ai.evaluation.degradations import (
 from skin_ai.predict.image_model import ImageModel, Preprocessing
 from skin_ai.predict.quality import KINDS, measures, reaches
 from skin_ai.training.image import ImageSettings, OutOfFold
-from skin_ai.views.case.samples import SAMPLES
 
 
 @pytest.fixture(scope="module")

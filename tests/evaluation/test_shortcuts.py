@@ -7,8 +7,8 @@ from skin_ai.evaluation import shortcuts
 from skin_ai.evaluation.pen import MIDDLE, PEN_KINDS, draw_pen, paint_over
 from skin_ai.predict.ink import ink_mask
 from skin_ai.predict.photo import crop_square
-from skin_ai.views.case.samples import SAMPLES
 from tests.drawn_cases import COLOURS, draw_lesion
+from tests.drawn_samples import SAMPLES
 
 TYPES = tuple(COLOURS)
 MALIGNANT = ("BCC", "SCC", "MEL")

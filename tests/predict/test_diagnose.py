@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 from drawn_cases import as_jpeg
+from drawn_samples import SAMPLES
 from PIL import Image, ImageDraw
 
 from skin_ai.predict.diagnose import FLAGS, Diagnosis, NothingToDiagnose, diagnose, with_maps
 from skin_ai.predict.narrative import NARRATIVE_LIMIT, NarrativeError
 from skin_ai.predict.photo import Crop, PhotoError, crop_square, read_photo
 from skin_ai.predict.prepared_photo import prepare
-from skin_ai.views.case.samples import SAMPLES
 
 WORDS = "I am 67. It is on my nose, it bleeds and it has grown."
 # What is given: a photo, words.

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from drawn_cases import as_jpeg
+from drawn_samples import SAMPLES
 
 from skin_ai.predict.bundle import IMAGE_FILE, LANGUAGE_BASE_FILE, LANGUAGE_FILE
 from skin_ai.predict.diagnose import diagnose
 from skin_ai.predict.prepared_photo import prepare
-from skin_ai.views.case.samples import SAMPLES
 
 GOLDEN = Path(__file__).with_name("golden.json")
 TOLERANCE = 0.02  # of a probability: processors round differently

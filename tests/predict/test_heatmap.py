@@ -6,6 +6,7 @@ import pytest
 import pytorch_grad_cam
 import torch
 from colour_model import SIDE, ColourModel
+from drawn_samples import SAMPLES
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
@@ -13,7 +14,6 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from skin_ai.predict import heatmap
 from skin_ai.predict.heatmap import GRAD_CAM, METHODS, HeatmapError, class_activation_maps, computed_by
 from skin_ai.predict.photo import crop_square, read_photo
-from skin_ai.views.case.samples import SAMPLES
 
 TOLERANCE = 1e-4  # of the strongest evidence
 

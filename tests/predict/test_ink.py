@@ -6,8 +6,8 @@ from skin_ai.evaluation.pen import PEN_KINDS, draw_pen
 from skin_ai.predict.ink import has_ink, ink_mask
 from skin_ai.predict.photo import crop_square
 from skin_ai.training.augmentation import INK_COLOURS
-from skin_ai.views.case.samples import SAMPLES
 from tests.drawn_cases import COLOURS, draw_lesion
+from tests.drawn_samples import SAMPLES
 
 SKIN = (215, 175, 150)
 

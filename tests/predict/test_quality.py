@@ -2,12 +2,12 @@ import re
 
 import numpy as np
 import pytest
+from drawn_samples import SAMPLES
 from PIL import Image
 
 from skin_ai.evaluation.degradations import DEGRADATIONS
 from skin_ai.predict import quality
 from skin_ai.predict.quality import ADVICE, KINDS, measures, reaches
-from skin_ai.views.case.samples import SAMPLES
 
 # Between what drawn samples measure and what they measure after DEGRADED.
 LIMITS = {

@@ -39,6 +39,7 @@ from app_at_work import (
     words_areas,
 )
 from drawn_cases import as_jpeg
+from drawn_samples import SAMPLES as DRAWN
 from sqlalchemy import select
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.testing.v1 import AppTest
@@ -48,8 +49,9 @@ from skin_ai.predict.narrative import NARRATIVE_LIMIT
 from skin_ai.study import flow
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Run
+from skin_ai.views.answers_download import without_early_references
 from skin_ai.views.case.elimination import name
-from skin_ai.views.case.samples import SAMPLES
+from skin_ai.views.case.samples import CREDIT, SAMPLES
 from skin_ai.views.case.symptom_form import QUESTIONS, add_sentences
 from skin_ai.vocabulary import SYMPTOMS
 
@@ -97,7 +99,7 @@ def test_first_page_waits_for_no_slow_library(store):
 def test_case_that_was_put_away_leaves_nothing_in_memory(app):
     photos = []
     for _ in range(2):
-        upload(app, "photo.jpg", as_jpeg(SAMPLES[0].draw()))
+        upload(app, "photo.jpg", as_jpeg(DRAWN[0].draw()))
         answer(app)
         photos.append(ref(case(app).photo.pixels))
         button(finish(app), "New case").click().run()
@@ -126,7 +128,7 @@ def test_words_alone_are_diagnosed(app):
     assert "The heatmap lay on the lesion" not in labels(finish(app))
 
 
-def test_drawn_sample_is_diagnosed_step_by_step(app):
+def test_sample_is_diagnosed_step_by_step(app):
     answer(use_sample(app))
     assert not app.exception
     shown = texts(app)
@@ -144,6 +146,40 @@ def test_sample_brings_its_words_but_keeps_typed_ones(app):
     type_words(app)
     use_sample(app)
     assert words_area(app).value == WORDS
+
+
+def test_sample_states_its_age_and_site_and_is_credited(app, store):
+    use_sample(app)
+    assert case(app).particulars == {"age_band": "60-79", "body_site": "NOSE", "fitzpatrick": None}
+    assert CREDIT in app.get("image")[0].proto.imgs[0].caption
+    answer(app)
+    kept = kept_case(store, case(app).id)
+    assert (kept.sample, kept.age_band, kept.body_site) == (SAMPLES[0].name, "60-79", "NOSE")
+    assert CREDIT in texts(app)
+    button(app, "New case").click().run()
+    assert set(case(app).particulars.values()) == {"", None}
+
+
+def test_photo_of_ones_own_states_nothing(app, store, drawn_photo):
+    use_sample(app)
+    button(app, "Remove the photo").click().run()
+    app.segmented_control(key="way").set_value("Upload").run()
+    upload(app, "lesion.jpg", drawn_photo)
+    answer(app)
+    kept = kept_case(store, case(app).id)
+    assert (kept.sample, kept.age_band, kept.body_site, kept.reference) == ("", "", "", "")
+
+
+def test_reference_of_a_sample_is_shown_after_the_final_answer_only(app, store):
+    answer(use_sample(app), ["mole"])
+    assert "Reference" not in texts(app)
+    assert "Reference" not in texts(reload(app))
+    assert set(without_early_references(store.answers())["truth"]) == {""}
+    finish(app)
+    for session in (app, reload(app)):
+        assert f"Reference diagnosis: {name(SAMPLES[0].reference)}" in texts(session)
+        assert f"Proven by {SAMPLES[0].proven_by}." in texts(session)
+    assert set(without_early_references(store.answers())["truth"]) == {SAMPLES[0].reference}
 
 
 def test_heatmap_is_off_until_asked_for_and_speaks_in_words(app):
@@ -467,7 +503,7 @@ def test_what_was_begun_of_a_case_is_there_when_it_is_gone_on_with(app):
     use_sample(app)
     give(app, ["melanoma", "my own idea"])
     app.text_input(key=f"reason_before_{case(app).id}").set_value("the border")
-    app.selectbox(key=f"age_band_{case(app).id}").set_value("60-79")
+    app.selectbox(key=f"age_band_{case(app).id}{SAMPLES[0].name}").set_value("40-59")
     slider(app, "Size").set_value(50).run()
     for _ in range(2):
         button(app, LATER).click().run()
@@ -476,7 +512,7 @@ def test_what_was_begun_of_a_case_is_there_when_it_is_gone_on_with(app):
         assert ranks(app, "before").value == ["melanoma", "my own idea"]
         assert confidence(app, "before").value == 60
         assert app.text_input(key=f"reason_before_{case(app).id}").value == "the border"
-        assert case(app).particulars["age_band"] == "60-79"
+        assert case(app).particulars["age_band"] == "40-59"
         assert slider(app, "Size").value == 50
 
 
@@ -559,7 +595,7 @@ def test_photo_is_kept_only_where_ticked(app, store, drawn_photo, is_ticked):
     assert "The photo is not kept" in texts(app)
     if is_ticked:
         app.checkbox(key=case(app).key("keep_photo")).check().run()
-        assert "The photo will be kept" in texts(app)
+        assert "The photo is kept" in texts(app)
     answer(app)
     assert rows_of(store).get("photos", 0) == is_ticked
     assert (flow.kept_photo(store, case(app).id) is not None) == is_ticked
@@ -613,7 +649,7 @@ def test_reload_shows_the_kept_result_and_needs_the_photo_for_maps_only(
     if not is_kept:
         assert "was not kept" in reloaded.info[1].value
         assert "heatmap" not in {toggle.key for toggle in reloaded.toggle}
-        upload(reloaded, "lesion.jpg", as_jpeg(SAMPLES[1].draw()))
+        upload(reloaded, "lesion.jpg", as_jpeg(DRAWN[1].draw()))
         (problem,) = problems(reloaded)
         assert "choose the same file" in problem
         assert not is_without_result(reloaded)

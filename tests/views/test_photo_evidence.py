@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from drawn_samples import SAMPLES
 from streamlit.testing.v1 import AppTest
 
 from skin_ai.predict.bundle import Bundle
@@ -11,7 +12,6 @@ from skin_ai.predict.diagnose import Diagnosis, diagnose
 from skin_ai.predict.heatmap import METHODS
 from skin_ai.predict.prepared_photo import prepare
 from skin_ai.views.case import photo_evidence
-from skin_ai.views.case.samples import SAMPLES
 
 TIMEOUT = 60  # seconds: the first import, perhaps beside other work
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from app_at_work import answer, case, problems, texts, type_words, upload
 from drawn_cases import as_jpeg
+from drawn_samples import SAMPLES, Sample
 from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
@@ -11,7 +12,6 @@ from skin_ai.predict import ink, quality
 from skin_ai.predict.bundle import DEFAULT_BUNDLE, WEIGHTS, read_manifest
 from skin_ai.predict.diagnose import FLAGS
 from skin_ai.predict.prepared_photo import prepare
-from skin_ai.views.case.samples import SAMPLES, Sample
 
 TIMEOUT = 60  # seconds: the first import, perhaps beside other work
 

@@ -21,18 +21,19 @@ from app_at_work import (
     use_sample,
     words_area,
 )
+from drawn_samples import SAMPLES as DRAWN
 from streamlit.testing.v1 import AppTest
 
 from skin_ai.study.flow import Given, commit, keep_case, keep_feedback, show_at_once
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Stage
-from skin_ai.views.case.samples import SAMPLES
+from skin_ai.views.case.samples import find
 from skin_ai.vocabulary import ROLES
 
 PASSPHRASE = "a fig on the sill"
 ROWS = [
     {"photo": f"{sample.name}.jpg", "narrative": sample.narrative, "fitzpatrick": "2", "reference": reference}
-    for sample, reference in zip(SAMPLES[:2], ("rodent ulcer", "Spitz naevus"), strict=True)
+    for sample, reference in zip(DRAWN[:2], ("rodent ulcer", "Spitz naevus"), strict=True)
 ]
 
 
@@ -252,18 +253,34 @@ def counter(app: AppTest) -> str:
     return next(caption.value for caption in app.caption if caption.value.startswith("Today:"))
 
 
+def offered(app: AppTest) -> list[str]:
+    """Names of the samples on screen, in their order."""
+    return [button.key.removeprefix("sample_") for button in app.button if button.key.startswith("sample_")]
+
+
 def test_start_screen_leads_to_a_sample_with_who_the_visitor_is(stand, store):
     assert "Look at a skin lesion" in texts(stand)
     assert "Next visitor" not in buttons(stand)
-    assert buttons(stand).count("Begin") == len(SAMPLES)
     stand.pills(key="who_role").set_value(ROLES[0]).run()
-    stand.button(key=f"begin_{SAMPLES[1].name}").click().run()
-    assert words_area(stand).value == SAMPLES[1].narrative
+    sample = find(offered(stand)[1])
+    stand.button(key=f"sample_{sample.name}").click().run()
+    assert words_area(stand).value == sample.narrative
     assert "About you" not in [expander.label for expander in stand.expander]
     answer(stand)
     assert list(store.answers()["role"]) == [ROLES[0]]
-    assert list(store.answers()["sample"]) == [SAMPLES[1].name]
+    assert list(store.answers()["sample"]) == [sample.name]
     assert LATER not in buttons(stand)
+
+
+def test_six_samples_are_drawn_for_each_visitor_and_stay(stand):
+    draws = [offered(stand)]
+    assert offered(stand.run()) == draws[0]
+    for _ in range(3):
+        stand.button(key="begin_own").click().run()
+        stand.button(key="next_visitor").click().run()
+        draws.append(offered(stand.run()))
+    assert [len(set(draw)) for draw in draws] == [6] * 4
+    assert len(set(map(tuple, draws))) > 1  # the same order four times: once in 10 to the 17
 
 
 def test_next_visitor_finds_nothing_of_the_last_one_but_the_counter(stand):
@@ -290,7 +307,7 @@ def test_next_visitor_finds_nothing_of_the_last_one_but_the_counter(stand):
 
 
 def test_visitor_comes_to_the_next_case_without_starting_anew(stand, store):
-    stand.button(key=f"begin_{SAMPLES[0].name}").click().run()
+    stand.button(key=f"sample_{offered(stand)[0]}").click().run()
     finish(answer(stand))
     button(stand, "New case").click().run()
     answer(use_sample(stand))

@@ -13,8 +13,9 @@ from skin_ai.study.database import StoreError
 from skin_ai.study.flow import FlowError, Progress
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Stage
-from skin_ai.views.case import answer_form, bundle_choice, feedback_form, inputs, run
+from skin_ai.views.case import answer_form, bundle_choice, feedback_form, inputs, run, samples
 from skin_ai.views.case.case_state import CaseState, begin_case
+from skin_ai.views.free_text import plain
 
 
 def show(store: Store, case: CaseState, progress: Progress) -> None:
@@ -84,7 +85,8 @@ def _show_result(case: CaseState, progress: Progress) -> None:
         lambda: _ask_for_photo_again(case, "to see it here with the heatmaps"),
     )
     seconds = diagnosis.timings_ms.get("total", 0) / 1000
-    st.caption(f"Bundle {name}" + (f", {seconds:.1f} seconds" if seconds else ""))
+    credit = f". {samples.CREDIT}" if progress.case.sample else ""
+    st.caption(f"Bundle {name}" + (f", {seconds:.1f} seconds" if seconds else "") + credit)
 
 
 def _ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None:
@@ -117,15 +119,13 @@ def _show_final_answer(store: Store, case: CaseState, progress: Progress) -> Non
     if before is not None:
         st.text(f"Before: {answer_form.in_words(before.ranks, before.confidence)}")
     st.text(f"Final: {answer_form.in_words(after.ranks, after.confidence)}")
-    if progress.deck is not None and progress.deck.shows_reference and progress.case.reference:
-        st.subheader("Reference diagnosis")
-        st.text(answer_form.written(progress.case.reference))
+    if progress.case.reference and (progress.deck is None or progress.deck.shows_reference):
+        st.subheader(f"Reference diagnosis: {plain(answer_form.written(progress.case.reference))}")
         st.text(progress.case.explanation)
     feedback_form.ask(store, case, progress)
 
 
 def _offer_next(store: Store, case: CaseState, progress: Progress) -> None:
-    """The next case, and a way to delete this one."""
     if progress.deck is not None:
         if progress.after is not None:
             _offer_next_of_deck(store, progress)

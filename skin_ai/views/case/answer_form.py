@@ -85,7 +85,6 @@ def ask(case: CaseState, stage: str, former: Answer | None = None) -> tuple[list
 
 
 def in_words(ranks: Sequence[str], confidence: int) -> str:
-    """An answer as one line of plain text."""
     if len(ranks) == 1:
         return f"{written(ranks[0])}, {confidence}% confident"
     listed = ", ".join(f"{ordinal} {written(rank)}" for ordinal, rank in zip(ORDINALS, ranks, strict=False))
@@ -93,7 +92,6 @@ def in_words(ranks: Sequence[str], confidence: int) -> str:
 
 
 def is_unchanged(former: Answer | None, answer: Given) -> bool:
-    """Whether diagnoses, their order and the confidence are the same as before."""
     return former is not None and (tuple(former.ranks), former.confidence) == (
         answer.ranks,
         answer.confidence,

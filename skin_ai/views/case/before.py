@@ -7,13 +7,15 @@ from streamlit.delta_generator import DeltaGenerator
 
 from skin_ai.predict.bundle import BundleError
 from skin_ai.predict.narrative import NarrativeError
+from skin_ai.predict.photo import Crop
 from skin_ai.study import flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.flow import FlowError, Progress
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Stage
 from skin_ai.views.case import answer_form, bundle_choice, inputs, photo_notes, run
-from skin_ai.views.case.case_state import CaseState, Inputs, as_it_stands, begin_case
+from skin_ai.views.case.case_state import CaseState, as_it_stands, begin_case
+from skin_ai.views.case.samples import find
 from skin_ai.views.case.symptom_form import ask_for_words, fill_symptom_form
 from skin_ai.views.session import kiosk, readers
 
@@ -23,11 +25,10 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
     of_deck = progress.case if progress is not None and progress.deck is not None else None
     if of_deck is not None:
         inputs.show_given(case, of_deck)
-        given = None
         seconds = case.seconds_at(Stage.BEFORE)
     else:
-        given = _ask_for_inputs(case, progress)
-        is_begun = given.photo is not None or given.words != ""
+        crop, keeps_photo, words = _ask_for_inputs(case, progress)
+        is_begun = case.photo is not None or words != ""
         seconds = case.seconds_at(Stage.BEFORE if is_begun else "nothing")
     st.subheader("Your diagnosis")
     diagnoses, confidence, reason = answer_form.ask(case, Stage.BEFORE)
@@ -48,11 +49,10 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
         return
     try:
         answer = flow.given(diagnoses, confidence, reason) if commits else None
-        kept = None if given is None else _as_case(case, given)
+        own = None if of_deck else _as_case(case, crop, words)
         reader = readers.joined_reader(store, role, years)
-        if given is not None and kept is not None:
-            pixels = given.photo.pixels if given.photo and given.keeps_photo else None
-            flow.keep_case(store, reader, kept, pixels)
+        if own is not None:
+            flow.keep_case(store, reader, own, case.photo.pixels if case.photo and keeps_photo else None)
             case.is_restored = True  # if anything fails from here on, what is on screen is newer
         if answer is not None:
             flow.commit(store, reader, case.id, Stage.BEFORE, answer, seconds)
@@ -73,14 +73,17 @@ def _load_models_meanwhile(case: CaseState, progress: Progress | None, place: De
         place.empty()
 
 
-def _ask_for_inputs(case: CaseState, progress: Progress | None) -> Inputs:
+def _ask_for_inputs(case: CaseState, progress: Progress | None) -> tuple[Crop, bool, str | None]:
+    """The frame, whether the photo is to be kept, and the words, None if they are too long."""
     photo_side, words_side = st.columns(2, gap="large")
     kept = progress.case if progress else None
     with photo_side:
         st.subheader("Photo")
-        crop = inputs.choose_photo(case) if case.photo is None else inputs.frame_photo(case, kept)
-        asked = bundle_choice.of_case(case, progress)
-        if case.photo is not None:
+        asked, crop = bundle_choice.of_case(case, progress), Crop()
+        if case.photo is None:
+            inputs.choose_photo(case)
+        else:
+            crop = inputs.frame_photo(case, kept)
             try:
                 limits = bundle_choice.manifest_of(asked)["quality_limits"]
             except BundleError:  # reported where the models are loaded
@@ -92,12 +95,12 @@ def _ask_for_inputs(case: CaseState, progress: Progress | None) -> Inputs:
         words = ask_for_words(case)
         fill_symptom_form(case, is_wide=bundle_choice.reads_more_facts(asked))
         case.particulars = inputs.ask_for_particulars(case, kept)
-    return Inputs(case.photo, crop, keeps_photo, words)
+    return crop, keeps_photo, words
 
 
 def _ask_to_keep_photo(case: CaseState, progress: Progress | None) -> bool:
     if case.photo is None or case.photo.sample:
-        st.caption("Words, answers and feedback are kept for the study; a photo only if you say so.")
+        st.caption("Words, answers and feedback are kept. A photo of your own is kept only if you say so.")
         return False
     key = case.key("keep_photo")
     keeps: bool = st.checkbox(
@@ -106,26 +109,25 @@ def _ask_to_keep_photo(case: CaseState, progress: Progress | None) -> bool:
         key=key,
         persist_state="session",
     )
-    st.caption(
-        "The photo will be kept, without its metadata. Words, answers and feedback are kept too."
-        if keeps
-        else "The photo is not kept: it is gone when this session ends. Words, answers and feedback are kept."
-    )
+    photo = "kept without its metadata" if keeps else "not kept: it is gone when this session ends"
+    st.caption(f"Words, answers and feedback are kept. The photo is {photo}.")
     return keeps
 
 
-def _as_case(case: CaseState, given: Inputs) -> Case:
+def _as_case(case: CaseState, crop: Crop, words: str | None) -> Case:
     """What is kept of the case; raises FlowError where something is missing or too long."""
-    if given.words is None:
+    if words is None:
         raise FlowError("Shorten the patient's words first.")
-    if given.photo is None and not given.words:
+    if case.photo is None and not words:
         raise FlowError("Give a photo, the patient's words, or both.")
-    crop = given.crop
+    sample = find(case.photo.sample) if case.photo else None
     return Case(
         id=case.id,
-        sample=given.photo.sample if given.photo else "",
-        narrative=given.words,
-        photo_sha256=flow.pixels_sha256(given.photo.pixels) if given.photo else "",
+        sample=sample.name if sample else "",
+        narrative=words,
+        photo_sha256=flow.pixels_sha256(case.photo.pixels) if case.photo else "",
         crop=[crop.x, crop.y, crop.size],
+        reference=sample.reference if sample else "",
+        explanation=f"Proven by {sample.proven_by}." if sample else "",
         **case.particulars,
     )

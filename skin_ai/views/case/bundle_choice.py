@@ -15,7 +15,6 @@ import streamlit as st
 from skin_ai.predict import bundle as bundles
 from skin_ai.predict.bundle import DEFAULT_BUNDLE, BundleError, bundle_names
 from skin_ai.study.flow import Awaits, Progress
-from skin_ai.views.case import bundle_figures
 from skin_ai.views.case.case_state import CaseState, place_as_it_stands
 
 if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for torch
@@ -55,7 +54,6 @@ def _models(folder: str) -> Bundle:
 
 
 def cores() -> int:
-    """Processor cores that this server may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS and Windows
@@ -130,7 +128,7 @@ def sidebar(case: CaseState, progress: Progress | None) -> None:
         st.divider()
         for name in names:
             _describe(name)
-        st.caption(bundle_figures.HOW_TO_READ)
+        st.page_link("skin_ai/pages/model_card.py", label="How good they are: Model card")
 
 
 def _what_answers(case: CaseState, progress: Progress) -> str:
@@ -151,5 +149,3 @@ def _describe(name: str) -> None:
         return
     knows = "all of them" if seen == types else f"{seen} of them"
     st.markdown(f"**{name}**: {types} types; its photo model knows {knows}.")
-    if measured := bundle_figures.in_short(manifest):
-        st.caption("\n".join(f"- {line}" for line in measured))

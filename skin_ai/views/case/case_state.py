@@ -32,7 +32,7 @@ def new_id() -> str:
 class Photo:
     """Clean pixels (h, w, 3) that a session took in; equal only to itself.
 
-    sample: the name of a drawn sample, else "". A file's name is not kept: it may name a patient. pictures:
+    sample: the name of a sample case, else "". A file's name is not kept: it may name a patient. pictures:
     of the frame on screen, the whole photo with that frame and the square in it, as data URIs.
     """
 
@@ -50,16 +50,6 @@ class Photo:
             self._prepared.clear()
             self._prepared[crop] = prepare(self.pixels, crop)
         return self._prepared[crop]
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a case of the clinician's own is made of; words: cleaned, None where they are too long."""
-
-    photo: Photo | None
-    crop: Crop
-    keeps_photo: bool
-    words: str | None
 
 
 @dataclass
@@ -109,10 +99,6 @@ class CaseState:
         """The key of a widget that starts empty with each case and each file."""
         return f"{widget}_{self.id}_{self.files}"
 
-    @property
-    def form_key(self) -> str:
-        return f"symptom_form_{self.id}"
-
     def words(self) -> str:
         """The text area's content: as typed, or as written if it has not been drawn yet."""
         return as_it_stands(self.words_key, self.written)
@@ -143,7 +129,6 @@ class CaseState:
                 self.go_on_from(words, changed_alike(words, before, typed))
 
     def seconds_at(self, stage: str) -> float:
-        """Seconds since this stage came on screen."""
         if self.stage_shown != stage:
             self.stage_shown, self.since = stage, time.monotonic()
         return time.monotonic() - self.since
@@ -180,13 +165,7 @@ def place_as_it_stands(key: str, options: Sequence[T], at_first: T) -> int:
     return options.index(held) if held in options else 0
 
 
-def has_case() -> bool:
-    """Whether this session has opened a case yet."""
-    return KEY in st.session_state
-
-
 def current_case() -> CaseState:
-    """This session's case."""
     if KEY not in st.session_state:
         st.session_state[KEY] = CaseState()
     case: CaseState = st.session_state[KEY]

@@ -115,7 +115,6 @@ def marks(option: Option, compact: bool = False) -> str:
 
 
 def legend(steps: Sequence[Step], own: Own = NONE) -> str:
-    """How to read the picture."""
     yours = f"{MARK}: your diagnoses. " if own.ranks else ""
     short = " (w, p)" if _is_compact(steps) else ""
     left_out = not_drawn(steps, own)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from functools import cache, partial
+from typing import Any
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -14,10 +15,9 @@ from skin_ai.predict.photo import MAX_BYTES, Crop, PhotoError, read_photo
 from skin_ai.study.tables import Case
 from skin_ai.views.case import pictures
 from skin_ai.views.case.case_state import CaseState, Photo, as_it_stands, place_as_it_stands, still_current
-from skin_ai.views.case.samples import SAMPLES
+from skin_ai.views.case.samples import CREDIT, SAMPLES, Sample, find
 from skin_ai.vocabulary import AGE_BANDS, SITES
 
-T = TypeVar("T")
 UPLOAD, CAMERA, SAMPLE = "Upload", "Camera", "Sample"
 FILE_TYPES = ["jpg", "jpeg", "png", "webp", "heic", "heif"]
 # Fitzpatrick 1988, Arch. Dermatol. 124:869.
@@ -29,10 +29,21 @@ SKIN_TYPES = {
     5: "V: brown, very rarely burns",
     6: "VI: dark brown or black, never burns",
 }
+PARTICULARS: tuple[tuple[str, str, Sequence[Any], Callable[[Any], str]], ...] = (
+    ("age_band", "Age", ("", *AGE_BANDS), "{} years".format),
+    ("body_site", "Body site", ("", *SITES), str.lower),
+    ("fitzpatrick", "Skin type", (None, *SKIN_TYPES), SKIN_TYPES.__getitem__),
+)  # field of tables.Case, label, options, how an option reads
+THUMBNAIL = 240  # pixels
+PICTURES_AS_BUTTONS = """<style>
+.st-key-samples {display: grid; grid-template-columns: repeat(auto-fit, minmax(6.5rem, 1fr)); gap: 0.5rem}
+.st-key-samples button {width: 100%; padding: 0.25rem}
+.st-key-samples button p {display: flex; flex-direction: column; gap: 0.25rem; font-size: 0.85rem}
+.st-key-samples button img {width: 100%; max-width: none; max-height: none; border-radius: 0.3rem}
+</style>"""
 
 
-def choose_photo(case: CaseState) -> Crop:
-    """Upload, camera or sample drawing; returns the default frame."""
+def choose_photo(case: CaseState) -> None:
     way = st.segmented_control(
         "Where the photo comes from",
         [UPLOAD, CAMERA, SAMPLE],
@@ -46,14 +57,11 @@ def choose_photo(case: CaseState) -> Crop:
     elif way == CAMERA:
         key = case.key("camera")
         st.camera_input("Fill the picture with the lesion", key=key, on_change=take_file, args=(case.id, key))
-    else:
-        titles = {sample.title: sample for sample in SAMPLES}
-        title = st.selectbox("Drawings to try the app without a patient", list(titles), key="sample")
-        pictures.show(pictures.as_uri(titles[title].draw()), title, title)
-        st.button("Use this drawing", on_click=take_sample, args=(case.id, titles[title].name))
+    elif sample := picked_sample(SAMPLES):
+        take_sample(case, sample)
+        st.rerun()
     if case.problem:
         st.error(case.problem)
-    return Crop()
 
 
 def upload_photo(case: CaseState) -> None:
@@ -88,14 +96,27 @@ def let_go(file: UploadedFile) -> None:
         context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
-def take_sample(case_id: str, name: str) -> None:
-    """Takes a sample drawing, and its words if none were typed."""
-    case = still_current(case_id)
-    if case is None:
-        return
-    sample = next(sample for sample in SAMPLES if sample.name == name)
+def picked_sample(offered: Sequence[Sample]) -> Sample | None:
+    """The samples as pictures to click on; the one just clicked."""
+    st.html(PICTURES_AS_BUTTONS)
+    with st.container(key="samples"):
+        clicked = [
+            sample
+            for sample in offered
+            if st.button(f"![]({_thumbnail(sample)}) {sample.title}", key=f"sample_{sample.name}")
+        ]
+    st.caption(f"{CREDIT}. The words were written for this project.")
+    return clicked[0] if clicked else None
+
+
+@cache
+def _thumbnail(sample: Sample) -> str:
+    return pictures.as_uri(sample.pixels(), THUMBNAIL)
+
+
+def take_sample(case: CaseState, sample: Sample) -> None:
     words = case.words().strip()
-    case.take(Photo(sample.draw(), sample.name))
+    case.take(Photo(sample.pixels(), sample.name))
     if words in ("", *(other.narrative for other in SAMPLES)):
         case.write_words(sample.narrative)
 
@@ -106,8 +127,8 @@ def remove_photo(case_id: str) -> None:
 
 
 def photo_title(photo: Photo) -> str:
-    """The drawing's title, or "Your photo"."""
-    return next((sample.title for sample in SAMPLES if sample.name == photo.sample), "Your photo")
+    sample = find(photo.sample)
+    return sample.caption if sample else "Your photo"
 
 
 def pictures_of(photo: Photo, crop: Crop) -> tuple[str, str]:
@@ -134,8 +155,7 @@ def frame_photo(case: CaseState, kept: Case | None) -> Crop:
     crop = Crop(x / 100, y / 100, size / 100)
     framed, square = pictures_of(photo, crop)
     with previews[0]:
-        title = photo_title(photo)
-        pictures.show(framed, title, f"{title}, with the frame drawn on it")
+        pictures.show(framed, photo_title(photo), "The photo, with the frame drawn on it")
     with previews[1]:
         pictures.show(square, "What the model sees", "The part of the photo inside the frame")
     st.button("Remove the photo", on_click=remove_photo, args=(case.id,))
@@ -150,44 +170,27 @@ def _percent_slider(label: str, least: int, at_first: float, key: str) -> int:
 
 def ask_for_particulars(case: CaseState, kept: Case | None) -> dict[str, str | int | None]:
     """Age band, body site and skin type, named as in `tables.Case`; all optional."""
-    age, site, skin = st.columns(3)
-    with age:
-        age_band = _ask_for(
-            "Age", ("", *AGE_BANDS), kept.age_band if kept else "", f"age_band_{case.id}", "{} years".format
+    # Those of a sample come with it; the kept ones belong to what came with the case.
+    sample = find(case.photo.sample) if case.photo and (case.files or not kept) else None
+    stated = sample or kept
+    chosen: dict[str, str | int | None] = {}
+    for column, (field, label, options, in_words) in zip(st.columns(3), PARTICULARS, strict=True):
+        key = f"{field}_{case.id}{sample.name if sample else ''}"
+        # "Not stated" is an option, not a placeholder: a box with a default cannot be emptied.
+        chosen[field] = column.selectbox(
+            label,
+            options,
+            place_as_it_stands(key, options, getattr(stated, field, options[0])),
+            format_func=partial(_stated, in_words),
+            key=key,
+            help="Fitzpatrick I to VI" if field == "fitzpatrick" else None,
+            persist_state="session",
         )
-    with site:
-        body_site = _ask_for(
-            "Body site", ("", *SITES), kept.body_site if kept else "", f"body_site_{case.id}", str.lower
-        )
-    with skin:
-        fitzpatrick = _ask_for(
-            "Skin type",
-            (None, *SKIN_TYPES),
-            kept.fitzpatrick if kept else None,
-            f"fitzpatrick_{case.id}",
-            SKIN_TYPES.__getitem__,
-            "Fitzpatrick I to VI",
-        )
-    return {"age_band": age_band, "body_site": body_site, "fitzpatrick": fitzpatrick}
-
-
-def _ask_for(
-    label: str, options: Sequence[T], at_first: T, key: str, in_words: Callable[[Any], str], help: str = ""
-) -> T:
-    """One of the options, of which the first means "not stated".
-
-    An option rather than a placeholder: a box with a default cannot be emptied.
-    """
-    chosen: T = st.selectbox(
-        label,
-        options,
-        place_as_it_stands(key, options, at_first),
-        format_func=lambda option: in_words(option) if option else "not stated",
-        key=key,
-        help=help or None,
-        persist_state="session",
-    )
     return chosen
+
+
+def _stated(in_words: Callable[[Any], str], option: str | int | None) -> str:
+    return in_words(option) if option else "not stated"
 
 
 def particulars_in_words(case: Case) -> str:
@@ -204,7 +207,6 @@ def particulars_in_words(case: Case) -> str:
 
 
 def show_given(case: CaseState, kept: Case) -> None:
-    """Photo, words and particulars, for reading."""
     photo_side, words_side = st.columns(2, gap="large")
     with photo_side:
         if case.photo is not None:

@@ -68,12 +68,6 @@ def show(
         with picture:
             photo(square)
         return
-    try:
-        if not diagnosis.heatmaps:
-            _compute_maps(diagnosis, square, models)
-    except BundleError as error:
-        st.error(str(error))
-        return
     type_ = st.selectbox(
         "Evidence for and against",
         [item.type for item in diagnosis.recommendations],
@@ -83,6 +77,8 @@ def show(
     method = st.selectbox("Method", list(METHODS), format_func=METHODS.__getitem__, key="heatmap_method")
     opacity = st.slider("Strength of the colours", 0, 100, 60, format="%d%%", key="heatmap_opacity")
     try:
+        if not diagnosis.heatmaps:
+            _compute_maps(diagnosis, square, models)
         evidence, scale = _evidence(diagnosis, square, type_, method, models)
     except (HeatmapError, BundleError) as error:
         with picture:
@@ -90,16 +86,15 @@ def show(
         st.warning(str(error))
         return
     smaller = pictures.smaller(square)
-    coloured = heatmap_overlay.on_photo(
-        smaller, heatmap_overlay.overlay(evidence, scale, len(smaller)), opacity / 100
-    )
-    is_relative = method != GRAD_CAM
-    if is_relative:
+    colours = heatmap_overlay.overlay(evidence, scale, len(smaller))
+    coloured = heatmap_overlay.on_photo(smaller, colours, opacity / 100)
+    if is_relative := method != GRAD_CAM:
+        what = "regions that the method highlights"
         words = heatmap_overlay.relative_in_words(evidence, DISEASES[type_].name)
     else:
+        what = "evidence for. Purple: against"
         words = heatmap_overlay.in_words(evidence, scale, DISEASES[type_].name)
     with picture:
-        what = "regions that the method highlights" if is_relative else "evidence for. Purple: against"
         pictures.show(pictures.as_uri(coloured), f"Green: {what}.", words)
     st.markdown(words)
     st.caption(" ".join(filter(None, (HOW[method], RELATIVE if is_relative else "", WARNING))))
@@ -108,7 +103,6 @@ def show(
 
 
 def photo(square: np.ndarray | None) -> None:
-    """The photo alone."""
     if square is None:
         st.caption("The photo of this case was not kept.")
         return

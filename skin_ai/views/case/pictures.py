@@ -14,19 +14,18 @@ FRAME = (36, 133, 143)  # the accent colour
 OUTSIDE = 0.4  # how much light is left outside the frame
 
 
-def as_uri(pixels: np.ndarray) -> str:
+def as_uri(pixels: np.ndarray, side: int = SHOWN_SIDE) -> str:
     """(h, w, 3) pixels as a data URI.
 
     Anything else st.image would store at an address that every session can open and that the browser may
     cache on its disk.
     """
     file = BytesIO()
-    Image.fromarray(smaller(pixels)).save(file, "JPEG", quality=90)
+    Image.fromarray(smaller(pixels, side)).save(file, "JPEG", quality=90)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def show(uri: str, caption: str, alt: str) -> None:
-    """Draws what `as_uri` made, as wide as the place allows."""
     st.image(uri, caption=caption, alt=alt, width="stretch")
 
 

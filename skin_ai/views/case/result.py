@@ -196,7 +196,7 @@ def _answer(diagnosis: Diagnosis, own: Own, manifest: Mapping[str, Any]) -> None
     else:
         st.markdown(
             f"### {name(first.type)}, {percent(first.probability)}\n"
-            + _marked(f"{_capital(disease.nature)} · ICD-10 {disease.icd10}", first.type, own)
+            + _marked(f"{disease.nature.capitalize()} · ICD-10 {disease.icd10}", first.type, own)
         )
     single = {item.type: item.probability for item in diagnosis.single_pass}
     differ = _differ(diagnosis)
@@ -253,7 +253,3 @@ def _by_nature(ranked: Sequence[Probability]) -> str:
     return (
         "Taken together: " + ", ".join(f"{nature} {percent(total)}" for nature, total in sums.items()) + "."
     )
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]

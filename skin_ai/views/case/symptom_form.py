@@ -128,7 +128,7 @@ def fill_symptom_form(case: CaseState, *, is_wide: bool = False) -> None:
     """is_wide: with the further facts that a bundle trained on SCIN reads."""
     asked = ("age", "site", *SYMPTOMS, *(("kind", "duration", "more_sites", ALSO) if is_wide else ()))
     keys = {fact: f"{fact}_{case.id}_{case.emptied.get(fact, 0)}" for fact in asked}
-    form = st.expander("Symptom form", key=case.form_key, on_change="rerun")
+    form = st.expander("Symptom form", key=f"symptom_form_{case.id}", on_change="rerun")
     case.has_opened_form |= bool(form.open)
     if not case.has_opened_form:  # the page is faster without its fields
         return
@@ -156,30 +156,20 @@ def fill_symptom_form(case: CaseState, *, is_wide: bool = False) -> None:
 
 
 def _ask_further_facts(keys: dict[str, str]) -> None:
-    choices = (
-        ("What is it like?", KINDS, keys["kind"]),
-        ("For how long?", DURATIONS, keys["duration"]),
-    )
-    for column, (label, options, key) in zip(st.columns(2), choices, strict=True):
-        column.selectbox(
-            label,
-            list(options),
-            index=None,
-            key=key,
-            placeholder="not stated",
-            format_func=options.__getitem__,
-        )
-    for label, options, key in (
-        ("All affected sites", REGIONS, keys["more_sites"]),
-        ("Also present", FURTHER_SYMPTOMS, keys[ALSO]),
+    kind, duration = st.columns(2)
+    for column, label, fact, options in (
+        (kind, "What is it like?", "kind", KINDS),
+        (duration, "For how long?", "duration", DURATIONS),
     ):
+        words = options.__getitem__
+        column.selectbox(label, options, None, words, key=keys[fact], placeholder="not stated")
+    for label, fact, options in (
+        ("All affected sites", "more_sites", REGIONS),
+        ("Also present", ALSO, FURTHER_SYMPTOMS),
+    ):
+        words = options.__getitem__
         st.multiselect(
-            label,
-            list(options),
-            format_func=options.__getitem__,
-            key=key,
-            placeholder="not stated",
-            select_all=False,
+            label, options, None, words, key=keys[fact], placeholder="not stated", select_all=False
         )
 
 

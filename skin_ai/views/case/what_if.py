@@ -11,15 +11,13 @@ import torch
 
 from skin_ai.diseases import DISEASES
 from skin_ai.predict.bundle import Bundle, BundleError
-from skin_ai.predict.chain import MAX_TOKENS, Probability, Question, Step, answer, eliminate
+from skin_ai.predict.chain import MAX_TOKENS, Question, Step, answer, eliminate
 from skin_ai.predict.diagnose import Diagnosis
 from skin_ai.predict.narrative import Answer, Facts, sentences
 from skin_ai.views.case import bundle_choice
 from skin_ai.views.case.elimination import name, percent
-from skin_ai.views.case.elimination_text import in_a_row
 from skin_ai.views.case.run import models_in_turn
 from skin_ai.views.case.symptom_form import ANSWERS, FURTHER_SYMPTOMS, QUESTIONS
-from skin_ai.vocabulary import MORE_SYMPTOMS, SYMPTOMS
 
 LISTED = 6  # most probable types, before and now, that the table has
 SYMPTOM, SAID = "what_if_symptom", "what_if_answer"  # keys of the choices
@@ -69,12 +67,12 @@ def show(diagnosis: Diagnosis) -> None:
 
 @st.fragment
 def _try_out(diagnosis: Diagnosis) -> None:
-    is_wide = bundle_choice.reads_more_facts(diagnosis.bundle)
+    asked = QUESTIONS | (FURTHER_SYMPTOMS if bundle_choice.reads_more_facts(diagnosis.bundle) else {})
     symptom = st.selectbox(
         "Change one symptom",
-        [*SYMPTOMS, *(MORE_SYMPTOMS if is_wide else ())],
+        list(asked),
         index=None,
-        format_func=_asked,
+        format_func=lambda symptom: asked[symptom][0].upper() + asked[symptom][1:],
         placeholder="choose one",
         key=SYMPTOM,
     )
@@ -99,14 +97,10 @@ def _try_out(diagnosis: Diagnosis) -> None:
     if steps is None:
         st.warning(TOO_LONG)
         return
-    _compare(changed, diagnosis.steps, steps)
-
-
-def _asked(symptom: str) -> str:
-    if symptom in QUESTIONS:
-        return QUESTIONS[symptom]
-    words = FURTHER_SYMPTOMS[symptom]
-    return f"{words[0].upper()}{words[1:]}?"
+    st.markdown(what_was_changed(changed))
+    st.markdown(what_changes(diagnosis.steps, steps))
+    st.table(table(diagnosis.steps, steps), hide_index=True, border="horizontal")
+    st.caption(TRIED_OUT)
 
 
 def eliminated_again(diagnosis: Diagnosis, narrative: str, bundle: Bundle) -> tuple[Step, ...] | None:
@@ -131,16 +125,7 @@ def eliminated_again(diagnosis: Diagnosis, narrative: str, bundle: Bundle) -> tu
         )
 
 
-def _compare(changed: Changed, before: Sequence[Step], now: Sequence[Step]) -> None:
-    st.markdown(what_was_changed(changed))
-    for sentence in what_changes(before, now):
-        st.markdown(sentence)
-    st.table(table(before, now), hide_index=True, border="horizontal")
-    st.caption(TRIED_OUT)
-
-
 def what_was_changed(changed: Changed) -> str:
-    """How the words were changed."""
     if changed.replaced:
         return f"Instead of “{changed.replaced}” the words say “{changed.sentence}”"
     return (
@@ -149,32 +134,9 @@ def what_was_changed(changed: Changed) -> str:
     )
 
 
-def what_changes(before: Sequence[Step], now: Sequence[Step]) -> list[str]:
-    """How the answer changes, and which steps rule out other types than before."""
-    changed, same = [], []
-    for number, steps in enumerate(zip(before, now, strict=True), start=1):
-        former, current = ({option.type: None for option in step.dropped} for step in steps)
-        if former.keys() == current.keys():
-            same.append(str(number))
-            continue
-        new, old = (
-            in_a_row([DISEASES[type_].name for type_ in one if type_ not in other])
-            for one, other in ((current, former), (former, current))
-        )
-        changed.append(f"**Step {number} changes:** it rules out {new} instead of {old}.")
-    if not changed:
-        return [
-            _answers(answer(before), answer(now)),
-            "No step changes: each rules out the same types as before.",
-        ]
-    if same:
-        steps_are = "Steps {} rule" if len(same) > 1 else "Step {} rules"
-        changed.append(f"{steps_are.format(in_a_row(same))} out the same types as before.")
-    return [_answers(answer(before), answer(now)), *changed]
-
-
-def _answers(before: Sequence[Probability], now: Sequence[Probability]) -> str:
-    was, is_now = before[0], now[0]
+def what_changes(before: Sequence[Step], now: Sequence[Step]) -> str:
+    """How the first type changes; the table says at which step each type is ruled out."""
+    was, is_now = answer(before)[0], answer(now)[0]
     if was.type == is_now.type:
         return (
             f"Most probable is still **{DISEASES[was.type].name}**: "

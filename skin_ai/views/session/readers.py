@@ -55,7 +55,6 @@ def current_reader() -> str | None:
 
 
 def _cookie() -> str:
-    """The cookie's name: one for each person who signs in on this browser."""
     return COOKIE + sign_in.person()
 
 

@@ -28,7 +28,6 @@ def is_let_in() -> bool:
 
 
 def ask() -> None:
-    """Shown instead of every page to anyone who has not signed in."""
     st.title("Sign in")
     if _has_provider():
         st.markdown("You need an account to use this app.")
@@ -41,7 +40,6 @@ def ask() -> None:
 
 
 def bar() -> None:
-    """Who is signed in, and the button to sign out."""
     if not is_on():
         return
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right"):
@@ -51,7 +49,6 @@ def bar() -> None:
 
 
 def has_study_role() -> bool:
-    """Whether the signed-in account has the study's role, according to the provider."""
     role = os.environ.get(STUDY_ROLE)
     if not role or not is_let_in():
         return False

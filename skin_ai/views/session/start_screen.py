@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
+import random
 
 import streamlit as st
 
 from skin_ai.study.database import StoreError
 from skin_ai.study.store import Store
-from skin_ai.views.case import inputs, pictures
+from skin_ai.views.case import inputs
 from skin_ai.views.case.case_state import begin_case, current_case
 from skin_ai.views.case.samples import SAMPLES
 from skin_ai.views.session import kiosk, readers
+
+OFFERED = "offered_samples"
+ON_SCREEN = 6  # drawn for each visitor
 
 
 def show(store: Store) -> None:
@@ -20,20 +23,13 @@ def show(store: Store) -> None:
         "Look at a skin lesion and give your diagnosis. Then see an AI rule out diagnoses step by step, and "
         "decide again."
     )
-    role, years = readers.ask_who()
+    with st.expander("About you (optional)"):
+        role, years = readers.ask_who()
     st.subheader("Choose a case to begin")
-    chosen = None
-    columns = st.columns(len(SAMPLES), gap="medium")
-    for column, sample in zip(columns, SAMPLES, strict=True):
-        with column:
-            title = sample.title.removeprefix("Drawn: ")
-            pictures.show(drawn(sample.name), title[0].upper() + title[1:], sample.title)
-            if st.button("Begin", key=f"begin_{sample.name}", width="stretch"):
-                chosen = sample.name
-    if st.button("Use a case of my own", key="begin_own"):
-        chosen = ""
-    st.caption("The pictures are drawings, not photos of patients. Your answers are kept without your name.")
-    if chosen is not None:
+    sample = inputs.picked_sample(st.session_state.setdefault(OFFERED, random.sample(SAMPLES, ON_SCREEN)))
+    own = st.button("Use a case of my own", key="begin_own")
+    st.caption("Your answers are kept without your name.")
+    if sample or own:
         try:
             readers.become(store.add_clinician(role, years))
         except StoreError as error:
@@ -41,12 +37,6 @@ def show(store: Store) -> None:
             return
         st.session_state[kiosk.VISITOR] = True
         begin_case()
-        if chosen:
-            inputs.take_sample(current_case().id, chosen)
+        if sample:
+            inputs.take_sample(current_case(), sample)
         st.rerun()
-
-
-@cache
-def drawn(name: str) -> str:
-    """The drawing as a data URI."""
-    return pictures.as_uri(next(sample for sample in SAMPLES if sample.name == name).draw())

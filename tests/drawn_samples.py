@@ -1,4 +1,4 @@
-"""Sample photos drawn by code, to try the app without a patient's photo; they show no real lesion."""
+"""Photos drawn by code, as inputs of tests; they show no real lesion."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
