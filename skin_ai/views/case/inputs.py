@@ -19,7 +19,6 @@ from skin_ai.vocabulary import AGE_BANDS, SITES
 
 T = TypeVar("T")
 UPLOAD, CAMERA, SAMPLE = "Upload", "Camera", "Sample"
-FILE_TYPES = ["jpg", "jpeg", "png", "webp", "heic", "heif"]
 # Fitzpatrick 1988, Arch. Dermatol. 124:869.
 SKIN_TYPES = {
     1: "I: always burns, never tans",
@@ -58,9 +57,9 @@ def choose_photo(case: CaseState) -> Crop:
 
 def upload_photo(case: CaseState) -> None:
     key = case.key("upload")
+    # Files of any name: devices end them in .hif, .jfif or nothing, and `read_photo` goes by their content.
     st.file_uploader(
         f"JPEG, PNG, WebP or HEIC, at most {MAX_BYTES // 1024**2} MB",
-        type=FILE_TYPES,
         key=key,
         on_change=take_file,
         args=(case.id, key),
