@@ -52,7 +52,7 @@ class Coding:
         return near and self.exponent is None and not self.is_hdr and self.full_range
 
 
-def coding(primaries: int, transfer: int, full_range: bool = True) -> Coding:
+def by_code_points(primaries: int, transfer: int, full_range: bool = True) -> Coding:
     """The coding of these H.273 code points. BT.709's transfer counts as sRGB's, as in viewers of photos."""
     chromaticities = CHROMATICITIES.get(primaries, BT709)
     return Coding(chromaticities, transfer, EXPONENTS.get(transfer), full_range)

@@ -10,7 +10,7 @@ from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 from pillow_heif import HeifImageFile, open_heif
 
-from skin_ai.predict.colour import BT709, HLG, PQ, Coding, coding
+from skin_ai.predict.colour import BT709, HLG, PQ, Coding, by_code_points
 
 SRGB_GAMMA: Final = 1 / 2.2
 UNSPECIFIED: Final = 2  # H.273's code point
@@ -22,7 +22,7 @@ def coding_of(image: ImageFile, data: bytes) -> Coding | None:
     """The coding that the file states; None if Pillow's pixels and their colour profile are right without."""
     stated = _of_profile(image.info.get("icc_profile"))
     if isinstance(image, HeifImageFile) and (nclx := image.info.get("nclx_profile")):
-        stated = coding(nclx["color_primaries"], nclx["transfer_characteristics"])
+        stated = by_code_points(nclx["color_primaries"], nclx["transfer_characteristics"])
     if isinstance(image, PngImageFile):
         stated = _of_png(image, data, stated)
     return None if stated is None or stated.is_srgb else stated
@@ -83,7 +83,7 @@ def is_deep(data: bytes) -> bool:
 def _of_png(image: PngImageFile, data: bytes, of_profile: Coding | None) -> Coding | None:
     """By the precedence of PNG's third edition: cICP, iCCP, sRGB, then gAMA and cHRM."""
     if (cicp := _chunk(data, b"cICP")) and len(cicp) == 4:
-        return coding(cicp[0], cicp[1], full_range=cicp[3] != 0)
+        return by_code_points(cicp[0], cicp[1], full_range=cicp[3] != 0)
     if "icc_profile" in image.info or "srgb" in image.info:
         return of_profile
     gamma = image.info.get("gamma", SRGB_GAMMA)
@@ -116,14 +116,14 @@ def _of_profile(profile: bytes | None) -> Coding | None:
     if not profile:
         return None
     if tag := _tag(profile, b"cicp"):
-        stated = coding(tag[8], tag[9]) if len(tag) >= 10 else None
+        stated = by_code_points(tag[8], tag[9]) if len(tag) >= 10 else None
         return stated if stated and stated.is_hdr else None
     try:
         name = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(profile)))
     except (OSError, ImageCms.PyCMSError):
         return None
     if found := re.search("PQ|2084|HLG", name):
-        return coding(12 if "P3" in name else 9, HLG if found[0] == "HLG" else PQ)
+        return by_code_points(12 if "P3" in name else 9, HLG if found[0] == "HLG" else PQ)
     return None
 
 
