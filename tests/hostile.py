@@ -115,6 +115,9 @@ def photos() -> tuple[bytes, ...]:
         _encoded(rgb.convert("RGBA"), "WEBP", lossless=True),
         _encoded(rgb, "WEBP", save_all=True, append_images=[rgb.rotate(90)]),
         _encoded(rgb, "HEIF", exif=exif),
+        _encoded(rgb, "AVIF"),
+        _hdr_heic(pixels),
+        *_deep_pngs(pixels),
         _encoded(rgb, "GIF"),
         _encoded(rgb, "TIFF"),
         _encoded(rgb, "BMP"),
@@ -127,6 +130,26 @@ def _encoded(image: Image.Image, image_format: str, **options: object) -> bytes:
     file = io.BytesIO()
     image.save(file, image_format, **options)
     return file.getvalue()
+
+
+def _hdr_heic(pixels: np.ndarray) -> bytes:
+    image = pillow_heif.from_bytes("RGB;16", pixels.shape[1::-1], (pixels * np.uint16(257)).tobytes())
+    file = io.BytesIO()
+    image.save(file, color_primaries=9, transfer_characteristics=16, matrix_coefficients=9, full_range_flag=1)
+    return file.getvalue()
+
+
+def _deep_pngs(pixels: np.ndarray) -> Iterator[bytes]:
+    """16 bits a sample: in PQ, in linear light, and 12 bits unscaled with primaries that are stated."""
+    height, width, _ = pixels.shape
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0))
+    chromaticities = struct.pack(">8I", 31270, 32900, 70800, 29200, 17000, 79700, 13100, 4600)
+    stated = ((b"cICP", b"\x09\x10\0\1"), (b"gAMA", struct.pack(">I", 100_000)), (b"cHRM", chromaticities))
+    for (kind, inside), scale in zip(stated, (257, 257, 16), strict=True):
+        rows = b"".join(b"\0" + row.tobytes() for row in (pixels * np.uint16(scale)).astype(">u2"))
+        yield (
+            PNG + header + _chunk(kind, inside) + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
+        )
 
 
 def _cut(random: Random, data: bytes) -> bytes:
@@ -174,7 +197,21 @@ def _chunk_added(random: Random, data: bytes) -> bytes:
     if not data.startswith(PNG):
         return data
     kind = random.choice(
-        (b"iCCP", b"zTXt", b"iTXt", b"tEXt", b"eXIf", b"acTL", b"tRNS", b"PLTE", b"IDAT", b"IHDR")
+        (
+            b"iCCP",
+            b"zTXt",
+            b"iTXt",
+            b"tEXt",
+            b"eXIf",
+            b"acTL",
+            b"tRNS",
+            b"cICP",
+            b"gAMA",
+            b"cHRM",
+            b"PLTE",
+            b"IDAT",
+            b"IHDR",
+        )
     )
     size = random.choice((0, 10, 4000, 3_000_000))
     inside = random.choice(
@@ -182,6 +219,9 @@ def _chunk_added(random: Random, data: bytes) -> bytes:
             random.randbytes(min(size, 4000)),
             b"name\0\0" + zlib.compress(bytes(size)),
             struct.pack(">IIBBBBB", random.choice(SIZES), random.choice(SIZES), 8, 2, 0, 0, 0),
+            struct.pack(">8I", *(random.choice(SIZES) for _ in range(8))),
+            bytes((random.choice((1, 2, 9, 12, 255)), random.choice((1, 8, 16, 18, 255)), 0, 1)),
+            struct.pack(">I", random.choice(SIZES)),
         )
     )
     return data[:33] + _chunk(kind, inside) + data[33:]

@@ -14,8 +14,11 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 from pillow_heif import HeifImageFile, get_file_mimetype
 
+from skin_ai.predict.colour import to_srgb
+from skin_ai.predict.photo_coding import coding_of, is_uncertain, may_be_unscaled, samples_of
+
 MAX_BYTES: Final = 20 * 1024**2
-MAX_PIXELS: Final = 50_000_000
+MAX_PIXELS: Final = 52_000_000  # cameras of "50 megapixels" store up to 8272 x 6200
 MIN_SIDE: Final = 64  # pixels of the shorter side
 
 # The clinician may crop to a part, and the networks see 224 to 260 pixels: half of this is 600.
@@ -81,15 +84,10 @@ def _read(data: bytes) -> np.ndarray:
         # Decodes at half, a quarter ... of the size, as long as both sides stay at least this long.
         image.draft(None, (DRAFT_SIDE, DRAFT_SIDE))
     try:
-        image.load()
+        pixels, profile = _decoded(image, data)
     except DAMAGED as error:
         raise _damaged() from error
-    if image.mode == "P" and image.palette is None:
-        raise _damaged()
-
-    profile = image.info.get("icc_profile")
     orientation = _orientation(image)
-    pixels = _resizable(image)
     pixels.thumbnail((MAX_SIDE, MAX_SIDE))
     pixels = _to_srgb(_on_white(pixels), profile)
     if orientation in UPRIGHT:
@@ -133,7 +131,33 @@ def _open(data: bytes) -> ImageFile:
         raise _too_many_pixels()
     if _is_animated(image):
         raise PhotoError("The file is an animation or a sequence of pictures: choose a single still photo.")
+    if is_uncertain(image):
+        raise PhotoError(
+            "The photo does not say whether its colours are HDR: export it as a standard JPEG first."
+        )
     return image
+
+
+def _decoded(image: ImageFile, data: bytes) -> tuple[Image.Image, bytes | None]:
+    """The photo in 8 bits per channel, and the colour profile that still has to be applied.
+
+    Raises one of DAMAGED.
+    """
+    coding = coding_of(image, data)
+    if coding is None or not isinstance(image, HeifImageFile):
+        image.load()
+    if image.mode == "P" and image.palette is None:
+        raise ValueError("palette is missing")
+    profile = image.info.get("icc_profile") if coding is None else None
+    if coding is None and not may_be_unscaled(image, data):
+        return _resizable(image), profile
+    samples = samples_of(image, data)
+    array = samples.in_8_bits() if coding is None else to_srgb(samples.values, samples.most, coding, MAX_SIDE)
+    pixels = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+    if samples.alpha is not None:
+        pixels = pixels.convert("RGB")
+        pixels.putalpha(samples.alpha.resize(pixels.size))
+    return pixels, profile
 
 
 def _reader(data: bytes) -> type[ImageFile] | None:
@@ -149,7 +173,8 @@ def _reader(data: bytes) -> type[ImageFile] | None:
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return WebPImageFile
     if data[4:8] == b"ftyp" and get_file_mimetype(data).startswith(("image/heic", "image/heif")):
-        return HeifImageFile
+        # The general brands mif1 and msf1 are also those of AVIF, which is not read.
+        return None if b"avif" in data[8:64] or (b"av1C" in data and b"hvcC" not in data) else HeifImageFile
     return None
 
 
@@ -206,7 +231,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 def _too_many_pixels() -> PhotoError:
     return PhotoError(
         f"The photo has more than {MAX_PIXELS // 1_000_000} million pixels: "
-        "choose a smaller version, or take it at the camera's normal resolution."
+        "choose a smaller version, or take it again with fewer megapixels."
     )
 
 

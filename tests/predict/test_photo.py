@@ -315,7 +315,7 @@ def test_palette_photo_without_its_palette_is_refused():
     [
         png_that_claims(60_000, 60_000),
         png_that_claims(10_000, 10_000),
-        png_that_claims(5_001, 10_000),
+        png_that_claims(8_193, 6_348),
         jpeg_that_claims(60_000, 60_000),
         webp_that_claims(16_000, 16_000),
         webp_that_claims(10_000, 10_000),
@@ -324,11 +324,11 @@ def test_palette_photo_without_its_palette_is_refused():
     ids=["PNG", "PNG (Pillow warns)", "PNG just above", "JPEG", "WebP", "WebP (Pillow warns)", "HEIC"],
 )
 def test_too_many_pixels_are_refused_from_the_header(data):
-    assert "more than 50 million pixels" in refusal(data)  # decoding any of them would say "damaged"
+    assert "more than 52 million pixels" in refusal(data)  # decoding any of them would say "damaged"
 
 
 def test_as_many_pixels_as_allowed_pass_the_header():
-    assert "damaged" in refusal(png_that_claims(5_000, 10_000))  # its pixels are missing, its size is fine
+    assert "damaged" in refusal(png_that_claims(5_200, 10_000))  # its pixels are missing, its size is fine
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "WEBP"])

@@ -215,6 +215,14 @@ def test_bad_file_gives_one_sentence_and_nothing_typed_is_lost(app, drawn_photo)
     assert case(app).photo is not None
 
 
+@pytest.mark.parametrize("name", ["lesion.hif", "lesion.jfif", "lesion.jpe", "lesion"])
+def test_content_of_a_file_decides_and_not_its_name(app, drawn_photo, name):
+    upload(app, name, drawn_photo, "")
+    assert not app.exception
+    assert not problems(app)
+    assert case(app).photo.pixels.shape == (600, 600, 3)
+
+
 def test_upload_leaves_only_pixels_in_the_session(app, drawn_photo):
     upload(app, "Jane Doe 1950.jpg", drawn_photo)
     assert case(app).photo.pixels.shape == (600, 600, 3)

@@ -19,7 +19,6 @@ from skin_ai.views.case.samples import CREDIT, SAMPLES, Sample, find
 from skin_ai.vocabulary import AGE_BANDS, SITES
 
 UPLOAD, CAMERA, SAMPLE = "Upload", "Camera", "Sample"
-FILE_TYPES = ["jpg", "jpeg", "png", "webp", "heic", "heif"]
 # Fitzpatrick 1988, Arch. Dermatol. 124:869.
 SKIN_TYPES = {
     1: "I: always burns, never tans",
@@ -66,9 +65,9 @@ def choose_photo(case: CaseState) -> None:
 
 def upload_photo(case: CaseState) -> None:
     key = case.key("upload")
+    # Files of any name: devices end them in .hif, .jfif or nothing, and `read_photo` goes by their content.
     st.file_uploader(
         f"JPEG, PNG, WebP or HEIC, at most {MAX_BYTES // 1024**2} MB",
-        type=FILE_TYPES,
         key=key,
         on_change=take_file,
         args=(case.id, key),
