@@ -1,0 +1,1 @@
+"""Measures what training made: figures with their intervals."""
