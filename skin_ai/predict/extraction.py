@@ -221,7 +221,7 @@ _UNITS = {word: 1 + place for place, word in enumerate(ONES[1:10])} | {
 }
 _ORDINAL_TENS = {word.replace("ty", "tieth"): value for word, value in _TENS.items()}
 _NUMBER = re.compile(
-    r"(?<![\d.,/])(?P<digits>\d{1,3})(?![\d])(?!\.\d)"
+    r"(?<!\d)(?<!\d[.,/])(?P<digits>\d{1,3})(?![\d])(?!\.\d)"
     r"|\b(?P<tens>" + "|".join(_TENS) + r")(?:[\s-]?(?P<unit>" + "|".join(_UNITS) + r"))?\b"
     r"|\b(?P<tenth>" + "|".join(_ORDINAL_TENS) + r")\b"
     r"|\b(?P<hundred>(?:a|one) hundred)(?: and (?P<over>" + "|".join(ONES[1:10]) + r"))?\b"

@@ -18,16 +18,9 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import AutoModel, AutoTokenizer
 
 from skin_ai.narrative import MORE_SYMPTOMS
-from skin_ai.predict.extraction import (
-    AGE,
-    CLASSES,
-    FACT_NAMES,
-    UNSAID,
-    Encoded,
-    Extractor,
-    Scores,
-    overlap,
-)
+from skin_ai.predict.extraction import Extractor, Scores, save_extractor
+from skin_ai.training.extraction_batches import NOT_ASKED, Batch, batch_of
+from skin_ai.training.extraction_calibration import calibrate
 from skin_ai.training.extraction_texts import (
     TEXTS,
     WRITERS,
@@ -56,13 +49,12 @@ class Stage:
 
 
 # Made-up texts and contrast pairs, no narrative of any writer: once for all models.
-COMMON: Final = Stage(Mixture(templates=500, more_templates=250, frames=2600, pairs=2), 3, 2e-4, 2e-3)
+COMMON: Final = Stage(Mixture(templates=500, more_templates=250, frames=2600, pairs=2), 2, 2e-4, 2e-3)
 # Then the free narratives, with enough of the others that nothing is forgotten.
-OWN: Final = Stage(Mixture(templates=150, more_templates=200, frames=700), 4, 1.5e-4, 5e-4)
+OWN: Final = Stage(Mixture(templates=80, more_templates=120, frames=400), 4, 1.5e-4, 5e-4)
 BATCH_SIZE: Final = 24
 WEIGHT_DECAY: Final = 0.01
 SEED: Final = 7
-NOT_ASKED: Final = -100
 MORE_WEIGHT: Final = 0.4  # of a fact beyond PAD-UFES-20's
 SPAN_WEIGHT: Final = 0.1
 COMMON_FILE: Final = "common.safetensors"
@@ -91,7 +83,18 @@ def train_extraction(
     for writer in writers:
         rest = without_writer(narratives, writer)
         train_stage(own, base, work / COMMON_FILE, rest, pairs, work / f"without_{writer}.safetensors")
-    train_stage(own, base, work / COMMON_FILE, narratives, pairs, work / "all.safetensors")
+    model = train_stage(own, base, work / COMMON_FILE, narratives, pairs, work / "all.safetensors")
+    calibrate(
+        model,
+        {
+            writer: (
+                train_stage(own, base, None, [], [], work / f"without_{writer}.safetensors"),
+                [narrative for narrative in narratives if narrative.writer == writer],
+            )
+            for writer in writers
+        },
+    )
+    save_extractor(model, out)
 
 
 def train_stage(
@@ -166,7 +169,7 @@ def _trained(
     return trained
 
 
-class _Batches(Dataset["Batch"]):
+class _Batches(Dataset[Batch]):
     """Batches that are encoded when their turn comes."""
 
     def __init__(self, parts: Sequence[Sequence[Example]], model: Extractor) -> None:
@@ -177,52 +180,6 @@ class _Batches(Dataset["Batch"]):
 
     def __getitem__(self, place: int) -> Batch:
         return batch_of(self.parts[place], self.model)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Encoded examples with their targets.
-
-    classes: fact -> (n,) classes, NOT_ASKED where not asked; ages: (n, most numbers + 1) True for each right
-    answer, nowhere if not asked; marked: (spans, 2) text and fact of each known span; inside: (spans, tokens)
-    1.0 on its tokens.
-    """
-
-    encoded: Encoded
-    classes: dict[str, Tensor]
-    ages: Tensor
-    marked: Tensor
-    inside: Tensor
-
-
-def batch_of(examples: Sequence[Example], model: Extractor) -> Batch:
-    """The examples as the loss takes them. An age that no number of the text gives is not asked."""
-    encoded = model.encode([example.text for example in examples])
-    classes = {fact: torch.tensor([_class_of(example, fact) for example in examples]) for fact in CLASSES}
-    ages = torch.zeros(len(examples), encoded.number_tokens.shape[1] + 1, dtype=torch.bool)
-    marked, inside = [], []
-    for row, (example, numbers) in enumerate(zip(examples, encoded.numbers, strict=True)):
-        age = example.answers.get(AGE)
-        ages[row, -1] = age == UNSAID
-        for place, number in enumerate(numbers):
-            ages[row, place] = number.value == age
-        for fact, (start, end) in example.spans.items():
-            tokens = overlap(encoded.offsets[row], start, end)
-            if tokens.any():
-                marked.append((row, FACT_NAMES.index(fact)))
-                inside.append(tokens)
-    return Batch(
-        encoded,
-        classes,
-        ages,
-        torch.tensor(marked).reshape(-1, 2),
-        torch.stack(inside) if inside else torch.zeros(0, encoded.ids.shape[1]),
-    )
-
-
-def _class_of(example: Example, fact: str) -> int:
-    answer = example.answers.get(fact)
-    return NOT_ASKED if answer is None else CLASSES[fact].index(str(answer))
 
 
 def loss_of(model: nn.Module, batch: Batch) -> Tensor:

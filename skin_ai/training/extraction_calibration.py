@@ -11,7 +11,7 @@ from torch import Tensor
 
 from skin_ai.narrative import MORE_SYMPTOMS, SYMPTOMS
 from skin_ai.predict.extraction import AGE, CLASSES, UNSAID, Extraction, Extractor, extract_all
-from skin_ai.training.extraction import NOT_ASKED, batch_of
+from skin_ai.training.extraction_batches import NOT_ASKED, batch_of
 from skin_ai.training.extraction_texts import Example, template
 from skin_ai.training.stories import random_more_facts
 

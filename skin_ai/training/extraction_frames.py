@@ -174,7 +174,7 @@ def _site_piece(rng: Random, kind: str = "") -> Told:
 
 
 def _age_piece(rng: Random, kind: str = "") -> Told:
-    kind = kind or rng.choices(("plain", "scope", "none"), (0.45, 0.4, 0.15))[0]
+    kind = kind or rng.choices(("plain", "scope", "proxy", "none"), (0.4, 0.35, 0.12, 0.13))[0]
     frame = rng.choice(_frames()["age_frames"][kind])
     age = rng.randint(4, 97)
     other = rng.choice([n for n in range(2, 99) if n != age])
@@ -403,6 +403,8 @@ MARKS: Final[tuple[tuple[str, str, bool], ...]] = (
     (": (x) yes ( ) no", ": ( ) yes (x) no", False), (" yes/no: yes", " yes/no: no", False),
     (" ... yes", " ... no", False), (" -> yes", " -> no", False), (" → yes", " → no", False), (" 👍", " 👎", False),
     (": applies", ": does not apply", False), (": ticked", ": not ticked", False), (": present", ": absent", False),
+    (": daily", ": never", False), (": often", ": never", False), (": sometimes", ": not at all", False),
+    (": a little", ": none", False), (" often", " never", False), (": a lot", ": not a bit", False),
     (" ticked", " blank", False), (": yes, a bit", ": no, never", False), ("|yes", "|no", False),
 )  # fmt: skip
 UNKNOWN_MARKS: Final = (": ?", ": unsure", ": don't know", ": not sure", ": dk", " = ?", ": n/k", ": unknown")
@@ -414,11 +416,16 @@ def _form(rng: Random) -> Told:
     yes, no, is_before = rng.choice(MARKS)
     joint = rng.choice((", ", ", ", "; ", " ", " / ", ". ", " | ")) if is_before or len(yes) > 2 else ", "
     names = rng.sample(SYMPTOMS, rng.choice((1, 2, 2, 3, 3, 4, 5, 6)))
+    strikes_out = rng.random() < 0.05
     ask = rng.random() < 0.12
     case: Callable[[str], str] = rng.choice((str, str, str.capitalize, str.upper))
     told = Told(
         rng.choice(("", "", "", "", "Tick all that apply:", "Symptoms:", "FORM", "Checklist:")), kind="form"
     )
+    if strikes_out:
+        told.text = rng.choice(
+            ("Cross out what does not apply:", "Strike what is wrong:", "Strike out what isn't so:")
+        )
     fields: list[Told] = []
     for place, name in enumerate(names):
         label = case(rng.choice(frames["symptoms"][name]["labels"]))
@@ -430,6 +437,9 @@ def _form(rng: Random) -> Told:
         else:
             mark = yes if answer == "yes" else no
         text = mark + label if is_before else label + mark
+        if strikes_out:
+            answer = rng.choice(("yes", "no"))
+            text = label if answer == "yes" else f"~~{label}~~"
         start = text.find(label)
         fields.append(Told(text, {name: answer}, {name: (start, start + len(label))}))
     if rng.random() < 0.4:
