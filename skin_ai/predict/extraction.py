@@ -47,8 +47,8 @@ BATCH: Final = 32  # texts that are read together
 # Marks of forms that the tokenizer does not know, each as one character that it knows.
 _MARKS: Final = str.maketrans(
     dict.fromkeys("☑☒✓✔✅■●◉⦿◼⬛🗹👍", "√")
-    | dict.fromkeys("☐□○◯✗✘✕✖❌◻⬜👎", "×")
-    | dict.fromkeys("–—−‒", "-")
+    | dict.fromkeys("☐□○◯✗✘✕✖❌◻⬜👎", "×")  # noqa: RUF001
+    | dict.fromkeys("–—−‒", "-")  # noqa: RUF001
 )
 # A fast tokenizer keeps padding and truncation as its own state: two threads at once break it.
 _TOKENIZING = Lock()
@@ -71,8 +71,8 @@ class Found:
 class Extraction:
     """All facts of one text; `facts` holds each of FACT_NAMES.
 
-    text: as it was cleaned; spans count in it. language: as `language_of` names it; a text that is not English
-    is not read, and all its facts are unsaid. sure_from: below this probability a fact is uncertain.
+    text: as it was cleaned; spans count in it. language: as `language_of` names it; a text that is not
+    English is not read, and all its facts are unsaid. sure_from: below this probability a fact is uncertain.
     """
 
     text: str
@@ -156,10 +156,10 @@ SHARE_OF_PEAK: Final = 0.1
 
 
 def told_in(text: str, offsets: Tensor, attention: Tensor, *, short: bool = False) -> tuple[int, int]:
-    """Characters of the clause around the word that is attended to most; of the word's neighbours if `short`.
+    """Characters of the clause around the word that is attended to most; of that word alone if `short`.
 
-    offsets: (tokens, 2); attention: (tokens,). Within the clause, words that get less than SHARE_OF_PEAK of the
-    most attended one's attention are cut off at both ends.
+    offsets: (tokens, 2); attention: (tokens,). Words at both ends of the clause that get
+    less than SHARE_OF_PEAK of the most attended one's attention are cut off.
     """
     words = [match for match in WORD.finditer(text) if any(map(str.isalnum, match.group()))]
     words = words or list(WORD.finditer(text))

@@ -12,8 +12,8 @@ from typing import Final
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 ENGLISH: Final = "en"
-# Those that the detector may choose from. Without small relatives of English (Nigerian Pidgin, Frisian, Scots),
-# for which it takes dialect and charts.
+# Those that the detector may choose from: without Nigerian Pidgin, Frisian and the like, for which it takes
+# dialect and charts.
 LANGUAGES: Final = [
     "en",
     "de",
@@ -119,7 +119,7 @@ def _is_known(word: str) -> bool:
 
 @cache
 def english_words() -> frozenset[str]:
-    """Words of the English texts that the extraction was trained on, as they were typed, slips included."""
+    """Words of the English texts of the extraction's training, slips included, and some of dialects."""
     return frozenset(unicodedata.normalize("NFKC", WORDS.read_text(encoding="utf-8")).split())
 
 

@@ -9,7 +9,7 @@ from typing import Final
 # Words that turn a meaning stay as they are when slips are made on purpose; so do numbers, digits or words.
 KEPT_WORDS: Final = re.compile(
     r"^(no|not|never|none|nor|nil|non|neither|nothing|nobody|without|yes|if|my|mine|his|hers|her|their|yours?"
-    r"|\w*n't|.*\d.*|\w*(teen|ty|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\w*)$",
+    r"|\w*n't|.*\d.*|[\w-]*(teen|ty|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)[\w-]*)$",
     re.I,
 )
 SOUNDS: Final = (

@@ -15,7 +15,7 @@ from typing import Final
 
 from skin_ai.narrative import FORMS, SYMPTOM_WORDINGS, SYMPTOMS, Answer, Facts, clean_text, tell
 from skin_ai.predict.extraction import AGE, UNSAID
-from skin_ai.training.extraction_frames import told_by_frames
+from skin_ai.training.extraction_charts import told_by_frames
 from skin_ai.training.extraction_slips import with_many_slips
 from skin_ai.training.stories import random_facts, random_more_facts
 
@@ -210,7 +210,7 @@ class Mixture:
 def epoch_examples(
     narratives: Sequence[Example], pairs: Sequence[Example], mixture: Mixture, rng: Random
 ) -> list[Example]:
-    """What one epoch reads, anew each epoch: templates, frames, slips and what stands beside a pair's text."""
+    """What one epoch reads: templates, frames, slips and what stands beside a pair are new each time."""
     examples = [template(random_facts(rng), rng) for _ in range(mixture.templates)]
     examples += [template(random_more_facts(rng), rng) for _ in range(mixture.more_templates)]
     examples += [framed(rng) for _ in range(mixture.frames)]

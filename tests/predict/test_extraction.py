@@ -45,13 +45,13 @@ def random_model(tiny_language_model: Path) -> Extractor:
         ("one hundred and two years old", [102]),
         ("seventeen", [17]),
         ("7 mm", [7]),
-        ("in 1998, 4.5 mm, 3/12, 555", [12]),
+        ("in 1998, 4.5 mm, 3/12, 555", [3]),
         ("none, someone, often", []),
     ],
 )
 def test_numbers_that_could_be_an_age(text: str, values: list[int]) -> None:
     numbers = numbers_in(text)
-    assert [number.value for number in numbers if number.value != 3] == values
+    assert [number.value for number in numbers] == values
     assert all(text[number.start : number.end].strip() for number in numbers)
 
 
@@ -82,7 +82,7 @@ def test_what_is_not_read_tells_nothing(random_model: Extractor, text: str) -> N
     assert to_facts(extraction).said == ()
 
 
-@pytest.mark.parametrize("text", ["Ｉｔ ｂｌｅｅｄｓ．", "I𝘁 𝗯𝗹𝗲𝗲𝗱𝘀."])
+@pytest.mark.parametrize("text", ["Ｉｔ ｂｌｅｅｄｓ．", "I𝘁 𝗯𝗹𝗲𝗲𝗱𝘀."])  # noqa: RUF001
 def test_compatibility_characters_read_as_plain_ones(random_model: Extractor, text: str) -> None:
     assert extract(text, random_model) == extract("It bleeds.", random_model)
 

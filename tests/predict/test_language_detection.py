@@ -13,7 +13,7 @@ IN_OTHER_LANGUAGES = {
     "nl": "Het jeukt en bloedt, op de neus, ik ben 62.",
     "pl": "Swędzi i krwawi, na nosie, mam 62 lata.",
     "sv": "Det kliar och blöder, på näsan, jag är 62.",
-    "tr": "Kaşınıyor ve kanıyor, burnumda, 62 yaşındayım.",
+    "tr": "Kaşınıyor ve kanıyor, burnumda, 62 yaşındayım.",  # noqa: RUF001
     "ru": "Чешется и кровоточит, на носу, мне 62 года.",
     "ja": "かゆくて出血します。鼻にあります。62歳です。",
     "ar": "حكة ونزيف، على الأنف، عمري 62",

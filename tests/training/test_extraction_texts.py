@@ -7,7 +7,7 @@ import pytest
 
 from skin_ai.narrative import SITES, SYMPTOMS
 from skin_ai.predict.extraction import AGE, CLASSES, UNSAID, numbers_in
-from skin_ai.training.extraction_frames import told_by_frames
+from skin_ai.training.extraction_charts import told_by_frames
 from skin_ai.training.extraction_slips import with_many_slips
 from skin_ai.training.extraction_texts import (
     TEXTS,

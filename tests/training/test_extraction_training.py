@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from skin_ai.evaluation.extraction import load_test_pairs, marked_figures, narrative_figures, pair_figures
-from skin_ai.predict.extraction import AGE, FACT_NAMES, UNSAID, extract_all, load_extractor
+from skin_ai.predict.extraction import AGE, FACT_NAMES, UNSAID, extract_all
 from skin_ai.training.extraction import (
     NOT_ASKED,
     Stage,
@@ -21,18 +22,42 @@ from skin_ai.training.extraction_texts import TEXTS, Example, Mixture, load_narr
 TINY = Stage(Mixture(templates=8, more_templates=8, frames=8, pairs=0, narratives=0), 1, 1e-3, 1e-2)
 
 
-def test_training_can_go_on_and_leaves_a_file(tiny_language_model: Path, tmp_path: Path) -> None:
-    arguments = {"writers": ("e", "f"), "common": TINY, "own": TINY}
-    out = tmp_path / "extraction.safetensors"
-    train_extraction(tmp_path / "work", tiny_language_model, out, **arguments)
-    made = out.read_bytes()
-    (tmp_path / "work" / "all.safetensors").unlink()
-    train_extraction(tmp_path / "work", tiny_language_model, out, **arguments)
-    assert out.read_bytes() == made
-    model = load_extractor(tiny_language_model, out)
+@pytest.fixture(scope="module")
+def few_texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of every fortieth narrative and some pairs."""
+    folder = tmp_path_factory.mktemp("texts")
+    header, *rows = (TEXTS / "narratives.csv").read_text("utf-8").splitlines()
+    (folder / "narratives.csv").write_text("\n".join([header, *rows[::40]]) + "\n", "utf-8")
+    pairs = (TEXTS / "contrast_pairs.jsonl").read_text("utf-8").splitlines()[:20]
+    (folder / "contrast_pairs.jsonl").write_text("\n".join(pairs) + "\n", "utf-8")
+    return folder
+
+
+def test_killed_training_goes_on_and_makes_the_same(
+    tiny_language_model: Path, few_texts: Path, tmp_path: Path
+) -> None:
+    work, out = tmp_path / "work", tmp_path / "extraction.safetensors"
+
+    def train() -> dict[str, torch.Tensor]:
+        train_extraction(
+            work, tiny_language_model, out, texts=few_texts, writers=("e", "f"), common=TINY, own=TINY
+        )
+        return load_file(out)
+
+    made = train()
+    (work / "all.safetensors").unlink()
+    again = train()
+    assert made.keys() == again.keys()
+    assert all(torch.equal(made[name], again[name]) for name in made)
+
+
+def test_figures_of_narratives_pairs_and_marked_texts(tiny_language_model: Path) -> None:
+    model = pretrained_extractor(tiny_language_model).eval()
     texts = load_narratives(TEXTS / "narratives.csv")[:20]
     figures = narrative_figures(texts, extract_all([text.text for text in texts], model))
-    assert figures["n"] == 20 and 0 <= figures["symptoms"]["value"] <= 1
+    assert figures["n"] == 20
+    assert 0 <= figures["symptoms"]["low"] <= figures["symptoms"]["value"] <= figures["symptoms"]["high"] <= 1
+    assert figures["silent_errors"]["value"] <= 1
     pairs = pair_figures(load_test_pairs(TEXTS / "test_pairs.jsonl")[:10], model)
     assert 0 <= pairs["facts"]["value"] <= 1
     row = {"text": "It itches.", "facts": {"itch": {"answer": "yes", "span": [3, 10]}}}
