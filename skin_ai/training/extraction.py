@@ -46,10 +46,14 @@ class Stage:
     epochs: int
     learning_rate: float
     head_learning_rate: float
+    dropout: float = 0.0
 
 
 # Made-up texts and contrast pairs, no narrative of any writer: once for all models.
-COMMON: Final = Stage(Mixture(templates=500, more_templates=250, frames=2600, pairs=2), 2, 2e-4, 2e-3)
+COMMON: Final = (
+    Stage(Mixture(templates=500, more_templates=250, frames=2600, pairs=2), 2, 2e-4, 2e-3, dropout=0.1),
+    Stage(Mixture(templates=300, more_templates=200, frames=2600, pairs=2), 4, 2e-4, 1e-3, dropout=0.1),
+)
 # Then the free narratives, with enough of the others that nothing is forgotten.
 OWN: Final = Stage(Mixture(templates=60, more_templates=100, frames=400), 3, 2e-4, 1e-3)
 BATCH_SIZE: Final = 24
@@ -57,7 +61,6 @@ WEIGHT_DECAY: Final = 0.01
 SEED: Final = 7
 MORE_WEIGHT: Final = 0.4  # of a fact beyond PAD-UFES-20's
 SPAN_WEIGHT: Final = 0.1
-COMMON_FILE: Final = "common.safetensors"
 
 
 def train_extraction(
@@ -67,7 +70,7 @@ def train_extraction(
     *,
     texts: Path = TEXTS,
     writers: Sequence[str] = WRITERS,
-    common: Stage = COMMON,
+    common: Sequence[Stage] = COMMON,
     own: Stage = OWN,
 ) -> None:
     """Makes `out`, the shipped weights, and in `work` what the figures need; a killed run goes on.
@@ -79,11 +82,15 @@ def train_extraction(
     work.mkdir(parents=True, exist_ok=True)
     narratives = load_narratives(texts / "narratives.csv")
     pairs, _ = split_pairs(load_pairs(texts / "contrast_pairs.jsonl"))
-    train_stage(common, base, None, [], pairs, work / COMMON_FILE)
+    start = None
+    for place, stage in enumerate(common):
+        done = work / f"common_{place}.safetensors"
+        train_stage(stage, base, start, [], pairs, done)
+        start = done
     for writer in writers:
         rest = without_writer(narratives, writer)
-        train_stage(own, base, work / COMMON_FILE, rest, pairs, work / f"without_{writer}.safetensors")
-    model = train_stage(own, base, work / COMMON_FILE, narratives, pairs, work / "all.safetensors")
+        train_stage(own, base, start, rest, pairs, work / f"without_{writer}.safetensors")
+    model = train_stage(own, base, start, narratives, pairs, work / "all.safetensors")
     calibrate(
         model,
         {
@@ -107,7 +114,7 @@ def train_stage(
 ) -> Extractor:
     """A model from `start`, or from the bare encoder, trained by a stage and kept in `done`."""
     set_seed(SEED)
-    model = pretrained_extractor(base)
+    model = pretrained_extractor(base, stage.dropout)
     if done.exists():
         model.load_state_dict(load_file(done))
         return model.eval()
@@ -120,7 +127,7 @@ def train_stage(
     return model
 
 
-def pretrained_extractor(folder: Path) -> Extractor:
+def pretrained_extractor(folder: Path, dropout: float = 0.0) -> Extractor:
     """An encoder in Hugging Face's layout with fresh heads; its word embeddings stay as they are."""
     # Attention written out trains a third faster on a processor than the fused one, and without dropout
     # another eighth (bf16, one thread); what an epoch reads is new each time.
@@ -129,8 +136,8 @@ def pretrained_extractor(folder: Path) -> Extractor:
         local_files_only=True,
         dtype=torch.float32,
         attn_implementation="eager",
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
         add_pooling_layer=False,
     )
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)

@@ -132,7 +132,7 @@ def form(rng: Random) -> Told:
     """As forms are filled in: "itch: y, bleed: n", "☑ itching ☐ bleeding"."""
     lists = frames()
     yes, no, is_before = rng.choice(lists["form"]["marks"])
-    joint = rng.choice((", ", ", ", "; ", " ", " / ", ". ", " | ")) if is_before or len(yes) > 2 else ", "
+    joint = rng.choice((", ", ", ", "; ", " ", " ", " / ", ". ", " | "))
     names = rng.sample(SYMPTOMS, rng.choice((1, 2, 2, 3, 3, 4, 5, 6)))
     strikes_out = rng.random() < 0.05
     ask = rng.random() < 0.12

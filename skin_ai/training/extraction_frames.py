@@ -51,6 +51,7 @@ def frames() -> dict[str, Any]:
 
 
 FORMS_OF_VERB: Final = ("base", "s", "ing", "past", "pp")
+SAYINGS: Final = 0.25  # of the pieces tell of a symptom without its name
 SLOT: Final = re.compile(r"\{(\w+?)(\d?)\}")
 
 
@@ -61,6 +62,10 @@ def sentences_by_frames(rng: Random) -> Told:
     groups = frames()["frames"]
     n_pieces = rng.choices((1, 2, 3), (0.5, 0.35, 0.15))[0]
     for _ in range(n_pieces):
+        if free and rng.random() < SAYINGS:
+            name, *free = free
+            pieces.append(_saying(name, rng))
+            continue
         group = _group(groups, rng)
         needed = len(group["answers"])
         if needed > len(free):
@@ -84,6 +89,23 @@ def sentences_by_frames(rng: Random) -> Told:
         told = told.then(piece, separator)
     told.kind = pieces[0].kind if len(pieces) == 1 else "frames"
     return told
+
+
+def _saying(name: str, rng: Random) -> Told:
+    """What tells of the symptom without its name: "My pillow stays clean."."""
+    words = frames()["sayings"]["words"]
+    sizes = words["sizes"]
+    small, big = sorted(rng.sample(range(len(sizes)), 2))
+    mm = rng.randint(1, 9)
+    answer = rng.choice(("yes", "no"))
+    text: str = rng.choice(frames()["sayings"][name][answer])
+    text = text[0].upper() + text[1:] if not text.startswith("{") else text
+    fillings = {"small": sizes[small], "big": sizes[big], "mm": str(mm), "more": str(rng.randint(mm + 1, 20))}
+    fillings |= {slot: rng.choice(words[slot]) for slot in ("press", "cloth", "pale", "dark", "flat")}
+    fillings |= {slot: rng.choice(frames()["words"][slot]) for slot in ("when", "since")}
+    for slot, filling in fillings.items():
+        text = text.replace(f"{{{slot}}}", filling).replace(f"{{{slot.capitalize()}}}", filling.capitalize())
+    return Told(text, {name: answer}, {name: (0, len(text.rstrip(".")))}, {"duration"}, "saying")
 
 
 def _group(groups: Sequence[dict[str, Any]], rng: Random) -> dict[str, Any]:
@@ -120,6 +142,11 @@ def _filled(frame: str, names: Sequence[str], rng: Random) -> Told:
         "b": rng.choice(frames()["sites"][other]).replace(" of my ", " of the "),
     }
     who = rng.choice(words["who"])
+    this, that = rng.sample(rng.choice(words["two"]), 2)
+    asked = rng.choice(words["ask"])
+    frame = frame.replace("{ask_p}", asked.replace("{x}", this)).replace(
+        "{ask_q}", asked.replace("{x}", that)
+    )
     text, end, spans = "", 0, {}
     for slot in SLOT.finditer(frame):
         name, number = slot.group(1), int(slot.group(2) or 1)
@@ -132,6 +159,8 @@ def _filled(frame: str, names: Sequence[str], rng: Random) -> Told:
             filling = who
         elif lowered == "whose":
             filling = f"{who}'s"
+        elif lowered in ("p", "q"):
+            filling = this if lowered == "p" else that
         elif lowered in words:
             filling = rng.choice(words[name if name in words else lowered])
         else:
@@ -157,6 +186,7 @@ def _forms_of(name: str, rng: Random) -> dict[str, str]:
     return dict(zip(FORMS_OF_VERB, verb, strict=True)) | {
         "noun": rng.choice(symptom["nouns"]),
         "adj": rng.choice(symptom["adjectives"]),
+        "free": rng.choice(symptom["free"]),
     }
 
 

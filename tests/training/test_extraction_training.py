@@ -40,7 +40,7 @@ def test_killed_training_goes_on_and_makes_the_same(
 
     def train() -> dict[str, torch.Tensor]:
         train_extraction(
-            work, tiny_language_model, out, texts=few_texts, writers=("e", "f"), common=TINY, own=TINY
+            work, tiny_language_model, out, texts=few_texts, writers=("e", "f"), common=(TINY, TINY), own=TINY
         )
         return load_file(out)
 
