@@ -7,6 +7,7 @@ from random import Random
 
 from skin_ai.predict.narrative import NARRATIVE_LIMIT, Answer, Facts
 from skin_ai.training.typos import with_typos
+from skin_ai.vocabulary import ONES, TEENS, TENS
 from skin_ai.wordings import FORMS, JOINS, Phrases, Site, Wordings, load_wordings
 
 WORDINGS = load_wordings()
@@ -125,7 +126,7 @@ def _with_age(frame: str, age: int) -> str:
         age=age,
         a=_article(age),
         ordinal=_ordinal(age),
-        words=_in_words(age),
+        words=age_in_words(age),
         place="{place}",
         noun="{noun}",
     )
@@ -140,25 +141,10 @@ def _ordinal(age: int) -> str:
     return f"{age}{suffix}"
 
 
-ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-TEENS = (
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-)
-TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-
-
 @cache
-def _in_words(age: int) -> str:
+def age_in_words(age: int) -> str:
     if age >= 100:
-        return "one hundred" if age == 100 else f"one hundred and {_in_words(age - 100)}"
+        return "one hundred" if age == 100 else f"one hundred and {age_in_words(age - 100)}"
     if age < 20:
         return (*ONES, *TEENS)[age]
     tens = TENS[age // 10 - 2]
