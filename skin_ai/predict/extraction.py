@@ -346,9 +346,6 @@ def overlap(offsets: Tensor, start: int, end: int) -> Tensor:
     return ((offsets[:, 0] < end) & (offsets[:, 1] > start) & (offsets[:, 1] > offsets[:, 0])).float()
 
 
-EXTRACTION_FILE: Final = "extraction.safetensors"
-
-
 def build_extractor(folder: Path) -> Extractor:
     """The architecture and tokenizer of a Hugging Face folder, weights not loaded."""
     config = AutoConfig.from_pretrained(folder, local_files_only=True)

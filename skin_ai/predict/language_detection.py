@@ -15,10 +15,10 @@ ENGLISH: Final = "en"
 # Those that the detector may choose from: without Nigerian Pidgin, Frisian and the like, for which it takes
 # dialect and charts.
 LANGUAGES: Final = [
-    "en", "de", "nl", "da", "no", "sv", "fi", "is", "fr", "es", "pt", "it", "ro", "ca", "pl", "cs", "sk", "hu",
-    "hr", "sl", "lt", "lv", "et", "el", "ru", "uk", "bg", "sr", "tr", "ar", "fa", "he", "ur", "hi", "bn", "ta",
-    "te", "mr", "gu", "pa", "th", "vi", "id", "ms", "tl", "zh", "ja", "ko", "sw", "so", "am", "sq", "eu", "cy",
-    "ga", "mt", "ka", "hy", "az", "kk",
+    "en", "de", "nl", "da", "no", "sv", "fi", "is", "fr", "es", "pt", "it", "ro", "ca", "pl", "cs",
+    "sk", "hu", "hr", "sl", "lt", "lv", "et", "el", "ru", "uk", "bg", "sr", "tr", "ar", "fa", "he",
+    "ur", "hi", "bn", "ta", "te", "mr", "gu", "pa", "th", "vi", "id", "ms", "tl", "zh", "ja", "ko",
+    "sw", "so", "am", "sq", "eu", "cy", "ga", "mt", "ka", "hy", "az", "kk",
 ]  # fmt: skip
 WORDS: Final = Path(__file__).with_name("english_words.txt")
 WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
