@@ -214,9 +214,9 @@ def diagnose(
         everything = Question(prompt, seen, tuple(range(len(bundle.types))))
         would_be: dict[str, str] = {}
         others: dict[str, tuple[str, ...]] = {}
+        if reading.is_cut or (prompt and bundle.language_model.token_count(everything) > MAX_TOKENS):
+            flags.append("words_cut")
         if prompt:
-            if bundle.language_model.token_count(everything) > MAX_TOKENS:
-                flags.append("words_cut")
             with timed(timings, "stability"):
                 how = (bundle.types, bundle.schedule, bundle.chain_temperatures)
                 would_be = unstable(bundle.language_model, everything, ranked[0].type, *how)

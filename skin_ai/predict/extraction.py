@@ -294,6 +294,11 @@ class Extractor(nn.Module):
         self.temperatures: dict[str, float] = dict.fromkeys(FACT_NAMES, 1.0)
         self.sure_from = 0.0
 
+    def is_cut(self, text: str) -> bool:
+        """Whether the end of a text is not read."""
+        with _TOKENIZING:
+            return len(self.tokenizer(text.translate(_MARKS))["input_ids"]) > MAX_TOKENS
+
     def encode(self, texts: Sequence[str]) -> Encoded:
         """Tokens with their places; what is longer than MAX_TOKENS is cut at its end."""
         with _TOKENIZING:

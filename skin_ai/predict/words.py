@@ -32,14 +32,15 @@ class Read:
     """The words as the language model gets them.
 
     prompt: "" where there are no words, or none that can be used; flag: NOT_ENGLISH or NO_FACTS where words
-    were set aside; facts: those in the prompt, None where it is the words themselves; alternatives: uncertain
-    fact -> prompts with another plausible answer to it.
+    were set aside; facts: those in the prompt, None where it is the words themselves; is_cut: the end of the
+    words was not read; alternatives: uncertain fact -> prompts with another plausible answer to it.
     """
 
     prompt: str
     language: str = ENGLISH
     flag: str = ""
     facts: Facts | None = None
+    is_cut: bool = False
     alternatives: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -55,14 +56,14 @@ def read(words: str, extractor: Extractor | None, confirmed: Facts | None = None
         return Read("", language, NOT_ENGLISH)
     if extractor is None or not words:
         return Read(words, language)
-    extraction = extract(words, extractor)
+    extraction, is_cut = extract(words, extractor), extractor.is_cut(words)
     found = to_facts(extraction)
     facts = Facts(**{name: getattr(found, name) for name in FACTS_READ})
     if not facts.said:
-        return Read("", language, NO_FACTS, facts)
+        return Read("", language, NO_FACTS, facts, is_cut)
     uncertain = [name for name in extraction.uncertain if name in FACTS_READ]
     alternatives = {name: _alternatives(facts, name) for name in uncertain}
-    return Read(sentences(facts), language, "", facts, alternatives)
+    return Read(sentences(facts), language, "", facts, is_cut, alternatives)
 
 
 def _alternatives(facts: Facts, name: str) -> tuple[str, ...]:

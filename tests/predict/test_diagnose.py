@@ -221,7 +221,7 @@ def test_language_model_is_told_what_the_photo_leaves_to_other_types(bundle_of_2
             asked.append(questions)
             return bundle_of_26.language_model(questions)
 
-    diagnose(prepare(drawn_photo), "", replace(bundle_of_26, language_model=Listening()))
+    diagnose(prepare(drawn_photo), WORDS, replace(bundle_of_26, language_model=Listening()))
     seen = dict(zip(bundle_of_26.types, asked[0][0].photo.tolist(), strict=True))
     of_photo = {item.type: item.probability for item in results["photo only"].recommendations}
     for type_, probability in seen.items():
