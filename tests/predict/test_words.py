@@ -21,7 +21,7 @@ OTHER_LANGUAGES = (
     "Het jeukt en bloedt, op mijn neus, ik ben 62.",
     "Swędzi i krwawi, na nosie, mam 62 lata.",
     "Det klør og blør, på næsen, jeg er 62 år.",
-    "Kaşınıyor ve kanıyor, burnumda, 62 yaşındayım.",
+    "Kaşınıyor ve kanıyor, burnumda, 62 yaşındayım.",  # noqa: RUF001
     "Чешется и кровоточит, на носу, мне 62 года.",
     "鼻が痒くて出血します。62歳です。",
 )
