@@ -121,10 +121,11 @@ def verify_files(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 @cache
-def load_extraction(folder: Path = WEIGHTS / EXTRACTION) -> Extractor:
+def load_extraction(weights: Path = WEIGHTS) -> Extractor:
     """The model that finds facts in free words, verified; loaded once for all bundles and sessions."""
     from skin_ai.predict.extraction import load_extractor
 
+    folder, tokenizer = weights / EXTRACTION, weights / SHARED
     path = folder / EXTRACTION_MANIFEST
     try:
         checksums = json.loads(path.read_text(encoding="utf-8"))["files"]
@@ -132,10 +133,10 @@ def load_extraction(folder: Path = WEIGHTS / EXTRACTION) -> Extractor:
         raise BundleError(f"{path} is missing. Restore it from the repository.") from None
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{path} is damaged. Restore it from the repository.") from error
-    for name in (EXTRACTION_FILE, *TOKENIZER_FILES):
-        _verify(folder / name, checksums.get(name), path)
+    for file in (folder / EXTRACTION_FILE, *(tokenizer / name for name in TOKENIZER_FILES)):
+        _verify(file, checksums.get(file.name), path)
     with _fitting(folder / EXTRACTION_FILE, folder):
-        return load_extractor(folder, folder / EXTRACTION_FILE).requires_grad_(False)
+        return load_extractor(tokenizer, folder / EXTRACTION_FILE).requires_grad_(False)
 
 
 def _verify(path: Path, checksum: str | None, manifest: Path) -> None:
