@@ -344,8 +344,8 @@ def test_flag_that_is_no_longer_known_is_left_out(results):
 
 def test_timings_cover_what_was_done(results):
     assert set(results["both"].timings_ms) == {
-        "read_photo", "photo_quality", "words", "preprocessing", "image_model", "heatmaps", "gate", "language_model",
-        "stability", "total",
+        "read_photo", "photo_quality", "words", "preprocessing", "image_model", "heatmaps", "gate",
+        "language_model", "stability", "total",
     }  # fmt: skip
     assert set(results["words only"].timings_ms) == {"words", "language_model", "stability", "total"}
     assert all(value >= 0 for value in results["both"].timings_ms.values())
