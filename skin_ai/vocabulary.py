@@ -60,6 +60,12 @@ REGIONS: Final = (
     "FOOT_SOLE",
 )
 AGE_RANGES: Final = ("18 to 29", "30 to 39", "40 to 49", "50 to 59", "60 to 69", "70 to 79", "80 or above")
+# Numbers in words, from 0 to 99.
+ONES: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+TEENS: Final = (
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+TENS: Final = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 
 def age_band_of(age: float) -> str:

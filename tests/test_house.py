@@ -1,6 +1,9 @@
 """The house of docs and design: arrows between rooms run downwards only, modules import in no circle."""
 
 import ast
+import os
+import subprocess
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -66,3 +69,15 @@ def test_no_module_imports_in_a_circle() -> None:
     packages = {module for module, path in FILES.items() if path.name == "__init__.py"}
     graph = {module: (imported(path) & FILES.keys()) - packages for module, path in FILES.items()}
     TopologicalSorter(graph).prepare()  # raises CycleError with the circle
+
+
+def test_threads_do_not_spin_while_they_wait() -> None:
+    """Whatever of ours is imported first, torch finds the setting; an operator's own choice stays."""
+    ask = "import skin_ai.predict.chain, os; print(os.environ['OMP_WAIT_POLICY'])"
+    for own, expected in ((None, "PASSIVE"), ("ACTIVE", "ACTIVE")):
+        environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+        environment |= {} if own is None else {"OMP_WAIT_POLICY": own}
+        done = subprocess.run(
+            [sys.executable, "-c", ask], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == expected

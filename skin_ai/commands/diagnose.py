@@ -72,6 +72,7 @@ def _print(result: Diagnosis) -> None:
     from skin_ai.diseases import DISEASES
     from skin_ai.predict.diagnose import FLAGS
     from skin_ai.predict.stability import in_words
+    from skin_ai.predict.words import in_words as matters_in_words
 
     for title, items in (("Recommendations", result.recommendations), ("Answer", result.answer)):
         if items:
@@ -83,6 +84,8 @@ def _print(result: Diagnosis) -> None:
         print(f"Step {number}: {len(step.options)} options; dropped {dropped}")
     if result.undecided:
         print(f"Not sure: {', '.join(DISEASES[type_].name for type_ in result.undecided)} are left")
+    if result.matters:
+        print(matters_in_words(result.matters))
     for flag in result.flags:
         print(FLAGS[flag])
     for variant, type_ in result.unstable.items():

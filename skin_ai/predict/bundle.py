@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from safetensors import SafetensorError
 
 if TYPE_CHECKING:  # these import torch, and a page that only reads a manifest should not wait for it
     from skin_ai.predict.chain import LanguageModel
+    from skin_ai.predict.extraction import Extractor
     from skin_ai.predict.gate import Gate
     from skin_ai.predict.image_model import ImageModel, Preprocessing
 
@@ -32,6 +34,9 @@ GATE_FILE = "gate.safetensors"
 LANGUAGE_BASE_FILE = "language_base.safetensors"  # word embeddings and frozen layers
 LANGUAGE_FILE = "language.safetensors"  # all other weights
 TOKENIZER_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
+EXTRACTION = "extraction"  # folder in `weights/` of the model that finds facts in free words
+EXTRACTION_FILE, EXTRACTION_MANIFEST = "extraction.safetensors", "extraction.json"
+READS_FACTS = "facts"  # the language model is given the facts found, as the form's sentences
 PREDICTIONS_FILE = "out_of_fold.safetensors"
 FILES = (IMAGE_FILE, GATE_FILE, LANGUAGE_BASE_FILE, LANGUAGE_FILE, PREDICTIONS_FILE, *TOKENIZER_FILES)
 ROW_OF_NUMBERS = re.compile(r"\[[\s\d.,-]*\]")  # written on one line of the manifest
@@ -48,8 +53,9 @@ class Bundle:
     image_types: those of `types` that the image model knows, in their order; gate: recognises photos unlike
     its training photos; quality_limits: by kind of fault (`quality.py`); temperatures: divide the logits
     before the softmax, fitted out of fold; schedule: number of options at each step, from all types to 1;
-    least_probability: an answer whose first type has less is "not sure"; sha256: of the manifest, which holds
-    the sha256 of every file.
+    least_probability: an answer whose first type has less is "not sure"; extractor: finds the facts that the
+    language model reads, None where it reads the words themselves; sha256: of the manifest, which holds the
+    sha256 of every file.
     """
 
     name: str
@@ -63,6 +69,7 @@ class Bundle:
     views: int
     photo_temperature: float
     language_model: LanguageModel
+    extractor: Extractor | None
     schedule: tuple[int, ...]
     chain_temperatures: tuple[float, ...]
     least_probability: float
@@ -110,15 +117,37 @@ def verify_files(folder: Path, manifest: dict[str, Any]) -> None:
     """Checks the sha256 of every file against the manifest; BundleError names the first that differs."""
     checksums = manifest.get("files", {})
     for name in FILES:
-        path = file_of(folder, name)
-        if name not in checksums:
-            raise BundleError(f"{folder / MANIFEST} has no checksum for {name}.")
-        if not path.is_file():
-            raise BundleError(f"{path} is missing. Restore it from the repository.")
-        if sha256(path) != checksums[name]:
-            raise BundleError(
-                f"{path} is damaged: its sha256 differs from the manifest. Restore it from the repository."
-            )
+        _verify(file_of(folder, name), checksums.get(name), folder / MANIFEST)
+
+
+@cache
+def load_extraction(weights: Path = WEIGHTS) -> Extractor:
+    """The model that finds facts in free words, verified; loaded once for all bundles and sessions."""
+    from skin_ai.predict.extraction import load_extractor
+
+    folder, tokenizer = weights / EXTRACTION, weights / SHARED
+    path = folder / EXTRACTION_MANIFEST
+    try:
+        checksums = json.loads(path.read_text(encoding="utf-8"))["files"]
+    except FileNotFoundError:
+        raise BundleError(f"{path} is missing. Restore it from the repository.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{path} is damaged. Restore it from the repository.") from error
+    for file in (folder / EXTRACTION_FILE, *(tokenizer / name for name in TOKENIZER_FILES)):
+        _verify(file, checksums.get(file.name), path)
+    with _fitting(folder / EXTRACTION_FILE, folder):
+        return load_extractor(tokenizer, folder / EXTRACTION_FILE).requires_grad_(False)
+
+
+def _verify(path: Path, checksum: str | None, manifest: Path) -> None:
+    if checksum is None:
+        raise BundleError(f"{manifest} has no checksum for {path.name}.")
+    if not path.is_file():
+        raise BundleError(f"{path} is missing. Restore it from the repository.")
+    if sha256(path) != checksum:
+        raise BundleError(
+            f"{path} is damaged: its sha256 differs from the manifest. Restore it from the repository."
+        )
 
 
 def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
@@ -181,6 +210,7 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
             views=image["views"],
             photo_temperature=image["temperature"],
             language_model=language_model.eval().requires_grad_(False),
+            extractor=load_extraction() if language.get("reads") == READS_FACTS else None,
             schedule=schedule,
             chain_temperatures=temperatures,
             least_probability=float(manifest["least_probability"]),

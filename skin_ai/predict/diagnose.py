@@ -21,15 +21,18 @@ from skin_ai.predict.chain import (
     Step,
     answer,
     eliminate,
+    eliminate_all,
+    eliminate_photo,
     over_label_set,
     single_pass,
     undecided,
 )
 from skin_ai.predict.gate import early_features
 from skin_ai.predict.heatmap import class_activation_maps
-from skin_ai.predict.narrative import clean_narrative
+from skin_ai.predict.narrative import Facts, clean_narrative
 from skin_ai.predict.prepared_photo import PreparedPhoto, timed
 from skin_ai.predict.stability import unstable
+from skin_ai.predict.words import NO_FACTS, NOT_ENGLISH, Read, read
 
 
 class NothingToDiagnose(ValueError):
@@ -43,9 +46,11 @@ class Diagnosis:
     recommendations: of the image model, best first, of the types that it knows; () without a photo.
     is_foreign: the photo is unlike those that the image model was trained on. undecided: the types that
     are left where going on would have been a guess, () where the answer is sure. unstable: the variants of
-    `stability.py` under which another type would come first, with that type. flags: keys of FLAGS.
+    `stability.py` under which another type would come first, with that type. matters: facts that were found
+    with little certainty and on which the first type depends. flags: keys of FLAGS. narrative: what the
+    language model read: the facts as the form's sentences, or the words; "" where it was not asked.
 
-    The other fields are not part of the JSON. narrative: the words, cleaned. photo_probabilities: type ->
+    The other fields are not part of the JSON. photo_probabilities: type ->
     the photo's probabilities in the prompt, over the whole label set; None if there were none.
     square: (s, s, 3), the photo as the model saw it. feature_map: (C, h, w), the image model's last one.
     heatmaps: type -> (h, w) evidence on the scale of the logit, positive for and negative against, of the
@@ -62,6 +67,7 @@ class Diagnosis:
     unstable: dict[str, str]
     flags: tuple[str, ...]
     timings_ms: dict[str, float]
+    matters: tuple[str, ...] = ()
     narrative: str = field(default="", repr=False)
     photo_probabilities: dict[str, float] | None = field(default=None, repr=False)
     square: np.ndarray | None = field(default=None, repr=False)
@@ -81,13 +87,15 @@ class Diagnosis:
             "single_pass": _named(self.single_pass),
             "undecided": list(self.undecided),
             "unstable": self.unstable,
+            "matters": list(self.matters),
+            "words_read": self.narrative,
             "flags": list(self.flags),
             "timings_ms": {name: round(value, 1) for name, value in self.timings_ms.items()},
         }
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any], narrative: str) -> Self:
-        """The diagnosis that `as_json` wrote, of the same narrative.
+        """The diagnosis that `as_json` wrote, of the same narrative, which older versions read as it was.
 
         Keys that an older version did not write are empty: it knew no "undecided" or "unstable", and an
         imported run has its "answer" only.
@@ -108,7 +116,8 @@ class Diagnosis:
             unstable=dict(kept.get("unstable", {})),
             flags=flags,
             timings_ms=dict(kept.get("timings_ms", {})),
-            narrative=narrative,
+            matters=tuple(kept.get("matters", ())),
+            narrative=kept.get("words_read", narrative),
             photo_probabilities=None if UNLIKE in flags else _over_all_options(recommendations, steps),
         )
 
@@ -138,6 +147,7 @@ def _over_all_options(
 
 
 UNLIKE, UNLIKE_ALONE = "photo_unlike", "photo_unlike_alone"
+FEW_TYPES = "photo_knows_few_types"
 FLAGS = {
     "no_photo": "No photo was given: the elimination rests on the words alone.",
     "no_words": "No words were given: the elimination rests on the photo alone.",
@@ -145,6 +155,11 @@ FLAGS = {
     "rests on the words alone.",
     UNLIKE_ALONE: "The photo is unlike those that the image model was trained on, and there are no words. "
     "Any answer is a guess.",
+    NOT_ENGLISH: "The words do not seem to be English, the only language that the models read. They are set "
+    "aside: answer the symptom questions instead.",
+    NO_FACTS: "No symptom, body site or age was recognised in the words. They are set aside: answer the "
+    "symptom questions instead.",
+    FEW_TYPES: "The photo model knows only six tumours. Add the patient's words to consider all types.",
     "words_cut": "The words are longer than the language model can read: their end was left out.",
     "disagree": "Elimination and single pass lead to different types.",
     "ink": ink.SEEN,
@@ -152,17 +167,24 @@ FLAGS = {
 }
 
 
-def diagnose(photo: PreparedPhoto | None, narrative: str, bundle: Bundle) -> Diagnosis:
+def diagnose(
+    photo: PreparedPhoto | None, narrative: str, bundle: Bundle, facts: Facts | None = None
+) -> Diagnosis:
     """Asks both models of `bundle` about one case.
 
-    Raises NarrativeError with one clear sentence, and NothingToDiagnose when both inputs are missing. The
-    recommendations of a foreign photo reach the language model only where there are no words.
+    facts: what a person confirmed; by default they are found in the narrative. Raises NarrativeError with one
+    clear sentence, and NothingToDiagnose when all inputs are missing. The recommendations of a foreign photo
+    reach the language model only where there are no words. Without words the photo answers alone.
     """
     words = clean_narrative(narrative)
-    if photo is None and not words:
+    if photo is None and not words and (facts is None or not facts.said):
         raise NothingToDiagnose("Give a photo, the patient's words, or both.")
     timings: dict[str, float] = {} if photo is None else dict(photo.timings_ms)
-    flags = [name for name, missing in (("no_photo", photo is None), ("no_words", not words)) if missing]
+    with timed(timings, "words"):
+        reading = read(words, bundle.extractor, facts)
+    prompt = reading.prompt
+    flags = ["no_photo"] * (photo is None)
+    flags += [reading.flag] if reading.flag else ["no_words"] * (not prompt)
     recommendations: tuple[Probability, ...] = ()
     features: Tensor | None = None
     heatmaps: dict[str, np.ndarray] = {}
@@ -183,38 +205,88 @@ def diagnose(photo: PreparedPhoto | None, narrative: str, bundle: Bundle) -> Dia
             with timed(timings, "gate"):
                 is_foreign = not bundle.gate.is_familiar(early_features(bundle.image_model, inputs)[0])
             if is_foreign:
-                flags.append(UNLIKE if words else UNLIKE_ALONE)
-            if not (is_foreign and words):
+                flags.append(UNLIKE if prompt else UNLIKE_ALONE)
+            if not (is_foreign and prompt):
                 seen = over_label_set(probabilities, bundle.image_types, bundle.types)
         with timed(timings, "language_model"):
-            everything = Question(words, seen, tuple(range(len(bundle.types))))
-            if words and bundle.language_model.token_count(everything) > MAX_TOKENS:
-                flags.append("words_cut")
-            how = (bundle.types, bundle.schedule, bundle.chain_temperatures)
-            steps = eliminate(bundle.language_model, words, seen, *how)
-        chain_answer, single = answer(steps), single_pass(steps)
-        with timed(timings, "stability"):
-            would_be = unstable(bundle.language_model, everything, chain_answer[0].type, *how)
-    if chain_answer[0].type != single[0].type:
+            steps = _eliminated(prompt, seen, bundle)
+        ranked, single = answer(steps), single_pass(steps)
+        everything = Question(prompt, seen, tuple(range(len(bundle.types))))
+        would_be: dict[str, str] = {}
+        others: dict[str, tuple[str, ...]] = {}
+        if reading.is_cut or (prompt and bundle.language_model.token_count(everything) > MAX_TOKENS):
+            flags.append("words_cut")
+        if prompt:
+            with timed(timings, "stability"):
+                how = (bundle.types, bundle.schedule, bundle.chain_temperatures)
+                would_be = unstable(bundle.language_model, everything, ranked[0].type, *how)
+                others = _depends_on(reading, everything, ranked[0].type, bundle)
+    if ranked[0].type != single[0].type:
         flags.append("disagree")
+    if seen is not None and not prompt and bundle.image_types != bundle.types:
+        flags.append(FEW_TYPES)
     timings["total"] = sum(timings.values())
     return Diagnosis(
         bundle=bundle.name,
         recommendations=recommendations,
         steps=steps,
-        answer=chain_answer,
+        answer=ranked,
         single_pass=single,
         is_foreign=is_foreign,
-        undecided=undecided(steps, bundle.least_probability),
+        undecided=_undecided(steps, bundle, flags, recommendations, others),
         unstable=would_be,
         flags=tuple(flags),
         timings_ms=timings,
-        narrative=words,
+        matters=tuple(others),
+        narrative=prompt,
         photo_probabilities=None if seen is None else dict(zip(bundle.types, seen.tolist(), strict=True)),
         square=None if photo is None else photo.square,
         feature_map=None if features is None else features[0].numpy(),
         heatmaps=heatmaps,
     )
+
+
+def _eliminated(prompt: str, seen: Tensor | None, bundle: Bundle) -> tuple[Step, ...]:
+    """By both models; by the photo alone without words; with nothing to go by, all types stay alike."""
+    if prompt:
+        how = (bundle.types, bundle.schedule, bundle.chain_temperatures)
+        return eliminate(bundle.language_model, prompt, seen, *how)
+    alike = torch.full((len(bundle.types),), 1 / len(bundle.types))
+    return eliminate_photo(alike if seen is None else seen, bundle.types, bundle.schedule)
+
+
+def _depends_on(reading: Read, question: Question, first: str, bundle: Bundle) -> dict[str, tuple[str, ...]]:
+    """Uncertain fact -> the types that would come first with another answer to it, where there are any."""
+    prompts = [(name, prompt) for name, found in reading.alternatives.items() for prompt in found]
+    if not prompts:
+        return {}
+    asked = [replace(question, narrative=prompt) for _, prompt in prompts]
+    how = (bundle.types, bundle.schedule, bundle.chain_temperatures)
+    chains = eliminate_all(bundle.language_model, asked, *how, shares=False)
+    found: dict[str, tuple[str, ...]] = {}
+    for (name, _), steps in zip(prompts, chains, strict=True):
+        other = answer(steps)[0].type
+        if other != first:
+            found[name] = (*found.get(name, ()), other)
+    return found
+
+
+def _undecided(
+    steps: tuple[Step, ...],
+    bundle: Bundle,
+    flags: list[str],
+    recommendations: tuple[Probability, ...],
+    others: Mapping[str, tuple[str, ...]],
+) -> tuple[str, ...]:
+    """The types between which the answer is open: by its probability, and by what it rests on."""
+    is_set_aside = not {NOT_ENGLISH, NO_FACTS}.isdisjoint(flags)
+    if UNLIKE_ALONE in flags or ("no_photo" in flags and is_set_aside):
+        return tuple(option.type for option in steps[0].options)
+    if FEW_TYPES in flags:
+        return tuple(item.type for item in recommendations)
+    left = undecided(steps, bundle.least_probability)
+    depends = (answer(steps)[0].type, *(type_ for types in others.values() for type_ in types))
+    return tuple(dict.fromkeys((*left, *depends))) if others else left
 
 
 def with_maps(diagnosis: Diagnosis, square: np.ndarray, bundle: Bundle) -> Diagnosis:

@@ -6,6 +6,7 @@ from functools import cache
 from random import Random
 
 from skin_ai.predict.narrative import NARRATIVE_LIMIT, Answer, Facts
+from skin_ai.vocabulary import ONES, TEENS, TENS
 from skin_ai.wordings import FORMS, JOINS, Phrases, Site, Wordings, load_wordings
 
 WORDINGS = load_wordings()
@@ -127,20 +128,13 @@ def _with_age(frame: str, age: int) -> str:
     article = "an" if age in (8, 11, 18) or 80 <= age <= 89 else "a"
     suffix = "th" if 11 <= age % 100 <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(age % 10, "th")
     rest = {"place": "{place}", "noun": "{noun}"}
-    return frame.format(age=age, a=article, ordinal=f"{age}{suffix}", words=_in_words(age), **rest)
-
-
-ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-TEENS = (
-    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-)  # fmt: skip
-TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+    return frame.format(age=age, a=article, ordinal=f"{age}{suffix}", words=age_in_words(age), **rest)
 
 
 @cache
-def _in_words(age: int) -> str:
+def age_in_words(age: int) -> str:
     if age >= 100:
-        return "one hundred" if age == 100 else f"one hundred and {_in_words(age - 100)}"
+        return "one hundred" if age == 100 else f"one hundred and {age_in_words(age - 100)}"
     if age < 20:
         return (*ONES, *TEENS)[age]
     tens = TENS[age // 10 - 2]

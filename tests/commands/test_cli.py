@@ -35,8 +35,8 @@ def test_json_is_all_that_a_process_writes_to_standard_output(photo_file):
     found = json.loads(run.stdout)
     assert run.stdout.count("\n") == 1
     assert set(found) == {
-        "bundle", "recommendations", "chain", "answer", "single_pass", "undecided", "unstable", "flags",
-        "timings_ms",
+        "bundle", "recommendations", "chain", "answer", "single_pass", "undecided", "unstable", "matters",
+        "words_read", "flags", "timings_ms",
     }  # fmt: skip
     assert len(found["answer"]) == len(found["recommendations"]) == 6
     assert found["chain"][0]["step"] == 1
@@ -219,3 +219,26 @@ def test_setting_that_does_not_fit_is_named(mini_dataset, tmp_path, capsys, sett
     ]
     assert main([*arguments, "--set", setting]) == 2
     assert named in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_extract_prints_every_fact_with_probability_and_span(capsys, tmp_path, lines):
+    text = "I am 62. It is on my nose. It itches."
+    path = tmp_path / "texts.txt"
+    path.write_text(f"{text}\nEs juckt und blutet, auf der Nase.\n", encoding="utf-8")
+    assert main(["extract", *(["--lines", str(path)] if lines else [text]), "--json"]) == 0
+    first, *others = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert first["language"] == "en"
+    facts = first["facts"]
+    assert (facts["itch"]["answer"], facts["site"]["answer"], facts["age"]["answer"]) == ("yes", "NOSE", 62)
+    for fact in ("itch", "site", "age"):
+        start, end = facts[fact]["span"]
+        assert 0 <= start < end <= len(text)
+        assert 0 < facts[fact]["probability"] <= 1
+    assert facts["bleed"] == {"answer": "unsaid", "probability": facts["bleed"]["probability"], "span": None}
+    assert [found["language"] for found in others] == ["de"] * lines
+
+
+def test_extract_needs_one_source_of_text(capsys):
+    assert main(["extract"]) == 2
+    assert "--lines" in capsys.readouterr().err

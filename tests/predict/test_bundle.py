@@ -12,6 +12,9 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_sco
 from skin_ai.diseases import DISEASES
 from skin_ai.predict.bundle import (
     DEFAULT_BUNDLE,
+    EXTRACTION,
+    EXTRACTION_FILE,
+    EXTRACTION_MANIFEST,
     FILES,
     FORMAT,
     GATE_FILE,
@@ -27,13 +30,14 @@ from skin_ai.predict.bundle import (
     bundle_names,
     file_of,
     load_bundle,
+    load_extraction,
     read_manifest,
     sha256,
     write_manifest,
 )
 
 SHIPPED = WEIGHTS / DEFAULT_BUNDLE
-LARGEST = 60e6  # bytes, all bundles together
+LARGEST = 90e6  # bytes, all bundles and the extraction together
 NOT_SHARED = (LANGUAGE_FILE, PREDICTIONS_FILE)
 EVERY_MODE = ("photo_only", "words_only", "single_pass", "chain")
 
@@ -317,6 +321,7 @@ def test_bundles_are_small_and_every_file_is_used_and_stands_once():
     found = [path for path in WEIGHTS.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in found) < LARGEST
     used = {file_of(folder, name) for folder in bundle_folders() for name in (*FILES, MANIFEST)}
+    used |= {WEIGHTS / EXTRACTION / name for name in (EXTRACTION_FILE, EXTRACTION_MANIFEST)}
     assert set(found) == used
     assert len({sha256(path) for path in found}) == len(found)
 
@@ -370,3 +375,29 @@ def test_figures_of_the_manifest_are_those_of_the_saved_predictions(out_of_fold,
         # Half precision may turn a near tie, and a type has as few as twenty cases.
         assert figures[name]["value"] == pytest.approx(value, abs=0.01), name
         assert figures[name]["low"] <= figures[name]["value"] <= figures[name]["high"], name
+
+
+@pytest.fixture
+def extraction_folder(tmp_path):
+    """`weights/` with the extraction and what it shares with the bundles, as links."""
+    for name in (EXTRACTION, SHARED):
+        (tmp_path / name).mkdir()
+        for path in (WEIGHTS / name).iterdir():
+            (tmp_path / name / path.name).symlink_to(path)
+    return tmp_path
+
+
+def test_extraction_loads_once_for_all(bundle):
+    assert load_extraction() is bundle.extractor
+    assert not any(parameter.requires_grad for parameter in bundle.extractor.parameters())
+
+
+@pytest.mark.parametrize("name", [EXTRACTION_FILE, EXTRACTION_MANIFEST])
+def test_damaged_or_missing_extraction_is_named(extraction_folder, name):
+    path = extraction_folder / EXTRACTION / name
+    path.unlink()
+    with pytest.raises(BundleError, match=f"{name} is missing"):
+        load_extraction(extraction_folder)
+    path.write_bytes(b"{}")
+    with pytest.raises(BundleError, match=name):
+        load_extraction(extraction_folder)

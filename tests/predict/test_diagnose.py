@@ -221,7 +221,7 @@ def test_language_model_is_told_what_the_photo_leaves_to_other_types(bundle_of_2
             asked.append(questions)
             return bundle_of_26.language_model(questions)
 
-    diagnose(prepare(drawn_photo), "", replace(bundle_of_26, language_model=Listening()))
+    diagnose(prepare(drawn_photo), WORDS, replace(bundle_of_26, language_model=Listening()))
     seen = dict(zip(bundle_of_26.types, asked[0][0].photo.tolist(), strict=True))
     of_photo = {item.type: item.probability for item in results["photo only"].recommendations}
     for type_, probability in seen.items():
@@ -281,8 +281,8 @@ def test_json_has_exactly_the_promised_keys(results, bundle):
     for result in results.values():
         found = json.loads(json.dumps(result.as_json(), allow_nan=False))
         assert list(found) == [
-            "bundle", "recommendations", "chain", "answer", "single_pass", "undecided", "unstable", "flags",
-            "timings_ms",
+            "bundle", "recommendations", "chain", "answer", "single_pass", "undecided", "unstable", "matters",
+            "words_read", "flags", "timings_ms",
         ]  # fmt: skip
         assert found["bundle"] == bundle.name
         for item in found["recommendations"] + found["answer"] + found["single_pass"]:
@@ -344,10 +344,10 @@ def test_flag_that_is_no_longer_known_is_left_out(results):
 
 def test_timings_cover_what_was_done(results):
     assert set(results["both"].timings_ms) == {
-        "read_photo", "photo_quality", "preprocessing", "image_model", "heatmaps", "gate", "language_model",
-        "stability", "total",
+        "read_photo", "photo_quality", "words", "preprocessing", "image_model", "heatmaps", "gate",
+        "language_model", "stability", "total",
     }  # fmt: skip
-    assert set(results["words only"].timings_ms) == {"language_model", "stability", "total"}
+    assert set(results["words only"].timings_ms) == {"words", "language_model", "stability", "total"}
     assert all(value >= 0 for value in results["both"].timings_ms.values())
 
 

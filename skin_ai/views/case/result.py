@@ -12,8 +12,10 @@ from skin_ai.diseases import DISEASES, Nature
 from skin_ai.predict import heatmap_overlay, stability
 from skin_ai.predict.chain import Probability
 from skin_ai.predict.diagnose import FLAGS, Diagnosis
+from skin_ai.predict.words import in_words
 from skin_ai.views.case import elimination, elimination_text, photo_evidence, what_if
 from skin_ai.views.case.elimination import name, percent
+from skin_ai.views.case.elimination_text import in_a_row
 from skin_ai.views.case.own_answer import MARK, ORDINALS, Own
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 SHOW_ANYWAY = "Show anyway"
 LISTED = 6  # types that are listed; the others of a larger label set are summed up in a line
+LEAST_SUSPICION = 0.2  # of the photo model, from which a malignant type is named
 NOTABLE_DIFFERENCE = 0.05  # of a probability, between chain and single pass
 
 WHAT_PROBABILITIES_MEAN = {
@@ -166,7 +169,7 @@ def _elimination(diagnosis: Diagnosis, own: Own) -> None:
         st.caption(elimination.legend(diagnosis.steps, own))
     with right:
         if diagnosis.undecided:
-            st.markdown(f"**Not sure:** from step {_first_guess(diagnosis)} on, the choice is a guess.")
+            st.markdown(f"**Not sure** between {in_a_row([name(t) for t in diagnosis.undecided])}.")
         for sentence in sentences:
             number, rest = sentence.split(":", 1)
             st.markdown(f"**{number}:**{rest}")
@@ -176,16 +179,6 @@ def _elimination(diagnosis: Diagnosis, own: Own) -> None:
             "Words and photo: by how much each moved the type's logit relative to the other options; "
             "+0.7 doubles the odds, -0.7 halves them."
         )
-
-
-def _first_guess(diagnosis: Diagnosis) -> int:
-    """The number of the step before which an undecided elimination stops."""
-    (number,) = (
-        number
-        for number, step in enumerate(diagnosis.steps, start=1)
-        if len(step.options) == len(diagnosis.undecided)
-    )
-    return number
 
 
 def _answer(diagnosis: Diagnosis, own: Own, manifest: Mapping[str, Any]) -> None:
@@ -227,12 +220,23 @@ def _answer(diagnosis: Diagnosis, own: Own, manifest: Mapping[str, Any]) -> None
 
 
 def _not_sure(diagnosis: Diagnosis, own: Own, manifest: Mapping[str, Any]) -> None:
-    """The answer where going on would have been a guess: the options that are left."""
+    """The candidates, and any malignant type that the photo alone puts first or at LEAST_SUSPICION."""
     left = [_marked(name(type_), type_, own) for type_ in diagnosis.undecided]
     least = manifest.get("least_probability")
-    reason = f"No type reaches {percent(least)}" if least else "No type is probable enough"
-    st.markdown(f"### Not sure\nStill possible: {', '.join(left)}.")
-    st.markdown(f"{reason}, so the elimination stops here. The table shows all types as if it had gone on.")
+    reasons = [f"Still possible: {', '.join(left)}."]
+    if least and diagnosis.answer[0].probability < least:
+        reasons.append(f"No type reaches {percent(least)}.")
+    if diagnosis.matters:
+        reasons.append(in_words(diagnosis.matters))
+    reasons += [
+        f"The photo alone suggests {name(item.type)} ({percent(item.probability)})."
+        for rank, item in enumerate(diagnosis.recommendations)
+        if DISEASES[item.type].nature is Nature.MALIGNANT
+        and (rank == 0 or item.probability >= LEAST_SUSPICION)
+        and item.type not in diagnosis.undecided
+    ]
+    st.markdown("### Not sure")
+    st.markdown(" ".join(reasons))
 
 
 def _differ(diagnosis: Diagnosis) -> bool:
