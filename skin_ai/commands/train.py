@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from skin_ai.commands.train_bundle import train
+    from skin_ai.evaluation import no_harm
     from skin_ai.predict.bundle import LANGUAGE_BASE_FILE, file_of
     from skin_ai.training.image import ImageSettings
     from skin_ai.training.language import LanguageSettings
@@ -72,7 +74,10 @@ def run(options: argparse.Namespace) -> int:
         run = with_setting(run, name.split("."), value)
     result = train(run, folders, options.work, options.out, require_photos=options.require_photos)
     print(json.dumps({"modes": result["modes"], "comparison": result["comparison"]}, indent=1))
-    return 0
+    failures = no_harm.failures(result["no_harm"])
+    for failure in failures:
+        print(f"skin_ai: an input makes the answer worse: {failure}", file=sys.stderr)
+    return 1 if failures else 0
 
 
 def with_setting(settings: Any, path: list[str], value: str) -> Any:

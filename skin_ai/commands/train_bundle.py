@@ -15,7 +15,7 @@ from accelerate import PartialState
 from safetensors.torch import load_file
 from sklearn.metrics import recall_score
 
-from skin_ai.evaluation import checks, elimination_checks, gate_fitting, reliability
+from skin_ai.evaluation import checks, elimination_checks, gate_fitting, no_harm, reliability
 from skin_ai.evaluation.predictions import (
     Chains,
     as_tensors,
@@ -71,6 +71,7 @@ def train(
     }
     result = summary_of_photos(evaluated, tested) | {"reading": reading_figures} | photos.figures
     result |= checks.of_answers(evaluated, steps) | checks.of_groups(folders, photographed, evaluated)
+    result["no_harm"] = no_harm.measure(evaluated)
     result["elimination"] = checks.measured_once(
         work / "elimination.json",
         lambda: elimination_checks.measure(

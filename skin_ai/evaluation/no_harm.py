@@ -12,10 +12,16 @@ from skin_ai.evaluation.protocols import protocol
 
 MARGIN: Final = 0.02  # of balanced accuracy: how far below 0 the interval of a paired difference may reach
 MELANOMA: Final = "MEL"
+COMPARISONS: Final = (
+    ("photo_no_words", "photo_only"),
+    ("chain", "photo_only"),
+    ("chain", "words_only"),
+    ("chain_in_held_out_wordings", "photo_only"),
+)
 MOST_LOST: Final = 2  # melanomas that are first without the further input and not first with it
 
 
-def measure(evaluated: Evaluated, comparisons: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def measure(evaluated: Evaluated, comparisons: Sequence[tuple[str, str]] = COMPARISONS) -> dict[str, Any]:
     """One row for each (mode, mode with less input): difference, melanomas lost, whether it passes."""
     rows = {}
     for mode, alone in comparisons:

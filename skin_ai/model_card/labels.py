@@ -8,6 +8,7 @@ from skin_ai.diseases import DISEASES
 
 MODES: Final = {
     "photo_only": "Photo only",
+    "photo_no_words": "Photo, no words",
     "words_only": "Words only",
     "single_pass": "Single pass",
     "chain": "Chain",

@@ -66,6 +66,7 @@ def write_bundle(
         "language_model": {
             "base": Path(run.language.base).name,
             "prompts": PROMPTS,
+            "reads": run.language.reads,
             "pooling": run.language.pooling,
             "schedule": run.language.schedule,
             "temperatures": chain_temperatures,

@@ -42,7 +42,8 @@ class LanguageSettings:
     """All settings of the language model; saved with the result.
 
     base: folder of a Hugging Face model; reads_more: the reading stage includes SCIN's further questions and
-    stories; pooling: the input of the head (`LanguageModel`); frozen_layers: of the encoder, after the
+    stories; reads: what the app gives the model, the "narrative" or the "facts" found in it; pooling: the
+    input of the head (`LanguageModel`); frozen_layers: of the encoder, after the
     reading stage (the embeddings are then frozen too); lower_layers_from: file with the embeddings and lower
     layers of another bundle, which are then not trained; examples_a_case: in an epoch, drawn from the
     schedule's steps, 0 for one of each; stray_photos: share of examples without a photo that get another
@@ -69,6 +70,7 @@ class LanguageSettings:
     probe_share: float = 0.5
     averaging: float = 0.98
     pooling: str = OWN_POOLING
+    reads: str = "narrative"
     frozen_layers: int = 3
     lower_layers_from: str = ""
     examples_a_case: int = 0

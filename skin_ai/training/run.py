@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from skin_ai.diseases import LABEL_SETS
+from skin_ai.predict.bundle import READS_FACTS
 from skin_ai.predict.chain import WORDS_POOLING
 from skin_ai.training.datasets import Case
 from skin_ai.training.image import ImageSettings
@@ -23,7 +24,7 @@ READING_FILE = "reading.safetensors"  # in the work folder
 # Chosen by measurement; each can be set on the command line.
 READING: Mapping[str, Any] = {"pooling": WORDS_POOLING, "reads_more": True, "reading_updates": 2000}
 LANGUAGE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "pad-ufes-20": {**READING, "epochs": 2, "learning_rate": 2e-4, "probe_share": 1.0},
+    "pad-ufes-20": {**READING, "reads": READS_FACTS, "epochs": 2, "learning_rate": 2e-4, "probe_share": 1.0},
     "skin-26": {
         **READING,
         "schedule": (26, 13, 6, 3, 1),
