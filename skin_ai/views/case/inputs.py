@@ -169,9 +169,9 @@ def _percent_slider(label: str, least: int, at_first: float, key: str) -> int:
 
 def ask_for_particulars(case: CaseState, kept: Case | None) -> dict[str, str | int | None]:
     """Age band, body site and skin type, named as in `tables.Case`; all optional."""
-    # Those of a sample come with it; the kept ones belong to what came with the case.
-    sample = find(case.photo.sample) if case.photo and (case.files or not kept) else None
-    stated = sample or kept
+    sample = find(case.photo.sample) if case.photo else None
+    # The kept ones belong to the photo that came with the case, not to a sample chosen since.
+    stated = sample if sample and (case.files or not kept) else kept
     chosen: dict[str, str | int | None] = {}
     for column, (field, label, options, in_words) in zip(st.columns(3), PARTICULARS, strict=True):
         key = f"{field}_{case.id}{sample.name if sample else ''}"
