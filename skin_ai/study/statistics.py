@@ -124,7 +124,8 @@ def readings(answers: pd.DataFrame) -> pd.DataFrame:
             **{column: both[column] for column in ("reader", "role", "years_of_practice", "deck")},
             "case": both["case"].where(both["sample"] == "", "sample:" + both["sample"]),
             "fitzpatrick": both["fitzpatrick"],
-            "truth": both["truth"].map(spelling).astype("str"),
+            # Samples are tried out, also by readers who have seen them before: they score nobody.
+            "truth": both["truth"].map(spelling).astype("str").where(both["sample"] == "", ""),
             "ai": pd.Series([types[run] for run in both["ai_answer"]], dtype=object),
             "ai_probability": np.array([run[0][1] for run in both["ai_answer"]], dtype=float),
             "before": pd.Series(ranked(ranks_before), dtype=object),

@@ -173,6 +173,7 @@ def test_several_readers_of_a_sample_share_its_case_and_a_reader_may_read_it_twi
     )
     found = statistics.readings(table)
     assert found["case"].tolist() == ["sample:pearly bump"] * 3
+    assert found["truth"].tolist() == [""] * 3  # a sample scores nobody
     assert statistics.summary(found).n_cases == 1
 
 
