@@ -190,7 +190,7 @@ def to_facts(extraction: Extraction) -> Facts:
 
 
 def as_json(extraction: Extraction) -> dict[str, Any]:
-    """{"language": "en", "facts": {"itch": {"answer": "yes", "probability": 0.97, "span": [10, 18]}, ...}}."""
+    """{"language": "en", "facts": {"itch": {"answer": "yes", "probability": 0.97, "span": [3, 10]}, ...}}."""
     return {
         "language": extraction.language,
         "facts": {

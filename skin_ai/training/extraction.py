@@ -52,14 +52,14 @@ class Stage:
 # Made-up texts and contrast pairs, no narrative of any writer: once for all models.
 COMMON: Final = (
     Stage(Mixture(templates=500, more_templates=250, frames=2600, pairs=2), 2, 2e-4, 2e-3, dropout=0.1),
-    Stage(Mixture(templates=300, more_templates=200, frames=2600, pairs=2), 4, 2e-4, 1e-3, dropout=0.1),
+    Stage(Mixture(templates=300, more_templates=200, frames=2600, pairs=2), 2, 2e-4, 1e-3, dropout=0.1),
 )
 # Then the free narratives, with enough of the others that nothing is forgotten.
-OWN: Final = Stage(Mixture(templates=60, more_templates=100, frames=400), 3, 2e-4, 1e-3)
+OWN: Final = Stage(Mixture(templates=40, more_templates=100, frames=1000), 3, 2e-4, 1e-3)
 BATCH_SIZE: Final = 24
 WEIGHT_DECAY: Final = 0.01
 SEED: Final = 7
-MORE_WEIGHT: Final = 0.4  # of a fact beyond PAD-UFES-20's
+MORE_WEIGHT: Final = 0.6  # of a fact beyond PAD-UFES-20's
 SPAN_WEIGHT: Final = 0.1
 
 
