@@ -335,9 +335,10 @@ class Extractor(nn.Module):
         encoder: Any = self.encoder
         hidden = encoder(input_ids=encoded.ids, attention_mask=encoded.mask).last_hidden_state
         with torch.autocast(hidden.device.type, enabled=False):
-            return self._heads(hidden.float(), encoded)
+            return self.heads(hidden.float(), encoded)
 
-    def _heads(self, hidden: Tensor, encoded: Encoded) -> Scores:
+    def heads(self, hidden: Tensor, encoded: Encoded) -> Scores:
+        """What the heads make of the encoder's token vectors, (n, tokens, width)."""
         is_token = encoded.mask.bool()
         looked = torch.einsum("ntd,fd->nft", hidden, self.queries) / hidden.shape[-1] ** 0.5
         attention = looked.masked_fill(~is_token.unsqueeze(1), -torch.inf).softmax(-1)

@@ -21,6 +21,7 @@ from skin_ai.narrative import MORE_SYMPTOMS
 from skin_ai.predict.extraction import Extractor, Scores, save_extractor
 from skin_ai.training.extraction_batches import NOT_ASKED, Batch, batch_of
 from skin_ai.training.extraction_calibration import calibrate
+from skin_ai.training.extraction_further import fit_further_heads
 from skin_ai.training.extraction_texts import (
     TEXTS,
     WRITERS,
@@ -122,6 +123,8 @@ def train_stage(
         model.load_state_dict(load_file(start))
     checkpoint = done.with_suffix(".checkpoint")
     model = _trained(model, stage, narratives, pairs, checkpoint)
+    if narratives:
+        fit_further_heads(model, narratives, pairs)
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, done)
     checkpoint.unlink(missing_ok=True)
     return model
