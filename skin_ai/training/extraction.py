@@ -48,6 +48,7 @@ class Stage:
     learning_rate: float
     head_learning_rate: float
     dropout: float = 0.0
+    further: int = 0  # made-up texts on which the heads of further facts are fitted at last
 
 
 # Made-up texts and contrast pairs, no narrative of any writer: once for all models.
@@ -56,7 +57,7 @@ COMMON: Final = (
     Stage(Mixture(templates=300, more_templates=200, frames=2600, pairs=2), 2, 2e-4, 1e-3, dropout=0.1),
 )
 # Then the free narratives, with enough of the others that nothing is forgotten.
-OWN: Final = Stage(Mixture(templates=40, more_templates=100, frames=1000), 3, 2e-4, 1e-3)
+OWN: Final = Stage(Mixture(templates=40, more_templates=100, frames=1000), 3, 2e-4, 1e-3, further=4200)
 BATCH_SIZE: Final = 24
 WEIGHT_DECAY: Final = 0.01
 SEED: Final = 7
@@ -123,8 +124,8 @@ def train_stage(
         model.load_state_dict(load_file(start))
     checkpoint = done.with_suffix(".checkpoint")
     model = _trained(model, stage, narratives, pairs, checkpoint)
-    if narratives:
-        fit_further_heads(model, narratives, pairs)
+    if stage.further:
+        fit_further_heads(model, narratives, pairs, stage.further)
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, done)
     checkpoint.unlink(missing_ok=True)
     return model

@@ -28,8 +28,7 @@ from skin_ai.training.stories import random_more_facts
 log = logging.getLogger(__name__)
 
 FURTHER: Final = (*MORE_SYMPTOMS, "duration")
-TEMPLATES: Final = 1200
-FRAMES: Final = 3000
+TEMPLATES: Final = 0.3  # of the made-up texts, the others are of frames
 SILENT: Final = 400  # narratives and as many pairs: what tells none of it
 SLIPS: Final = 0.15
 ROUNDS: Final = 25
@@ -39,17 +38,17 @@ SPAN_WEIGHT: Final = 0.1
 
 
 def fit_further_heads(
-    model: Extractor, narratives: Sequence[Example], pairs: Sequence[Example], seed: int = 11
+    model: Extractor, narratives: Sequence[Example], pairs: Sequence[Example], n_made_up: int, seed: int = 11
 ) -> None:
     """Trains the rows of FURTHER in the heads, on what the encoder makes of the texts, which is kept."""
     rng = Random(seed)
     torch.manual_seed(seed)
-    kept = [(_hidden(model, batch), batch) for batch in _batches(model, narratives, pairs, rng)]
+    kept = [(_hidden(model, batch), batch) for batch in _batches(model, narratives, pairs, n_made_up, rng)]
     facts = [list(CLASSES).index(fact) for fact in FURTHER]
     is_fact = torch.zeros(len(model.queries), 1)
     is_fact[facts] = 1
     is_row = torch.zeros(len(model.attended), 1)
-    is_row[torch.isin(model.fact_of_row, torch.tensor(facts))] = 1
+    is_row[torch.isin(torch.as_tensor(model.fact_of_row), torch.tensor(facts))] = 1
     heads = [
         (model.queries, is_fact),
         (model.attended, is_row),
@@ -76,10 +75,15 @@ def fit_further_heads(
 
 
 def _batches(
-    model: Extractor, narratives: Sequence[Example], pairs: Sequence[Example], rng: Random
+    model: Extractor,
+    narratives: Sequence[Example],
+    pairs: Sequence[Example],
+    n_made_up: int,
+    rng: Random,
 ) -> list[Batch]:
-    examples = [template(random_more_facts(rng), rng) for _ in range(TEMPLATES)]
-    examples += [further_text(rng) for _ in range(FRAMES)]
+    n_templates = round(TEMPLATES * n_made_up)
+    examples = [template(random_more_facts(rng), rng) for _ in range(n_templates)]
+    examples += [further_text(rng) for _ in range(n_made_up - n_templates)]
     examples = [
         replace(example, text=with_many_slips(example.text, rng), spans={})
         if rng.random() < SLIPS
