@@ -176,6 +176,8 @@ def pair_figures(pairs: Sequence[Pair], model: Extractor) -> dict[str, Any]:
 
 
 def _share(rows: Sequence[tuple[Pair, bool]]) -> dict[str, Any]:
+    if not rows:
+        return {"value": None, "low": None, "high": None, "n": 0}
     weights = patient_weights(np.array([digest(pair.name[:-1]) for pair, _ in rows]))
     return mean_figure(np.array([float(is_found) for _, is_found in rows]), weights)
 
