@@ -100,7 +100,12 @@ def test_number_that_stands_twice_counts_with_both(random_model: Extractor) -> N
 
 @pytest.mark.parametrize(
     ("peak", "before", "told"),
-    [("itch", 3, "it doesn't itch"), ("itch", 1, "doesn't itch"), ("bleeds", 1, "it bleeds"), ("nose", 0, "nose")],
+    [
+        ("itch", 3, "it doesn't itch"),
+        ("itch", 1, "doesn't itch"),
+        ("bleeds", 1, "it bleeds"),
+        ("nose", 0, "nose"),
+    ],
 )
 def test_span_stays_in_the_clause_of_the_peak(peak: str, before: int, told: str) -> None:
     text = "On my nose, it doesn't itch, but it bleeds."
