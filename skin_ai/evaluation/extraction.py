@@ -9,15 +9,23 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from safetensors.torch import load_file
 
 from skin_ai.evaluation.figures import mean_figure, weighted_mean
 from skin_ai.intervals import patient_weights, with_interval
 from skin_ai.predict.extraction import UNSAID, Extraction, Extractor, extract_all
 from skin_ai.predict.language_detection import ENGLISH
-from skin_ai.training.datasets import digest
-from skin_ai.training.extraction_calibration import ASKED, coarse, is_right
-from skin_ai.training.extraction_texts import Example, cleaned
-from skin_ai.vocabulary import SYMPTOMS
+from skin_ai.training.evaluation import digest, mean_figure, patient_weights, weighted_mean, with_interval
+from skin_ai.training.extraction import pretrained_extractor
+from skin_ai.training.extraction_calibration import (
+    ASKED,
+    calibrate,
+    coarse,
+    held_out_wordings,
+    is_right,
+    logits_of,
+)
+from skin_ai.training.extraction_texts import TEXTS, WRITERS, Example, cleaned, load_narratives
 
 RARE: Final = ("bleed", "grew", "changed")  # whose *yes* hides in the accuracy
 BINS: Final = 15  # of the calibration error
@@ -26,6 +34,54 @@ PROTOCOL: Final = (
     "writer's patients; temperatures and the limit of uncertainty are of another writer. Unknown and unsaid "
     "count as one answer. Intervals: 95%, bootstrap over patients."
 )
+
+
+def evaluate_extraction(
+    work: Path, base: Path, shipped: Extractor, *, texts: Path = TEXTS, writers: Sequence[str] = WRITERS
+) -> dict[str, Any]:
+    """Figures of a training: of the models in `work` that leave out a writer each, and of the shipped one.
+
+    writers: those whose models are there; each is calibrated on the texts of the next one, as the model
+    without that one reads them. base: the pretrained encoder, for its layout. The shipped model
+    was trained on all writers: only texts that no training holds are read by it.
+    """
+    narratives = load_narratives(texts / "narratives.csv")
+    models = {writer: load_left_out(work, base, writer) for writer in writers}
+    own = {writer: [text for text in narratives if text.writer == writer] for writer in writers}
+    made_up = None
+    examples: list[Example] = []
+    extractions: list[Extraction] = []
+    result: dict[str, Any] = {"protocol": PROTOCOL, "writers": {}}
+    for place, writer in enumerate(writers):
+        other = writers[(place + 1) % len(writers)]
+        made_up = made_up or logits_of(models[writer], held_out_wordings())
+        calibrate(models[writer], {other: (models[other], own[other])}, made_up)
+        found = extract_all([text.text for text in own[writer]], models[writer])
+        result["writers"][writer] = narrative_figures(own[writer], found)
+        examples += own[writer]
+        extractions += found
+    if writers:
+        result["left_out"] = narrative_figures(examples, extractions)
+    marked = [
+        json.loads(line) for line in (texts / "marked_texts.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    written = [row for row in marked if row["source"] == "written"]
+    result["written"] = marked_figures(written, shipped)
+    told = [row for row in marked if row["source"] == "narratives" and row["writer"] in models]
+    result["marked"] = {
+        writer: marked_figures([row for row in told if row["writer"] == writer], models[writer])
+        for writer in writers
+        if any(row["writer"] == writer for row in told)
+    }
+    result["pairs"] = pair_figures(load_test_pairs(texts / "test_pairs.jsonl"), shipped)
+    return result
+
+
+def load_left_out(work: Path, base: Path, writer: str) -> Extractor:
+    """The model of a training that never read this writer, nor any text of the writer's patients."""
+    model = pretrained_extractor(base)
+    model.load_state_dict(load_file(work / f"without_{writer}.safetensors"))
+    return model.eval()
 
 
 def narrative_figures(examples: Sequence[Example], extractions: Sequence[Extraction]) -> dict[str, Any]:
@@ -121,6 +177,8 @@ def pair_figures(pairs: Sequence[Pair], model: Extractor) -> dict[str, Any]:
 
 
 def _share(rows: Sequence[tuple[Pair, bool]]) -> dict[str, Any]:
+    if not rows:
+        return {"value": None, "low": None, "high": None, "n": 0}
     weights = patient_weights(np.array([digest(pair.name[:-1]) for pair, _ in rows]))
     return mean_figure(np.array([float(is_found) for _, is_found in rows]), weights)
 

@@ -113,7 +113,8 @@ def _found(
         answer = CLASSES[name][best]
         span = None
         if answer != UNSAID:
-            span = told_in(text, encoded.offsets[row], scores.attention[row, place], short=name == "site")
+            before = 0 if name in ("site", "duration") else WORDS_BEFORE[answer == "yes"]
+            span = told_in(text, encoded.offsets[row], scores.attention[row, place], before=before)
         facts[name] = Found(answer, probabilities[best].item(), span)
     return facts | {AGE: _age_found(row, encoded, scores, temperatures[AGE])}
 
@@ -141,14 +142,15 @@ WORD: Final = re.compile(r"\S+")
 CLAUSE_END: Final = re.compile(
     r"[.;:,!?|/]+(?=\s|$)|\s(?=(?:and|but|or|though|although|yet|because|so|while|which)\s)", re.IGNORECASE
 )
-SHARE_OF_PEAK: Final = 0.1
+SHARE_OF_PEAK: Final = 0.3
+WORDS_BEFORE: Final = (3, 1)  # of a symptom that is denied or not known, and of one that is there
 
 
-def told_in(text: str, offsets: Tensor, attention: Tensor, *, short: bool = False) -> tuple[int, int]:
-    """Characters of the clause around the word that is attended to most; of that word alone if `short`.
+def told_in(text: str, offsets: Tensor, attention: Tensor, *, before: int = 0) -> tuple[int, int]:
+    """Characters of the words in the clause of the most attended one that get attention.
 
-    offsets: (tokens, 2); attention: (tokens,). Words at both ends of the clause that get
-    less than SHARE_OF_PEAK of the most attended one's attention are cut off.
+    offsets: (tokens, 2); attention: (tokens,). Words count from SHARE_OF_PEAK of the most attended one's
+    attention; `before`: how many words before them are shown too, as a denial stands there.
     """
     words = [match for match in WORD.finditer(text) if any(map(str.isalnum, match.group()))]
     words = words or list(WORD.finditer(text))
@@ -159,9 +161,7 @@ def told_in(text: str, offsets: Tensor, attention: Tensor, *, short: bool = Fals
     end = min((start for start in starts if start > words[peak].start()), default=len(text))
     inside = [place for place, word in enumerate(words) if clause <= word.start() < end]
     told = [place for place in inside if weights[place] >= SHARE_OF_PEAK * weights[peak]]
-    if short:
-        told = [peak]
-    first, last = words[min(told)], words[max(told)]
+    first, last = words[max(inside[0], min(told) - before)], words[max(told)]
     stripped = text[first.start() : last.end()]
     left = len(stripped) - len(stripped.lstrip("(\"'.,;:!?"))
     return first.start() + left, first.start() + len(stripped.rstrip(".,;:!?)\"'"))
@@ -179,7 +179,7 @@ def to_facts(extraction: Extraction) -> Facts:
 
 
 def as_json(extraction: Extraction) -> dict[str, Any]:
-    """{"language": "en", "facts": {"itch": {"answer": "yes", "probability": 0.97, "span": [10, 18]}, ...}}"""
+    """{"language": "en", "facts": {"itch": {"answer": "yes", "probability": 0.97, "span": [3, 10]}, ...}}."""
     return {
         "language": extraction.language,
         "facts": {
@@ -329,9 +329,10 @@ class Extractor(nn.Module):
         encoder: Any = self.encoder
         hidden = encoder(input_ids=encoded.ids, attention_mask=encoded.mask).last_hidden_state
         with torch.autocast(hidden.device.type, enabled=False):
-            return self._heads(hidden.float(), encoded)
+            return self.heads(hidden.float(), encoded)
 
-    def _heads(self, hidden: Tensor, encoded: Encoded) -> Scores:
+    def heads(self, hidden: Tensor, encoded: Encoded) -> Scores:
+        """What the heads make of the encoder's token vectors, (n, tokens, width)."""
         is_token = encoded.mask.bool()
         looked = torch.einsum("ntd,fd->nft", hidden, self.queries) / hidden.shape[-1] ** 0.5
         attention = looked.masked_fill(~is_token.unsqueeze(1), -torch.inf).softmax(-1)

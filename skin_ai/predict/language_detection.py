@@ -24,7 +24,7 @@ WORDS: Final = Path(__file__).with_name("english_words.txt")
 WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 ABBREVIATION: Final = re.compile(r"[A-Z]{1,5}")
 # (known words at most, probability of English at most): below both it is another language. Chosen so that of
-# narratives, stories, notes and contrast pairs, their own words left out of the list, 8 of 5,014 count as
+# narratives, stories, notes and contrast pairs, their own words left out of it, 8 of 5,014 are taken for
 # foreign.
 LIMITS: Final = ((0.5, 0.5), (0.75, 0.3))
 _IDENTIFYING = Lock()

@@ -20,6 +20,7 @@ from transformers import AutoModel, AutoTokenizer
 from skin_ai.predict.extraction import Extractor, Scores, save_extractor
 from skin_ai.training.extraction_batches import NOT_ASKED, Batch, batch_of
 from skin_ai.training.extraction_calibration import calibrate
+from skin_ai.training.extraction_further import fit_further_heads
 from skin_ai.training.extraction_texts import (
     TEXTS,
     WRITERS,
@@ -47,19 +48,20 @@ class Stage:
     learning_rate: float
     head_learning_rate: float
     dropout: float = 0.0
+    further: int = 0  # made-up texts on which the heads of further facts are fitted at last
 
 
 # Made-up texts and contrast pairs, no narrative of any writer: once for all models.
 COMMON: Final = (
     Stage(Mixture(templates=500, more_templates=250, frames=2600, pairs=2), 2, 2e-4, 2e-3, dropout=0.1),
-    Stage(Mixture(templates=300, more_templates=200, frames=2600, pairs=2), 4, 2e-4, 1e-3, dropout=0.1),
+    Stage(Mixture(templates=300, more_templates=200, frames=2600, pairs=2), 2, 2e-4, 1e-3, dropout=0.1),
 )
 # Then the free narratives, with enough of the others that nothing is forgotten.
-OWN: Final = Stage(Mixture(templates=60, more_templates=100, frames=400), 3, 2e-4, 1e-3)
+OWN: Final = Stage(Mixture(templates=40, more_templates=100, frames=1000), 3, 2e-4, 1e-3, further=4200)
 BATCH_SIZE: Final = 24
 WEIGHT_DECAY: Final = 0.01
 SEED: Final = 7
-MORE_WEIGHT: Final = 0.4  # of a fact beyond PAD-UFES-20's
+MORE_WEIGHT: Final = 0.6  # of a fact beyond PAD-UFES-20's
 SPAN_WEIGHT: Final = 0.1
 
 
@@ -122,6 +124,8 @@ def train_stage(
         model.load_state_dict(load_file(start))
     checkpoint = done.with_suffix(".checkpoint")
     model = _trained(model, stage, narratives, pairs, checkpoint)
+    if stage.further:
+        fit_further_heads(model, narratives, pairs, stage.further)
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, done)
     checkpoint.unlink(missing_ok=True)
     return model

@@ -18,7 +18,7 @@ from skin_ai.vocabulary import MORE_SYMPTOMS, SYMPTOMS
 ASKED: Final = (*SYMPTOMS, "site", AGE)  # what PAD-UFES-20 holds, and every free narrative is marked for
 NEITHER: Final = "neither"
 TEMPERATURES: Final = torch.logspace(-0.3, 0.8, 45)  # 0.5 to 6.3
-SILENT_AT_MOST: Final = 0.01  # of all facts, wrong and not flagged
+SILENT_AT_MOST: Final = 0.006  # of all facts, wrong and not flagged; other writers err more, 0.01 is the aim
 BATCH: Final = 32
 
 Logits = dict[str, tuple[Tensor, Tensor]]

@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
+from skin_ai.narrative import MORE_SYMPTOMS, SITES, SYMPTOMS
 from skin_ai.predict.extraction import AGE, UNSAID
-from skin_ai.training.extraction_frames import Told, duration_piece, frames, sentences_by_frames
-from skin_ai.vocabulary import SITES, SYMPTOMS
+from skin_ai.training.extraction_frames import (
+    FOLLOWS,
+    Told,
+    duration_piece,
+    frames,
+    sentences_by_frames,
+    with_what_follows,
+)
+
+# What is open where one of these is told: whether what hurts burns, whether what has changed is darker.
+FOLLOWED_BY = {follows: name for name, follows in FOLLOWS.items()}
 
 
 def told_by_frames(rng: Random) -> Told:
     """One to four pieces about different facts, in one of three manners: sentences, a chart, a form."""
     manner = rng.choices((sentences_by_frames, chart, form), (0.62, 0.2, 0.18))[0]
     told: Told = manner(rng)
-    for fact in (*SYMPTOMS, "site", "duration", AGE):
+    told.not_asked |= {FOLLOWED_BY[fact] for fact in told.answers if fact in FOLLOWED_BY}
+    for fact in (*SYMPTOMS, *MORE_SYMPTOMS, "site", "duration", AGE):
         if fact not in told.answers and fact not in told.not_asked:
             told.answers[fact] = UNSAID
     return told
@@ -42,17 +53,30 @@ def chart(rng: Random) -> Told:
     if rng.random() < 0.25:
         told = told.then(duration_piece(rng, chart=True), rng.choice((", ", " ", ". ")) if told.text else "")
     free = rng.sample(SYMPTOMS, len(SYMPTOMS))
+    if rng.random() < 0.35:
+        free = rng.sample((*SYMPTOMS, *MORE_SYMPTOMS), 8)
     for _ in range(rng.choices((1, 2, 3), (0.45, 0.4, 0.15))[0]):
         if not free:
             break
         make = rng.choices((_denies, _marked_in_chart, _adjectives), (0.45, 0.3, 0.25))[0]
         count = min(len(free), rng.choices((1, 2, 3), (0.35, 0.35, 0.3))[0])
         names, free = free[:count], free[count:]
+        if make is _adjectives and set(names) - set(SYMPTOMS):
+            make = _marked_in_chart
         told = told.then(make(names, rng), rng.choice((". ", "; ", ". ", ", ") if told.text else ("",)))
     if rng.random() < 0.5:
         told.text += "."
     told.kind = "chart"
+    for name in FOLLOWS:
+        if name in told.answers and FOLLOWS[name] not in told.answers:
+            with_what_follows(told, name, str(told.answers[name]))
     return told
+
+
+def symptom(name: str) -> dict[str, list[str]]:
+    """The words of a symptom, whether of PAD-UFES-20 or of SCIN."""
+    found: dict[str, list[str]] = (frames()["symptoms"] | frames()["further"])[name]
+    return found
 
 
 def _denies(names: Sequence[str], rng: Random) -> Told:
@@ -61,16 +85,14 @@ def _denies(names: Sequence[str], rng: Random) -> Told:
     if style == "own":
         told = Told(kind="chart")
         for name in names:
-            noun = rng.choice(frames()["symptoms"][name]["chart"])
+            noun = rng.choice(symptom(name)["chart"])
             answer = rng.choice(("no", "no", "yes", "yes", "unknown", UNSAID))
             text = rng.choice(frames()["chart"][answer]).replace("{n}", noun)
             start = text.find(noun)
             spans = {} if answer == UNSAID else {name: (start, start + len(noun))}
             told = told.then(Told(text, {name: answer}, spans), rng.choice((", ", "; ", ". ")))
         return told
-    nouns = [
-        rng.choice(frames()["symptoms"][name]["chart" if rng.random() < 0.8 else "nouns"]) for name in names
-    ]
+    nouns = [rng.choice(symptom(name)["chart" if rng.random() < 0.8 else "nouns"]) for name in names]
     last = {"no": rng.choice((" or ", ", ", " and ", " / ")), "yes": rng.choice((" and ", ", ", " + "))}.get(
         style, ", "
     )
@@ -92,7 +114,7 @@ def _marked_in_chart(names: Sequence[str], rng: Random) -> Told:
     joint = rng.choice((", ", "; ", " ", ". "))
     told = Told(kind="chart")
     for name in names:
-        noun = rng.choice(frames()["symptoms"][name]["chart"])
+        noun = rng.choice(symptom(name)["chart"])
         noun = noun.capitalize() if rng.random() < 0.3 else noun
         answer = rng.choice(("yes", "no"))
         text = noun + (plus if answer == "yes" else minus)
@@ -133,7 +155,8 @@ def form(rng: Random) -> Told:
     lists = frames()
     yes, no, is_before = rng.choice(lists["form"]["marks"])
     joint = rng.choice((", ", ", ", "; ", " ", " ", " / ", ". ", " | "))
-    names = rng.sample(SYMPTOMS, rng.choice((1, 2, 2, 3, 3, 4, 5, 6)))
+    asked = SYMPTOMS if rng.random() < 0.7 else (*SYMPTOMS, *MORE_SYMPTOMS)
+    names = rng.sample(asked, rng.choice((1, 2, 2, 3, 3, 4, 5, 6)))
     strikes_out = rng.random() < 0.05
     ask = rng.random() < 0.12
     case: Callable[[str], str] = rng.choice((str, str, str.capitalize, str.upper))
@@ -146,7 +169,7 @@ def form(rng: Random) -> Told:
         )
     fields: list[Told] = []
     for place, name in enumerate(names):
-        label = case(rng.choice(lists["symptoms"][name]["labels"]))
+        label = case(rng.choice(symptom(name)["labels"]))
         if ask:
             label = f"Q{place + 1} {label}"
         answer = rng.choice(("yes", "no"))
@@ -180,4 +203,7 @@ def form(rng: Random) -> Told:
     if rng.random() < 0.3:
         told.text += "."
     told.kind = "form"
+    for name in FOLLOWS:
+        if name in told.answers and FOLLOWS[name] not in told.answers:
+            with_what_follows(told, name, str(told.answers[name]))
     return told

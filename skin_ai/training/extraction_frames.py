@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from skin_ai.narrative import MORE_SYMPTOMS, SITES, SYMPTOMS, _in_words
 from skin_ai.predict.extraction import AGE, UNSAID
 from skin_ai.training.telling import age_in_words
 from skin_ai.vocabulary import SITES, SYMPTOMS
@@ -79,6 +80,8 @@ def sentences_by_frames(rng: Random) -> Told:
         pieces.append(_age_piece(rng))
     if rng.random() < 0.25:
         pieces.append(duration_piece(rng))
+    if rng.random() < 0.4:
+        pieces += [further_piece(name, rng) for name in rng.sample(MORE_SYMPTOMS, rng.choice((1, 1, 2, 3)))]
     if rng.random() < 0.2:
         pieces.append(Told(rng.choice(frames()["fillers"]["plain"])))
     rng.shuffle(pieces)
@@ -109,6 +112,53 @@ def _saying(name: str, rng: Random) -> Told:
     return Told(text, {name: answer}, {name: (0, len(text.rstrip(".")))}, {"duration"}, "saying")
 
 
+def further_piece(name: str, rng: Random) -> Told:
+    """A symptom that SCIN asks besides, in words of its own or by its noun in a frame.
+
+    Burning hurts and what darkens has changed; whether what does not burn hurts is left open.
+    """
+    further = frames()["further"][name]
+    if rng.random() < 0.5:
+        answer = rng.choice(("yes", "no"))
+        text = rng.choice(further[answer])
+        told = Told(text, {name: answer}, {name: (0, len(text.rstrip(".")))}, kind="further")
+    else:
+        text, answer = rng.choice(_frames_of_nouns())
+        told = _filled(text, (name,), rng, {"noun": rng.choice(further["nouns"])})
+        told.answers[name] = answer
+        if answer == UNSAID:
+            told.spans.clear()
+    return with_what_follows(told, name, answer)
+
+
+FOLLOWS: Final = {"burn": "hurt", "darken": "changed"}
+
+
+def with_what_follows(told: Told, name: str, answer: str) -> Told:
+    """Burning hurts and what darkens has changed, unless the text says otherwise; else it is left open."""
+    if name in FOLLOWS:
+        if answer == "yes":
+            told.answers[FOLLOWS[name]] = "yes"
+        else:
+            told.not_asked.add(FOLLOWS[name])
+    return told
+
+
+@cache
+def _frames_of_nouns() -> tuple[tuple[str, str], ...]:
+    """Frames of one symptom that need no more of it than its noun, with their answer."""
+    return tuple(
+        (text, group["answers"][0])
+        for group in frames()["frames"]
+        if len(group["answers"]) == 1
+        and not group.get("open")
+        and group["kind"] not in ("idiom", "two spots")
+        for text in group["texts"]
+        if {slot.lower() for slot, _ in SLOT.findall(text)} - {"it"} - set(frames()["words"]) == {"noun"}
+        and "{whose}" not in text.lower()
+    )
+
+
 def _group(groups: Sequence[dict[str, Any]], rng: Random) -> dict[str, Any]:
     """By the square root of how many frames a group has, so that small ones are read too."""
     return rng.choices(groups, [len(group["texts"]) ** 0.5 for group in groups])[0]
@@ -133,9 +183,9 @@ TELLS_A_TIME: Final = re.compile(
 )
 
 
-def _filled(frame: str, names: Sequence[str], rng: Random) -> Told:
+def _filled(frame: str, names: Sequence[str], rng: Random, own_forms: dict[str, str] | None = None) -> Told:
     """The frame with its slots filled; spans are those of the symptoms' words."""
-    forms = [_forms_of(name, rng) for name in names]
+    forms = [own_forms or _forms_of(name, rng) for name in names]
     words = frames()["words"]
     here, other = rng.sample(SITES, 2)
     sites = {

@@ -99,19 +99,21 @@ def test_number_that_stands_twice_counts_with_both(random_model: Extractor) -> N
 
 
 @pytest.mark.parametrize(
-    ("peak", "short", "told"),
-    [("itch", False, "it doesn't itch"), ("bleeds", False, "bleeds"), ("nose", True, "nose")],
+    ("peak", "before", "told"),
+    [
+        ("itch", 3, "it doesn't itch"),
+        ("itch", 1, "doesn't itch"),
+        ("bleeds", 1, "it bleeds"),
+        ("nose", 0, "nose"),
+    ],
 )
-def test_span_is_the_clause_of_the_peak(peak: str, short: bool, told: str) -> None:
+def test_span_stays_in_the_clause_of_the_peak(peak: str, before: int, told: str) -> None:
     text = "On my nose, it doesn't itch, but it bleeds."
-    words = [
-        (text.index(word), text.index(word) + len(word))
-        for word in ("nose", "it", "doesn't", "itch", "bleeds")
-    ]
-    offsets = torch.tensor([(0, 0), *words])
-    attention = torch.full((len(offsets),), 0.15)
-    attention[1 + ("nose", "it", "doesn't", "itch", "bleeds").index(peak)] = 1.0
-    start, end = told_in(text, offsets, attention, short=short)
+    names = ("nose", "it", "doesn't", "itch", "bleeds")
+    offsets = torch.tensor([(0, 0), *((text.index(name), text.index(name) + len(name)) for name in names)])
+    attention = torch.full((len(offsets),), 0.01)
+    attention[1 + names.index(peak)] = 0.9
+    start, end = told_in(text, offsets, attention, before=before)
     assert text[start:end] == told
 
 

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from skin_ai.evaluation.extraction import load_test_pairs, marked_figures, narrative_figures, pair_figures
-from skin_ai.predict.extraction import AGE, FACT_NAMES, UNSAID, extract_all
+from skin_ai.predict.extraction import AGE, CLASSES, FACT_NAMES, UNSAID, extract_all
 from skin_ai.training.extraction import (
     NOT_ASKED,
     Stage,
@@ -17,9 +17,12 @@ from skin_ai.training.extraction import (
     train_extraction,
 )
 from skin_ai.training.extraction_calibration import fitted_temperatures, is_right, threshold
+from skin_ai.training.extraction_further import FURTHER, fit_further_heads
 from skin_ai.training.extraction_texts import TEXTS, Example, Mixture, load_narratives
 
-TINY = Stage(Mixture(templates=8, more_templates=8, frames=8, pairs=0, narratives=0), 1, 1e-3, 1e-2)
+TINY = Stage(
+    Mixture(templates=8, more_templates=8, frames=8, pairs=0, narratives=0), 1, 1e-3, 1e-2, further=20
+)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +65,20 @@ def test_figures_of_narratives_pairs_and_marked_texts(tiny_language_model: Path)
     assert 0 <= pairs["facts"]["value"] <= 1
     row = {"text": "It itches.", "facts": {"itch": {"answer": "yes", "span": [3, 10]}}}
     assert marked_figures([row] * 3, model)["n"] == 3
+
+
+def test_further_heads_leave_the_others_as_they_are(tiny_language_model: Path) -> None:
+    model = pretrained_extractor(tiny_language_model).eval()
+    texts = ["It itches, I am 62 and have a fever.", "On my nose for three weeks."]
+    with torch.no_grad():
+        before = model(model.encode(texts))
+    fit_further_heads(model, [], [], 60)
+    with torch.no_grad():
+        after = model(model.encode(texts))
+    for fact in CLASSES:
+        is_same = torch.allclose(before.logits[fact], after.logits[fact], atol=1e-6)
+        assert is_same == (fact not in FURTHER), fact
+    assert torch.allclose(before.age, after.age, atol=1e-6)
 
 
 def test_what_is_not_asked_gives_no_loss(tiny_language_model: Path) -> None:
