@@ -15,7 +15,7 @@ from skin_ai.evaluation.figures import mean_figure, weighted_mean
 from skin_ai.intervals import patient_weights, with_interval
 from skin_ai.predict.extraction import UNSAID, Extraction, Extractor, extract_all
 from skin_ai.predict.language_detection import ENGLISH
-from skin_ai.training.evaluation import digest, mean_figure, patient_weights, weighted_mean, with_interval
+from skin_ai.training.datasets import digest
 from skin_ai.training.extraction import pretrained_extractor
 from skin_ai.training.extraction_calibration import (
     ASKED,
@@ -26,6 +26,7 @@ from skin_ai.training.extraction_calibration import (
     logits_of,
 )
 from skin_ai.training.extraction_texts import TEXTS, WRITERS, Example, cleaned, load_narratives
+from skin_ai.vocabulary import SYMPTOMS
 
 RARE: Final = ("bleed", "grew", "changed")  # whose *yes* hides in the accuracy
 BINS: Final = 15  # of the calibration error

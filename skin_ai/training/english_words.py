@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from skin_ai.narrative import FORMS, SYMPTOM_WORDINGS
 from skin_ai.predict.language_detection import WORD, WORDS
 from skin_ai.training.extraction_texts import TEXTS
+from skin_ai.wordings import load_wordings
 
 
 def add_english_words(more: Iterable[str] = (), path: Path = WORDS) -> int:
@@ -34,10 +34,10 @@ def _training_texts() -> Iterator[str]:
     for line in (TEXTS / "contrast_pairs.jsonl").read_text(encoding="utf-8").splitlines():
         yield json.loads(line)["text"]
     yield from _strings(tomllib.loads((TEXTS / "frames.toml").read_text(encoding="utf-8")))
-    for answers in SYMPTOM_WORDINGS.values():
+    for answers in load_wordings().symptoms.values():
         for wordings in answers.values():
             yield from wordings.training
-    for phrases in FORMS.values():
+    for phrases in load_wordings().forms.values():
         for phrase in phrases.values():
             yield from phrase.training
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
-from skin_ai.narrative import MORE_SYMPTOMS, SITES, SYMPTOMS
 from skin_ai.predict.extraction import AGE, UNSAID
 from skin_ai.training.extraction_frames import (
     FOLLOWS,
@@ -15,6 +14,7 @@ from skin_ai.training.extraction_frames import (
     sentences_by_frames,
     with_what_follows,
 )
+from skin_ai.vocabulary import MORE_SYMPTOMS, SITES, SYMPTOMS
 
 # What is open where one of these is told: whether what hurts burns, whether what has changed is darker.
 FOLLOWED_BY = {follows: name for name, follows in FOLLOWS.items()}

@@ -11,10 +11,9 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from skin_ai.narrative import MORE_SYMPTOMS, SITES, SYMPTOMS, _in_words
 from skin_ai.predict.extraction import AGE, UNSAID
 from skin_ai.training.telling import age_in_words
-from skin_ai.vocabulary import SITES, SYMPTOMS
+from skin_ai.vocabulary import MORE_SYMPTOMS, SITES, SYMPTOMS
 
 FRAMES: Final = Path(__file__).with_name("texts") / "frames.toml"
 

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from skin_ai.narrative import MORE_SYMPTOMS
 from skin_ai.predict.extraction import CLASSES, UNSAID, Encoded, Extractor
 from skin_ai.training.extraction_batches import NOT_ASKED, Batch, batch_of
 from skin_ai.training.extraction_charts import told_by_frames
@@ -24,6 +23,7 @@ from skin_ai.training.extraction_frames import duration_piece, further_piece
 from skin_ai.training.extraction_slips import with_many_slips
 from skin_ai.training.extraction_texts import Example, template, without_hint
 from skin_ai.training.stories import random_more_facts
+from skin_ai.vocabulary import MORE_SYMPTOMS
 
 log = logging.getLogger(__name__)
 

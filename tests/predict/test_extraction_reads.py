@@ -2,9 +2,9 @@
 
 import pytest
 
-from skin_ai.bundle import SHARED, WEIGHTS
-from skin_ai.narrative import Answer
-from skin_ai.predict.extraction import EXTRACTION_FILE, Extractor, extract, load_extractor, to_facts
+from skin_ai.predict.bundle import load_extraction
+from skin_ai.predict.extraction import Extractor, extract, to_facts
+from skin_ai.predict.narrative import Answer
 
 READS = [
     ("I am 62. It itches and it is on my nose.", {"itch": "yes", "site": "NOSE", "age": 62}),
@@ -32,7 +32,7 @@ READS = [
 
 @pytest.fixture(scope="module")
 def shipped() -> Extractor:
-    return load_extractor(WEIGHTS / SHARED, WEIGHTS / SHARED / EXTRACTION_FILE)
+    return load_extraction()
 
 
 @pytest.mark.parametrize(("text", "expected"), READS)
