@@ -70,6 +70,12 @@ def bars(app: AppTest) -> list[str]:
     return [bar.proto.text for bar in app.get("progress")]
 
 
+@pytest.mark.parametrize("reads", ["facts", "narrative"])
+def test_facts_that_were_read_from_the_words_are_shown(reads):
+    app = shown((), manifest={**MANIFEST, "language_model": {"reads": reads}})
+    assert any("Understood from the words" in text.value for text in app.text) is (reads == "facts")
+
+
 def test_own_diagnoses_lead_the_result():
     app = shown(("MEL", "dermatofibroma", "BCC"))
     assert app.subheader[0].value == "Your diagnosis and the AI's"

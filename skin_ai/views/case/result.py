@@ -10,6 +10,7 @@ import streamlit as st
 
 from skin_ai.diseases import DISEASES, Nature
 from skin_ai.predict import heatmap_overlay, stability
+from skin_ai.predict.bundle import READS_FACTS
 from skin_ai.predict.chain import Probability
 from skin_ai.predict.diagnose import FLAGS, Diagnosis
 from skin_ai.predict.words import in_words
@@ -53,6 +54,8 @@ def show(
         st.markdown(f"**Note:** {FLAGS[flag]}")
     if diagnosis.is_foreign and not narrative and not st.toggle(SHOW_ANYWAY, key="show_anyway"):
         return
+    if narrative and figures.get("language_model", {}).get("reads") == READS_FACTS:
+        st.text(f"Understood from the words: {narrative}")
     for variant, type_ in diagnosis.unstable.items():
         st.markdown(f"**Unstable:** {stability.in_words(variant, type_, narrative)}")
     if own.ranks and diagnosis.steps:
