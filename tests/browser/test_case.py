@@ -276,14 +276,12 @@ def test_picture_stays_readable_when_the_theme_changes(reader: Visit) -> None:
     answer(page)
     text = page.locator(".js-plotly-plot").get_by_text("remains")
     expect(text).to_be_visible()
-    colour = "element => getComputedStyle(element.closest('text')).fill"
-    before = text.evaluate(colour)
+    before = page.locator(".stApp").evaluate("element => getComputedStyle(element).color")
+    expect(text).to_have_css("fill", before)
     page.emulate_media(color_scheme="dark")
-    page.wait_for_timeout(1000)
-    assert text.evaluate(colour) == page.locator(".stApp").evaluate(
-        "element => getComputedStyle(element).color"
-    )
-    assert text.evaluate(colour) != before
+    expect(page.locator(".stApp")).not_to_have_css("color", before)
+    after = page.locator(".stApp").evaluate("element => getComputedStyle(element).color")
+    expect(text).to_have_css("fill", after)
 
 
 def test_about_fits_the_screen(visit: Visit) -> None:
