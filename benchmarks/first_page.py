@@ -1,4 +1,4 @@
-"""The first page after the server's start against an empty app's: `python -m benchmarks.first_page`."""
+"""Time to the first page after the server starts, against an empty app: `python -m benchmarks.first_page`."""
 
 from __future__ import annotations
 

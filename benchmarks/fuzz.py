@@ -1,4 +1,4 @@
-"""Hostile photos, decks, exports and words at length: `python -m benchmarks.fuzz`."""
+"""Many hostile photos, decks, exports and narratives: `python -m benchmarks.fuzz`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All types' maps at once against the grad-cam library, type by type: `python -m benchmarks.heatmaps`."""
+"""Heatmaps of all types, compared with the grad-cam library: `python -m benchmarks.heatmaps`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real questions, asked of a bundle: `python -m benchmarks.real_questions FOLDER [--bundle NAME]`.
+"""Runs a bundle on real questions: `python -m benchmarks.real_questions FOLDER [--bundle NAME]`.
 
 FOLDER holds DermaVQA's iiyi_train.json (Yim et al. 2024): posts with dermatologists' replies. A post counts
 as named when a reply has a name or synonym of one of the model's first five types. A reply is an opinion

@@ -1,4 +1,4 @@
-"""The app's server in a process of its own, for benchmarks and for tests in the browser."""
+"""Runs the app's server in its own process, for benchmarks and browser tests."""
 
 from __future__ import annotations
 

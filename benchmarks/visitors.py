@@ -1,4 +1,4 @@
-"""Twenty visitors at once against one alone: `python -m benchmarks.visitors [VISITORS] [CASES]`.
+"""Twenty simultaneous visitors compared with one: `python -m benchmarks.visitors [VISITORS] [CASES]`.
 
 Each visitor speaks Streamlit's own protocol over a websocket, as a browser does: uploads a photo, types
 words, commits a diagnosis, sees the AI's, keeps the answer, and starts the next case.

@@ -1,4 +1,4 @@
-"""Words that rooms share: roles, years of practice, age bands, symptoms, body sites."""
+"""Vocabulary shared by all rooms: roles, years of practice, age bands, symptoms, body sites."""
 
 from __future__ import annotations
 

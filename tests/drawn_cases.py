@@ -1,4 +1,4 @@
-"""Cases of nobody, drawn by code, in the layout of PAD-UFES-20."""
+"""Invented cases with photos drawn by code, in the layout of PAD-UFES-20."""
 
 import csv
 from io import BytesIO

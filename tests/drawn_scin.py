@@ -1,4 +1,4 @@
-"""Volunteers who do not exist, with drawn photos, in the layout of SCIN's bucket."""
+"""Invented volunteers with drawn photos, in the layout of SCIN's bucket."""
 
 import csv
 from pathlib import Path

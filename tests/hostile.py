@@ -1,4 +1,4 @@
-"""Hostile files and words, each told by a number: the same number gives the same bytes."""
+"""Hostile files and words, each identified by a number: the same number gives the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A made-up elimination that is told and drawn."""
+"""An invented elimination, for tests of its text and picture."""
 
 from skin_ai.predict.chain import Option, Step
 

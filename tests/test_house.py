@@ -1,4 +1,4 @@
-"""The house of docs and design: arrows between rooms run downwards only, modules import in no circle."""
+"""Imports between rooms follow CONTRIBUTING's map, and there are no circles."""
 
 import ast
 import os

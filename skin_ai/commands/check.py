@@ -1,4 +1,4 @@
-"""`check`: is this installation complete? Versions, bundles, settings, data folder and database."""
+"""`check`: whether this installation is complete: versions, bundles, settings, data folder and database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of the extraction: writers never read, contrast pairs, spans, and how many errors stay silent."""
+"""Measures the extraction: left-out writers, contrast pairs, spans, and errors that are not flagged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from skin_ai.training.extraction_calibration import (
 from skin_ai.training.extraction_texts import TEXTS, WRITERS, Example, cleaned, load_narratives
 from skin_ai.vocabulary import SYMPTOMS
 
-RARE: Final = ("bleed", "grew", "changed")  # whose *yes* hides in the accuracy
+RARE: Final = ("bleed", "grew", "changed")  # few are *yes*, so accuracy hides how many of these are found
 BINS: Final = 15  # of the calibration error
 PROTOCOL: Final = (
     "Each narrative is read by a model that was trained without its writer and without every text of that "
@@ -40,11 +40,11 @@ PROTOCOL: Final = (
 def evaluate_extraction(
     work: Path, base: Path, shipped: Extractor, *, texts: Path = TEXTS, writers: Sequence[str] = WRITERS
 ) -> dict[str, Any]:
-    """Figures of a training: of the models in `work` that leave out a writer each, and of the shipped one.
+    """Figures of the models in `work` that each leave out a writer, and of the shipped model.
 
     writers: those whose models are there; each is calibrated on the texts of the next one, as the model
     without that one reads them. base: the pretrained encoder, for its layout. The shipped model
-    was trained on all writers: only texts that no training holds are read by it.
+    was trained on all writers, so it is measured only on texts that are in no training.
     """
     narratives = load_narratives(texts / "narratives.csv")
     models = {writer: load_left_out(work, base, writer) for writer in writers}
@@ -79,16 +79,16 @@ def evaluate_extraction(
 
 
 def load_left_out(work: Path, base: Path, writer: str) -> Extractor:
-    """The model of a training that never read this writer, nor any text of the writer's patients."""
+    """The model trained without this writer and without any text of the writer's patients."""
     model = pretrained_extractor(base)
     model.load_state_dict(load_file(work / f"without_{writer}.safetensors"))
     return model.eval()
 
 
 def narrative_figures(examples: Sequence[Example], extractions: Sequence[Extraction]) -> dict[str, Any]:
-    """Accuracy of symptoms, site and age, recall of *yes*, calibration, silent errors and flagged chips.
+    """Accuracy of symptoms, site and age, recall of *yes*, calibration, silent errors and flagged facts.
 
-    silent: share of facts that are wrong and not flagged as uncertain; flagged: uncertain facts a text, of
+    silent: share of facts that are wrong and not flagged as uncertain; flagged: uncertain facts per text, of
     the six symptoms, site and age.
     """
     weights = patient_weights(np.array([digest(example.patient) for example in examples]))
@@ -185,9 +185,9 @@ def _share(rows: Sequence[tuple[Pair, bool]]) -> dict[str, Any]:
 
 
 def marked_figures(rows: Sequence[Mapping[str, Any]], model: Extractor) -> dict[str, Any]:
-    """Of texts whose facts and their places are marked by hand: what is found, and where.
+    """Figures on texts whose facts and their places are marked by hand.
 
-    found: fact -> share of the told answers that are found; false: fact -> told where the text is silent;
+    found: fact -> share of the stated answers that are found; false: fact -> found where the text has none;
     touches: share of found facts whose span shares a character with the marked one; overlap: mean of what
     both spans share over what either covers.
     """

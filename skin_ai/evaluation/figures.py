@@ -1,4 +1,4 @@
-"""Figures with intervals over patients, temperatures, and the simple models that must be beaten."""
+"""Figures with intervals over patients, temperatures, and the baselines."""
 
 from __future__ import annotations
 

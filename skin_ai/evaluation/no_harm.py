@@ -1,4 +1,4 @@
-"""No input may make an answer worse: photo and words against the photo alone and against the words alone."""
+"""Checks that no input makes answers worse: photo and words against photo alone and words alone."""
 
 from __future__ import annotations
 

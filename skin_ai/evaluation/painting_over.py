@@ -1,4 +1,4 @@
-"""Finds the lesion of a photo by colour, and paints it over with the skin around it."""
+"""Finds the lesion in a photo by colour and replaces it with the surrounding skin."""
 
 from __future__ import annotations
 

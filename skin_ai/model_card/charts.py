@@ -1,4 +1,4 @@
-"""What the charts show, as the tables that stand beside them."""
+"""The data of the charts, as the tables beside them."""
 
 from __future__ import annotations
 

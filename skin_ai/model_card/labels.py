@@ -1,4 +1,4 @@
-"""How the manifest's keys are written for people."""
+"""Readable labels for the manifest's keys."""
 
 from __future__ import annotations
 

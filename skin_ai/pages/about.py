@@ -23,8 +23,8 @@ words or the photo decided. It is made for clinicians and researchers who study 
 WHAT_IT_IS_NOT = """
 - It is not a medical device and has not been validated for care.
 - It knows only the types listed below, and gives every other lesion one of these names.
-- It understands the sentences of the symptom form best. It misreads many other wordings, and then the words
-  can make the answer worse than the photo alone (see the Model card).
+- It understands the sentences of the symptom form best. It misreads some free text, such as sarcasm, typing
+  errors or two spots in one text. The answer can then be worse than from the photo alone.
 - It does not notice every photo that is unusable or shows no skin lesion. It cannot tell that a lesion is
   harmless: a low probability of melanoma does not exclude melanoma.
 - Its photos come from few clinics. With other cameras or patients, expect worse results.
@@ -38,12 +38,14 @@ WHAT_SKIN_26_IS_NOT = """- The photo model of the bundle skin-26 knows only six 
 
 HOW_IT_WORKS = """
 An image model ranks the types from the photo. A language model reads the patient's words together with these
-probabilities and rules out options in steps: it starts with all types, keeps the most probable, and is asked
-again with only these, until one is left. If that would be a guess, it says "not sure", and the answer is what
-is left. It was trained with one example for each step, which is called Chain of Options. This is our reading
-of [arXiv 2411.13855](https://arxiv.org/abs/2411.13855), which publishes neither prompts nor code. A type that
-is ruled out keeps the probability that it had reached, so the answer adds up to 100%. To measure what words
-and photo contributed, every step is also run without the words and without the photo.
+probabilities and rules out options in steps: it starts with all types, keeps the most probable, and is run
+again with only these, until one is left. The bundle pad-ufes-20 reads the facts found in the words, skin-26
+the words themselves. If no type is likely enough, the answer is "not sure" and lists what is still possible.
+
+The model was trained with one example for each step, a method called Chain of Options. This is our
+interpretation of [arXiv 2411.13855](https://arxiv.org/abs/2411.13855), which publishes neither prompts nor
+code. A type that is ruled out keeps the probability that it had reached, so the answer adds up to 100%. To
+measure what words and photo contributed, every step is also run without the words and without the photo.
 
 You give your own diagnosis before the AI runs, because people who see advice first follow it even when it is
 wrong (Buçinca 2021, Tschandl 2020). The Compare page shows what changed between your first and your final
@@ -51,11 +53,11 @@ answer, helpful and harmful changes separately.
 """
 
 WHAT_IS_KEPT = """
-On the computer that runs this app, or in the study's database, and nowhere else: the patient's words and
-particulars, your answers with times, the AI's result, and your feedback. You are a code, with your role and
-years of practice if you give them. A photo is stripped of its metadata and stays in memory for the session;
-it is saved only if you tick that for a case, or if it belongs to a deck. "Delete this case" deletes all of
-it. Nothing is sent anywhere.
+The patient's words, age, site and skin type, your answers with times, the AI's result and your feedback are
+stored on the computer that runs this app or in the study's database, and nowhere else. You are stored under a
+code, with your role and years of practice if you give them. A photo is stripped of its metadata and stays in
+memory for the session; it is saved only if you tick that for a case, or if it belongs to a deck. "Delete this
+case" deletes all of it. Nothing is sent anywhere.
 """
 
 LICENCE = (
@@ -78,7 +80,9 @@ def main() -> None:
     st.markdown(WHAT_IS_KEPT)
     if len(bundle_names()) > 1:
         st.subheader("The bundles")
-        st.markdown("Types, data and versions below are of one bundle. The Case page lets you choose.")
+        st.markdown(
+            "Types, data and versions below belong to this bundle. Choose another one on the Case page."
+        )
     try:
         manifest = bundle_choice.manifest_of(card.chosen_bundle("about_bundle"))
     except BundleError as error:

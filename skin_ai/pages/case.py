@@ -92,7 +92,7 @@ def show_deck_progress(store: Store, progress: Progress) -> None:
         done / len(order),
         text=f"Deck “{plain(deck.name)}”: {done} of {len(order)} cases answered",
     )
-    if st.button("Pause", icon=":material/pause:", help="Everything saved stays; continue on the Deck page."):
+    if st.button("Pause", icon=":material/pause:", help="Saved answers are kept; continue on the Deck page."):
         begin_case()
         st.switch_page("skin_ai/pages/deck.py")
 
@@ -109,7 +109,7 @@ def offer_unfinished(store: Store) -> None:
                 st.button("Continue", key=f"go_on_{one.case.id}", on_click=begin_case, args=(one.case.id,))
                 words = one.case.narrative[:60] or "photo without words"
                 st.text(
-                    f"{one.case.opened_at.astimezone():%d %b %H:%M}, awaits {awaited}: {words}",
+                    f"{one.case.opened_at.astimezone():%d %b %H:%M}, waiting for {awaited}: {words}",
                     width="stretch",
                 )
 

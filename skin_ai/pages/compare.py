@@ -73,7 +73,7 @@ def offer_take_home(answers: pd.DataFrame) -> None:
     deck = decks[0] if len(decks) == 1 else st.selectbox("Deck", decks, key="take_home_deck")
     summary = take_home.take_home(answers[answers["deck"] == deck])
     if summary is None:
-        st.markdown("You saw the AI from the start in this deck, so there is no answer before to compare.")
+        st.markdown("You saw the AI from the start in this deck, so there is no earlier answer to compare.")
         return
     results.show_take_home(summary)
     notice = notices.RESEARCH_ONLY.replace("*", "")

@@ -149,19 +149,19 @@ def _over_all_options(
 UNLIKE, UNLIKE_ALONE = "photo_unlike", "photo_unlike_alone"
 FEW_TYPES = "photo_knows_few_types"
 FLAGS = {
-    "no_photo": "No photo was given: the elimination rests on the words alone.",
-    "no_words": "No words were given: the elimination rests on the photo alone.",
-    UNLIKE: "The photo is unlike those that the image model was trained on. It is ignored: the elimination "
-    "rests on the words alone.",
+    "no_photo": "No photo was given: the answer is based on the words alone.",
+    "no_words": "No words were given: the answer is based on the photo alone.",
+    UNLIKE: "The photo is unlike those that the image model was trained on, so it was ignored: the answer "
+    "is based on the words alone.",
     UNLIKE_ALONE: "The photo is unlike those that the image model was trained on, and there are no words. "
     "Any answer is a guess.",
-    NOT_ENGLISH: "The words do not seem to be English, the only language that the models read. They are set "
-    "aside: answer the symptom questions instead.",
-    NO_FACTS: "No symptom, body site or age was recognised in the words. They are set aside: answer the "
+    NOT_ENGLISH: "The words do not seem to be English, so they were ignored. Answer the symptom questions "
+    "instead.",
+    NO_FACTS: "No symptom, body site or age was recognised in the words, so they were ignored. Answer the "
     "symptom questions instead.",
     FEW_TYPES: "The photo model knows only six tumours. Add the patient's words to consider all types.",
-    "words_cut": "The words are longer than the language model can read: their end was left out.",
-    "disagree": "Elimination and single pass lead to different types.",
+    "words_cut": "The words are too long for the language model: their end was ignored.",
+    "disagree": "Elimination and single pass give different first types.",
     "ink": ink.SEEN,
     **{f"photo_{kind}": advice for kind, advice in quality.ADVICE.items()},
 }

@@ -1,4 +1,4 @@
-"""Facts in free words: what a narrative tells, how surely, and where it stands in the text."""
+"""Finds facts in free words: each answer with its probability and its place in the text."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ _TOKENIZING = Lock()
 
 @dataclass(frozen=True)
 class Found:
-    """What the text tells of one fact.
+    """The answer to one fact in a text.
 
-    answer: a class of CLASSES, for the age its years; "unsaid" where the text does not tell. probability:
+    answer: a class of CLASSES, for the age its years; "unsaid" where the text does not say. probability:
     calibrated, of this answer. span: the first and one past the last character in the text, None if unsaid.
     """
 
@@ -77,13 +77,13 @@ class Extraction:
 
 
 def extract(text: str, model: Extractor) -> Extraction:
-    """What a narrative tells. Raises NarrativeError for a text that is too long."""
+    """The facts in a narrative. Raises NarrativeError for a text that is too long."""
     (extraction,) = extract_all([text], model)
     return extraction
 
 
 def extract_all(texts: Sequence[str], model: Extractor) -> list[Extraction]:
-    """The same for several texts, which are read together."""
+    """The same for several texts, read in batches."""
     cleaned = [clean_narrative(text) for text in texts]
     languages = [language_of(text) if text else ENGLISH for text in cleaned]
     read = [place for place, text in enumerate(cleaned) if text and languages[place] == ENGLISH]
@@ -147,10 +147,10 @@ WORDS_BEFORE: Final = (3, 1)  # of a symptom that is denied or not known, and of
 
 
 def told_in(text: str, offsets: Tensor, attention: Tensor, *, before: int = 0) -> tuple[int, int]:
-    """Characters of the words in the clause of the most attended one that get attention.
+    """Range of characters of the words that get attention, in the clause of the most attended word.
 
     offsets: (tokens, 2); attention: (tokens,). Words count from SHARE_OF_PEAK of the most attended one's
-    attention; `before`: how many words before them are shown too, as a denial stands there.
+    attention; `before`: how many words before them are included, because a denial stands there.
     """
     words = [match for match in WORD.finditer(text) if any(map(str.isalnum, match.group()))]
     words = words or list(WORD.finditer(text))
@@ -168,7 +168,7 @@ def told_in(text: str, offsets: Tensor, attention: Tensor, *, before: int = 0) -
 
 
 def to_facts(extraction: Extraction) -> Facts:
-    """The same as the form would hold them; an age above AGE_LIMIT is never found."""
+    """The facts as the symptom form holds them; an age above AGE_LIMIT is never found."""
     found = {name: fact.answer for name, fact in extraction.facts.items()}
     return Facts(
         age=None if found[AGE] == UNSAID else int(found[AGE]),
@@ -257,7 +257,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Scores:
-    """What the model says of n texts.
+    """The model's output for n texts.
 
     logits: fact -> (n, classes); age: (n, most numbers + 1), the last one "unsaid", -inf where there is no
     number; attention: (n, facts, tokens) in the order of FACT_NAMES, each row sums to 1.
@@ -325,14 +325,14 @@ class Extractor(nn.Module):
         return Encoded(tokens["input_ids"], tokens["attention_mask"], offsets, numbers, shares)
 
     def forward(self, encoded: Encoded) -> Scores:
-        """Logits before calibration, and where each fact was looked for."""
+        """Logits before calibration, and the attention of each fact."""
         encoder: Any = self.encoder
         hidden = encoder(input_ids=encoded.ids, attention_mask=encoded.mask).last_hidden_state
         with torch.autocast(hidden.device.type, enabled=False):
             return self.heads(hidden.float(), encoded)
 
     def heads(self, hidden: Tensor, encoded: Encoded) -> Scores:
-        """What the heads make of the encoder's token vectors, (n, tokens, width)."""
+        """Output of the heads for the encoder's token vectors, (n, tokens, width)."""
         is_token = encoded.mask.bool()
         looked = torch.einsum("ntd,fd->nft", hidden, self.queries) / hidden.shape[-1] ** 0.5
         attention = looked.masked_fill(~is_token.unsqueeze(1), -torch.inf).softmax(-1)

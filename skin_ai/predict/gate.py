@@ -1,4 +1,4 @@
-"""Recognises photos unlike those that the image model was trained on, by its early features."""
+"""Detects photos unlike those that the image model was trained on, by its early features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which language a text is written in: whether it is English, first of all."""
+"""Detects whether a text is in English and, if not, in which language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes of an uploaded file -> RGB pixels, or one clear sentence why not."""
+"""Bytes of an uploaded file -> RGB pixels, or an error that says in one sentence what is wrong."""
 
 import struct
 from dataclasses import dataclass

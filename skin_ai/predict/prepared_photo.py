@@ -1,4 +1,4 @@
-"""A photo made ready for the models: cut once, its quality and pen marks measured once."""
+"""A photo prepared for the models: cut once, its quality and pen marks measured once."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "low_contrast": Kind(
         _contrast,
         True,
-        "The lesion is hard to tell from the skin around it: clean the lens, light it from the side, and "
+        "The lesion hardly differs from the skin around it: clean the lens, light it from the side, and "
         "take the photo again.",
     ),
     "glare": Kind(

@@ -1,4 +1,4 @@
-"""Whether a case's answer depends on what should not matter: order of sentences and options, small talk."""
+"""Tests whether an answer depends on what should not matter: order of sentences or options, small talk."""
 
 from __future__ import annotations
 

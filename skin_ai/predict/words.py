@@ -77,4 +77,5 @@ def _alternatives(facts: Facts, name: str) -> tuple[str, ...]:
 
 def in_words(facts: Sequence[str]) -> str:
     """A sentence on the uncertain facts that the first type depends on."""
-    return f"It matters {' and '.join(WHETHER[name] for name in facts)}: the words leave this uncertain."
+    named = " and ".join(WHETHER[name] for name in facts)
+    return f"The answer depends on {named}; the words leave this unclear."

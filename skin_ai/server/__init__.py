@@ -1,1 +1,1 @@
-"""What keeps one server healthy: the queue to the models, memory, log, uploads."""
+"""What one server needs to run: the queue to the models, memory, log, uploads."""

@@ -1,4 +1,4 @@
-"""What closed sessions leave behind in memory is given back."""
+"""Frees the memory that closed sessions leave behind."""
 
 import ctypes
 import gc

@@ -1,4 +1,4 @@
-"""What is uploaded stays in memory."""
+"""Keeps uploaded files in memory and off the disk."""
 
 import sys
 

@@ -1,1 +1,1 @@
-"""Reader studies: what is kept, blinding, decks, statistics and export."""
+"""Reader studies: storage, blinding, decks, statistics and export."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # torch comes with them
 
 log = logging.getLogger(__name__)
 
-NO_LONGER_THERE: Final = "This case is no longer there: it was deleted."
+NO_LONGER_THERE: Final = "This case was deleted."
 # On PostgreSQL: FOR NO KEY UPDATE, so that other transactions may still point to the row.
 HELD: Final = {"key_share": True}
 DIAGNOSIS_LIMIT: Final = 100  # characters of a diagnosis that is written freely
@@ -196,11 +196,9 @@ def commit(store: Store, reader: str, case_id: str, stage: Stage, answer: Given,
         if stage in stages:
             return
         if stage is Stage.BEFORE and (reading.unblinded or Stage.AFTER in stages):
-            raise FlowError(
-                "The AI's result of this case was shown already: there is no blind answer any more."
-            )
+            raise FlowError("You have already seen the AI's result, so you cannot answer this case blinded.")
         if stage is Stage.AFTER and not (reading.unblinded or Stage.BEFORE in stages):
-            raise FlowError("Your own answer comes first.")
+            raise FlowError("Give your own answer first.")
         session.add(
             Answer(
                 clinician=reader,
@@ -222,7 +220,7 @@ def show_at_once(store: Store, reader: str, case_id: str) -> None:
         reading = _held(session, reader, case_id)
         case = session.get(Case, case_id)
         if case is not None and case.deck_id is not None:
-            raise FlowError("In a deck your own answer comes first.")
+            raise FlowError("In a deck, give your own answer first.")
         if not _answers(session, reader, case_id):
             reading.unblinded = True
 
@@ -236,7 +234,7 @@ def reveal(
     """
     case = progress(store, reader, case_id)
     if case is None or not case.is_revealed:
-        raise FlowError("The AI is asked only after your own answer is saved.")
+        raise FlowError("The AI runs only after your own answer is saved.")
     _refuse_another(case.bundle, bundle)
     diagnosis = diagnose()
     with store.writing() as session:
@@ -272,7 +270,7 @@ def kept_run(store: Store, reader: str, case_id: str) -> Run | None:
 
 def _refuse_another(seen: str, bundle: Bundle) -> None:
     if seen and seen != bundle.name:
-        raise FlowError(f"You were given the result of the bundle {seen} for this case already; it stays.")
+        raise FlowError(f"You already have the result of bundle {seen} for this case; it cannot be replaced.")
 
 
 def keep_feedback(

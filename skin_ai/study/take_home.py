@@ -176,7 +176,7 @@ def pdf(summary: TakeHome, notice: str, *, compress: bool = True) -> bytes:
         _write(page, "This deck has no reference diagnoses, so accuracy is not shown.")
     _heading(page, "Confidence")
     _write(page, " ".join(confidence_lines(summary)) or f"Too few cases (n = {figures.n_readings}).")
-    _heading(page, "Agreement with the AI (Cohen's kappa; 1: always the same, 0: as by chance)")
+    _heading(page, "Agreement with the AI (Cohen's kappa; 1: always the same, 0: chance level)")
     for stage in STAGES:
         _bar(page, WHO[stage], figures.agreement[stage].kappa, COLOURS[stage])
     _heading(page, "Time")

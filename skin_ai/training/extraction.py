@@ -1,4 +1,4 @@
-"""Makes the extraction: a stage common to all models, one model without each writer, and one of all."""
+"""Trains the extraction: common stages, then one model without each writer and one on all writers."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ class Stage:
     learning_rate: float
     head_learning_rate: float
     dropout: float = 0.0
-    further: int = 0  # made-up texts on which the heads of further facts are fitted at last
+    further: int = 0  # generated texts on which the heads of further facts are fitted at the end
 
 
-# Made-up texts and contrast pairs, no narrative of any writer: once for all models.
+# Generated texts and contrast pairs, no narratives: trained once and shared by all models.
 COMMON: Final = (
     Stage(Mixture(templates=500, more_templates=250, frames=2600, pairs=2), 2, 2e-4, 2e-3, dropout=0.1),
     Stage(Mixture(templates=300, more_templates=200, frames=2600, pairs=2), 2, 2e-4, 1e-3, dropout=0.1),
 )
-# Then the free narratives, with enough of the others that nothing is forgotten.
+# Then the free narratives, with enough of the other texts that nothing is forgotten.
 OWN: Final = Stage(Mixture(templates=40, more_templates=100, frames=1000), 3, 2e-4, 1e-3, further=4200)
 BATCH_SIZE: Final = 24
 WEIGHT_DECAY: Final = 0.01
@@ -75,7 +75,7 @@ def train_extraction(
     common: Sequence[Stage] = COMMON,
     own: Stage = OWN,
 ) -> None:
-    """Makes `out`, the shipped weights, and in `work` what the figures need; a killed run goes on.
+    """Makes `out`, the shipped weights, and in `work` what the figures need; an interrupted run resumes.
 
     base: all-MiniLM-L6-v2 in Hugging Face's layout; texts: the folder of narratives.csv and
     contrast_pairs.jsonl; writers: those without whom a model is trained, for the figures, for the calibration
@@ -197,7 +197,7 @@ class _Batches(Dataset[Batch]):
 
 
 def loss_of(model: nn.Module, batch: Batch) -> Tensor:
-    """Sum over facts of the mean cross-entropy, and of how little attention falls on the words that tell."""
+    """Sum over facts of the mean cross-entropy, and of the attention that misses the marked words."""
     scores: Scores = model(batch.encoded)
     n = len(batch.ages)
     parts = []

@@ -1,4 +1,4 @@
-"""Examples as the loss takes them: tokens, classes, ages and marked words."""
+"""Batches of examples for the loss: tokens, classes, ages and marked words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How sure the extraction may be: a temperature a fact, and below which probability a fact is uncertain."""
+"""Calibrates the extraction: a temperature per fact, and the probability below which it is uncertain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts as clinicians write them and forms as they are filled in, with what they tell."""
+"""Generates clinical notes and filled-in forms, with the facts that they state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sentences about symptoms made from frames by hand: scope, time, other people, fears, lists."""
+"""Generates sentences about symptoms from hand-written frames: scope, time, other people, fears, lists."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Fits the heads of SCIN's further symptoms and of the duration to an encoder that is done.
+"""Fits the heads of SCIN's further symptoms and of duration, with the encoder fixed.
 
-Few training texts tell these facts, and trained with the others their heads found "unsaid" too often: of the
-durations in frames they found 0.40. Fitted alone they cost the other facts nothing, which stay as they are.
+Few training texts state these facts, and trained with the others their heads found "unsaid" too often: of the
+durations in frames they found 0.40. Fitted on their own, they leave the heads of the other facts unchanged.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SPAN_WEIGHT: Final = 0.1
 def fit_further_heads(
     model: Extractor, narratives: Sequence[Example], pairs: Sequence[Example], n_made_up: int, seed: int = 11
 ) -> None:
-    """Trains the rows of FURTHER in the heads, on what the encoder makes of the texts, which is kept."""
+    """Trains the rows of FURTHER in the heads, on the encoder's output, which is computed once."""
     rng = Random(seed)
     torch.manual_seed(seed)
     kept = [(_hidden(model, batch), batch) for batch in _batches(model, narratives, pairs, n_made_up, rng)]
@@ -99,7 +99,7 @@ def _batches(
 
 
 def further_text(rng: Random) -> Example:
-    """A text made from frames that tells more often than others how long, and what SCIN asks besides."""
+    """A text from frames that states durations and SCIN's further symptoms more often than others."""
     told = told_by_frames(rng)
     silent = [name for name in MORE_SYMPTOMS if told.answers.get(name, UNSAID) == UNSAID]
     pieces = [further_piece(name, rng) for name in rng.sample(silent, rng.choice((0, 1, 1, 2, 3)))]

@@ -1,4 +1,4 @@
-"""Typing slips made on purpose: in haste, on a phone, by ear."""
+"""Adds typing errors: in haste, on a phone, spelt by ear."""
 
 from __future__ import annotations
 

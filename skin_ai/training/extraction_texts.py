@@ -1,4 +1,4 @@
-"""Texts with what they tell: free narratives, contrast pairs, and what generator and frames make."""
+"""Training texts with their facts: free narratives, contrast pairs, and generated texts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WRITERS: Final = ("a", "b", "c", "d", "e", "f")
 
 @dataclass(frozen=True)
 class Example:
-    """A text and what it tells.
+    """A text and the facts in it.
 
     answers: fact -> answer; a fact that is not in it is not asked. The age is years or UNSAID. spans: fact
     -> characters of the words that tell it, where they are known. patient, writer, kind: where it is from.
@@ -72,12 +72,12 @@ HINTS: Final = {
 
 
 def without_hint(text: str) -> dict[str, str | int]:
-    """Further facts that the text surely does not tell."""
+    """Further facts that the text certainly does not state."""
     return {fact: UNSAID for fact, hint in HINTS.items() if not hint.search(text)}
 
 
 def load_narratives(path: Path) -> tuple[Example, ...]:
-    """Rows of narratives.csv (data/README: an empty site or age is one that the text does not tell)."""
+    """Rows of narratives.csv (texts/README.md); an empty site or age is one that the text does not state."""
     with path.open(newline="", encoding="utf-8") as file:
         return tuple(
             Example(
@@ -97,7 +97,7 @@ def load_narratives(path: Path) -> tuple[Example, ...]:
 
 
 def load_pairs(*paths: Path) -> tuple[Example, ...]:
-    """Texts of contrast pairs: what `expected` does not name is unsaid."""
+    """Texts of contrast pairs; facts that `expected` does not name are unsaid."""
     examples = []
     for path in paths:
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -112,7 +112,7 @@ def load_pairs(*paths: Path) -> tuple[Example, ...]:
 
 
 def template(facts: Facts, rng: Random, *, held_out: bool = False) -> Example:
-    """The facts as the generator tells them; where one wording tells of two symptoms, only one is asked."""
+    """The facts as the generator words them; where one wording states two symptoms, only one is asked."""
     text = tell(facts, rng, held_out=held_out)
     answers: dict[str, str | int] = {
         **{symptom: answer.value for symptom, answer in facts.symptoms.items()},
@@ -131,7 +131,7 @@ def template(facts: Facts, rng: Random, *, held_out: bool = False) -> Example:
 
 
 def _wording_spans(text: str, facts: Facts) -> dict[str, tuple[int, int]]:
-    """Where the wordings of the told symptoms stand, as far as slips left them."""
+    """Places of the wordings of the stated symptoms, unless typing errors changed them."""
     lowered, spans = text.lower(), {}
     for symptom, answer in facts.symptoms.items():
         if answer is Answer.UNSAID:
@@ -158,7 +158,7 @@ NOT_JOINED: Final = ("form", "two spots", "site")
 
 
 def beside_other_facts(pair: Example, rng: Random) -> Example:
-    """The text of a pair before or after a telling of facts of which it says nothing."""
+    """The text of a pair, before or after a generated text about other facts."""
     if pair.kind in NOT_JOINED:
         return pair
     facts = random_facts(rng)
@@ -199,7 +199,7 @@ def without_writer(narratives: Sequence[Example], writer: str) -> list[Example]:
 
 @dataclass(frozen=True)
 class Mixture:
-    """How many texts of which kind an epoch has; pairs and narratives: how often each."""
+    """How many texts of each kind an epoch has; pairs and narratives: how often each."""
 
     templates: int = 0
     more_templates: int = 0
@@ -213,7 +213,7 @@ class Mixture:
 def epoch_examples(
     narratives: Sequence[Example], pairs: Sequence[Example], mixture: Mixture, rng: Random
 ) -> list[Example]:
-    """What one epoch reads: templates, frames, slips and what stands beside a pair are new each time."""
+    """The texts of one epoch; generated texts, typing errors and what is added to pairs are new each time."""
     examples = [template(random_facts(rng), rng) for _ in range(mixture.templates)]
     examples += [template(random_more_facts(rng), rng) for _ in range(mixture.more_templates)]
     examples += [framed(rng) for _ in range(mixture.frames)]

@@ -1,4 +1,4 @@
-"""Fetches SCIN's tables and photos from its public bucket; what is there already is left alone."""
+"""Downloads SCIN's tables and photos from its public bucket; existing files are kept."""
 
 from __future__ import annotations
 

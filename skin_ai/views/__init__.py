@@ -1,1 +1,1 @@
-"""What several pages draw; the only part of skin_ai that knows streamlit."""
+"""What pages draw; only views and pages import streamlit."""

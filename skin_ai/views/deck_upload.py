@@ -20,14 +20,14 @@ OFFERED, OUTCOME = "decks_offered", "deck_outcome"  # keys of the session's stat
 
 
 def ask(store: Store) -> None:
-    """The form, and below it what became of the last deck."""
+    """The form, and below it the outcome of the last upload."""
     with st.expander("Load a deck"):
         st.markdown(
-            "A folder, or a zip of it, with `cases.csv` and the photos. Columns: `photo` (file), "
-            "`narrative`, `age_band` or `age`, `body_site`, `fitzpatrick`, `reference`, `explanation`. "
-            "Each case needs a photo or a narrative; everything else is optional. A file `deck.toml` may "
-            'set `name = "…"`, `show_reference = true` and `note = "…"`. A deck with errors is not loaded; '
-            "all errors are listed."
+            "Load a folder, or a zip of it, with `cases.csv` and the photos.\n"
+            "- Columns: `photo` (file), `narrative`, `age_band` or `age`, `body_site`, `fitzpatrick`, "
+            "`reference`, `explanation`. Each case needs a photo or a narrative; the rest is optional.\n"
+            '- Optional file `deck.toml`: `name = "…"`, `show_reference = true`, `note = "…"`.\n'
+            "- A deck with errors is not loaded; all errors are listed."
         )
         way = st.segmented_control("As", [ZIP, FOLDER], default=ZIP, required=True, key="deck_way")
         offered = st.session_state.get(OFFERED, 0)

@@ -1,4 +1,4 @@
-"""The server, as `python -m streamlit`, which also tells what it holds in its memory.
+"""The server, as `python -m streamlit`, which also reports what it holds in memory.
 
 At SIGUSR1 it writes to the file that TELL names, as JSON, which of the texts in the file that ASK names some
 object still holds, and how many uploaded photos there are.

@@ -1,4 +1,4 @@
-"""Conference mode: what one visitor did is nowhere when the next one comes."""
+"""Conference mode: nothing of one visitor is left for the next."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Every measure on data that leave it little or nothing to measure."""
+"""Every measure on data with little or nothing to measure."""
 
 import json
 

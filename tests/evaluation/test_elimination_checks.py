@@ -1,4 +1,4 @@
-"""Checks of eliminations, on models of which it is known how far they can be believed."""
+"""Checks of eliminations, on models whose reliability is known."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""On some of the photos that the shipped bundle was trained on: from file to figure, and no figure itself."""
+"""From file to figure on photos that the shipped bundle was trained on; asserts no figure."""
 
 import csv
 import shutil

@@ -1,4 +1,4 @@
-"""What the shipped extraction must read, in sentences that no training holds."""
+"""Sentences in no training that the shipped extraction must read correctly."""
 
 import pytest
 

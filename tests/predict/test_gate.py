@@ -1,4 +1,4 @@
-"""The gate tells what is like its training photos from what is not, and keeps no photo."""
+"""The gate separates photos like its training photos from others, and stores no photo."""
 
 from pathlib import Path
 

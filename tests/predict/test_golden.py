@@ -1,4 +1,4 @@
-"""What the shipped bundle says of two drawn samples.
+"""The shipped bundle's answers to two drawn samples.
 
 After new weights: python -m pytest -n 0 tests/predict/test_golden.py --rewrite-golden
 """

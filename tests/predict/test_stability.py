@@ -1,4 +1,4 @@
-"""Answers that hang on what should not matter."""
+"""Answers that depend on what should not matter."""
 
 from collections import Counter
 

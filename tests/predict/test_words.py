@@ -1,4 +1,4 @@
-"""What the language model gets of the patient's words, and what an answer then rests on."""
+"""What the language model gets of the patient's words, and what the answer depends on."""
 
 from dataclasses import replace
 
@@ -106,5 +106,5 @@ def test_uncertain_fact_that_would_change_the_first_type_makes_the_answer_not_su
 
 def test_sentence_on_what_matters_names_every_fact():
     assert in_words(["bleed", "hurt"]) == (
-        "It matters whether it bleeds and whether it hurts: the words leave this uncertain."
+        "The answer depends on whether it bleeds and whether it hurts; the words leave this unclear."
     )

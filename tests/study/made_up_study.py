@@ -1,4 +1,4 @@
-"""A made-up study: what readers of varied skill might have answered with an AI at their side."""
+"""A made-up study: answers that readers of different skill might give with an AI."""
 
 import numpy as np
 import pandas as pd

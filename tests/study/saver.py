@@ -1,4 +1,4 @@
-"""A program that saves answers and prints each one only when it is saved, and what kills it meanwhile."""
+"""Saves answers and prints each once it is saved; tests kill it while it runs."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from skin_ai.study.tables import Base, Case, Run, Stage, now
 ANSWER = Given(("MEL", "NEV"), 60, "the edge")
 OTHER = Given(("BCC",), 10)
 OWN = "0123456789abcdef0123456789abcdef"
-STAYS_BLIND = "no blind answer any more"
+ALREADY_SEEN = "already seen the AI's result"
 
 
 @pytest.fixture(scope="session")
@@ -145,7 +145,7 @@ def test_the_first_answer_of_a_stage_stands(store: Store, reader: str, case: Cas
 
 def test_final_answer_needs_one_before(store: Store, reader: str, case: Case) -> None:
     flow.keep_case(store, reader, case)
-    with pytest.raises(FlowError, match="Your own answer comes first"):
+    with pytest.raises(FlowError, match="Give your own answer first"):
         flow.commit(store, reader, case.id, Stage.AFTER, ANSWER, 1)
     assert store.answers().empty
 
@@ -153,10 +153,10 @@ def test_final_answer_needs_one_before(store: Store, reader: str, case: Case) ->
 def test_who_saw_the_ai_at_once_gives_no_blind_answer(store: Store, reader: str, case: Case) -> None:
     flow.keep_case(store, reader, case)
     flow.show_at_once(store, reader, case.id)
-    with pytest.raises(FlowError, match=STAYS_BLIND):
+    with pytest.raises(FlowError, match=ALREADY_SEEN):
         flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER, 1)
     flow.commit(store, reader, case.id, Stage.AFTER, ANSWER, 1)
-    with pytest.raises(FlowError, match=STAYS_BLIND):
+    with pytest.raises(FlowError, match=ALREADY_SEEN):
         flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER, 1)
     answers = store.answers()
     assert answers["stage"].tolist() == ["after"] and answers["blinded"].tolist() == [False]
@@ -174,7 +174,7 @@ def test_show_at_once_after_an_answer_changes_nothing(store: Store, reader: str,
 def test_a_deck_is_read_blind(store: Store, reader: str, deck_id: str, bundle: Bundle) -> None:
     case_id = first_case(store, deck_id)
     flow.open_deck_case(store, reader, case_id)
-    with pytest.raises(FlowError, match="In a deck your own answer comes first"):
+    with pytest.raises(FlowError, match="In a deck, give your own answer first"):
         flow.show_at_once(store, reader, case_id)
     assert not flow.progress(store, reader, case_id).is_revealed
     with pytest.raises(FlowError, match="only after your own answer"):
@@ -295,7 +295,7 @@ def test_case_deleted_while_the_ai_works_leaves_no_run(
         flow.delete_case(store, reader, case.id)
         return diagnosis
 
-    with pytest.raises(FlowError, match="no longer there"):
+    with pytest.raises(FlowError, match="was deleted"):
         flow.reveal(store, reader, case.id, bundle, deleted_meanwhile)
     assert rows_of(store) == {"clinicians": 1}
 
@@ -555,7 +555,7 @@ def test_seeing_the_ai_and_answering_blind_exclude_each_other(store: Store, read
         errors = [error for error in at_once(act) if error is not None]
         progress = flow.progress(store, reader, case_id)
         assert progress.reading.unblinded == (progress.before is None) == bool(errors)
-        assert all(STAYS_BLIND in str(error) for error in errors)
+        assert all(ALREADY_SEEN in str(error) for error in errors)
 
 
 def test_case_is_not_changed_by_a_click_that_meets_its_answer(store: Store, reader: str) -> None:
@@ -587,5 +587,5 @@ def test_deleting_meets_answering_without_an_error(store: Store, reader: str) ->
                 flow.commit(store, reader, id_, Stage.BEFORE, ANSWER, 1)
 
         errors = [error for error in at_once(act) if error is not None]
-        assert all("no longer there" in str(error) for error in errors)
+        assert all("was deleted" in str(error) for error in errors)
         assert rows_of(store) == {"clinicians": 1}

@@ -1,4 +1,4 @@
-"""What the extraction is trained on: frames, pairs, slips; what must never be in it."""
+"""Training texts of the extraction: frames, pairs, typing errors, and no test text among them."""
 
 import json
 from random import Random

@@ -44,7 +44,7 @@ from skin_ai.views.case import bundle_choice, symptom_form
 from skin_ai.vocabulary import DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS
 
 PAD, SKIN = "pad-ufes-20", "skin-26"
-HEATMAP = "The heatmap lay on the lesion"
+HEATMAP = "The heatmap was on the lesion"
 
 
 @pytest.fixture(scope="module")

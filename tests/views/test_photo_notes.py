@@ -1,4 +1,4 @@
-"""What is said of a photo before any model is asked about it."""
+"""Warnings about a photo before any model runs."""
 
 import numpy as np
 import pytest

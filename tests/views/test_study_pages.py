@@ -94,7 +94,7 @@ def test_deck_is_read_blind_to_its_end_and_shows_the_reference_only_then(app, st
         assert case(app).diagnosis is not None
         assert "Reference" not in texts(app)
         finish(app)
-        assert "The heatmap lay on the lesion" in [control.label for control in app.segmented_control]
+        assert "The heatmap was on the lesion" in [control.label for control in app.segmented_control]
         assert "Reference diagnosis" in texts(app)
         if done == 0:
             button(app, "Next case").click().run()

@@ -1,4 +1,4 @@
-"""What a clinician sees who changes one symptom."""
+"""What the page shows when one symptom is changed."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A case after the own answer: the AI's result, the final answer, feedback, and on to the next case."""
+"""A case after the clinician's own answer: the AI's result, the final answer, feedback, the next case."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _refuse_another_photo(case: CaseState, kept: Case) -> None:
         return
     if flow.pixels_sha256(case.photo.pixels) != kept.photo_sha256:
         case.photo = None
-        case.refuse("This is not the photo that you answered; choose the same file.")
+        case.refuse("This is not the photo of this case; choose the same file.")
 
 
 def _ask_for_photo_again(case: CaseState, why: str) -> None:
@@ -69,13 +69,13 @@ def _show_result(case: CaseState, progress: Progress) -> None:
         diagnosis = case.diagnosis = replace(diagnosis, square=square)
     own = tuple(progress.before.ranks) if progress.before else ()
     if not own:
-        st.caption("Shown without an answer of your own: your final answer is marked as unblinded.")
+        st.caption("You saw the AI before giving an answer: your final answer is marked as unblinded.")
     name = diagnosis.bundle
     manifest = bundle_choice.manifest_if_unchanged(name, case.bundle_sha256)
     if manifest is None:
         st.info(
-            f"The bundle {name} on this server is not the version that made this result: it is shown as it "
-            "was saved, without heatmaps and what-if."
+            f"This result was made by another version of bundle {name}. It is shown as it was saved, "
+            "without heatmaps and what-if."
         )
     result.show(
         diagnosis,

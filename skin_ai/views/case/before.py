@@ -1,4 +1,4 @@
-"""A case before the AI is asked: photo, words and particulars, and the clinician's own answer."""
+"""A case before the AI runs: photo, words and particulars, and the clinician's own answer."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _ask_for_inputs(case: CaseState, progress: Progress | None) -> tuple[Crop, b
 
 def _ask_to_keep_photo(case: CaseState, progress: Progress | None) -> bool:
     if case.photo is None or case.photo.sample:
-        st.caption("Words, answers and feedback are kept. A photo of your own is kept only if you say so.")
+        st.caption("Words, answers and feedback are kept. Your own photo is kept only if you agree.")
         return False
     key = case.key("keep_photo")
     keeps: bool = st.checkbox(
@@ -109,7 +109,7 @@ def _ask_to_keep_photo(case: CaseState, progress: Progress | None) -> bool:
         key=key,
         persist_state="session",
     )
-    photo = "kept without its metadata" if keeps else "not kept: it is gone when this session ends"
+    photo = "kept without its metadata" if keeps else "not kept: it is deleted when this session ends"
     st.caption(f"Words, answers and feedback are kept. The photo is {photo}.")
     return keeps
 

@@ -13,7 +13,7 @@ from skin_ai.views.case.case_state import CaseState, as_it_stands
 
 QUESTIONS = {
     "agrees": "I agree with the AI's answer",
-    "heatmap_on_lesion": "The heatmap lay on the lesion",
+    "heatmap_on_lesion": "The heatmap was on the lesion",
     "steps_helped": "The steps helped me",
     "would_use": "I would use this",
 }

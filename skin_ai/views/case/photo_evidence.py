@@ -1,4 +1,4 @@
-"""The photo of a result, with a heatmap of the image model's evidence on demand."""
+"""The photo of a result, with a heatmap of the image model's evidence if asked for."""
 
 from __future__ import annotations
 

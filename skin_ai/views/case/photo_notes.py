@@ -1,4 +1,4 @@
-"""Warnings about a photo before any model is asked about it."""
+"""Warnings about a photo before any model runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def show(photo: PreparedPhoto, limits: Mapping[str, float]) -> None:
-    """A warning for each fault, with what to do; the photo can be used all the same.
+    """A warning for each fault, with what to do; the photo can still be used.
 
     limits: "quality_limits" of the manifest of the bundle that will be asked.
     """
@@ -23,6 +23,6 @@ def show(photo: PreparedPhoto, limits: Mapping[str, float]) -> None:
     for fault in faults:
         st.warning(quality.ADVICE[fault], icon=":material/photo_camera:")
     if faults:
-        st.caption("You can use this photo all the same; the result will mention its faults.")
+        st.caption("You can still use this photo; the result will repeat these warnings.")
     if photo.has_ink:
         st.info(ink.SEEN, icon=":material/ink_pen:")

@@ -89,7 +89,7 @@ def _own_beside_answer(diagnosis: Diagnosis, own: Own) -> None:
     for ordinal, rank in zip(ORDINALS, own.ranks, strict=False):
         label = f"{MARK} Your {ordinal}, {elimination_text.own_name(rank)},"
         if rank in diagnosis.undecided:
-            fate = "is one of those between which the AI is not sure."
+            fate = "is one of the types that the AI is undecided between."
         else:
             fate = elimination_text.own_fate(rank, diagnosis.steps, diagnosis.answer, own)
         if rank in DISEASES:
@@ -114,7 +114,7 @@ def _photo_beside_recommendations(
     left, right = st.columns(2, gap="large")
     if diagnosis.is_foreign and hides:
         with right:
-            st.markdown("Hidden, as the photo is unlike those that the photo model was trained on.")
+            st.markdown("Hidden, because the photo is unlike those that the photo model was trained on.")
             shows = st.toggle(SHOW_ANYWAY, key="show_anyway")
         if not shows:
             with left:

@@ -1,4 +1,4 @@
-"""The AI's result of a case: the one that was kept, or a new run of the models in the queue's order."""
+"""The AI's result of a case: the saved one, or a new run of the models when its turn in the queue comes."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def _reliance(summary: Summary) -> None:
 def _agreement(summary: Summary, readings: pd.DataFrame) -> None:
     st.markdown(
         "Cohen's kappa: agreement of the first diagnoses of reader and AI beyond chance (1: always the same, "
-        "0: as by chance). It does not say who was right."
+        "0: chance level). It does not say who was right."
     )
     kappas = {stage: summary.agreement[stage].kappa for stage in STAGES}
     lowest = min((kappa.low for kappa in kappas.values() if kappa.low is not None), default=0.0)

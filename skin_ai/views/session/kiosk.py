@@ -1,4 +1,4 @@
-"""Conference mode: one laptop, many visitors, and nothing of a visitor is left for the next one.
+"""Conference mode: many visitors on one laptop; each visitor's data is cleared before the next.
 
 Switched on by SKIN_AI_KIOSK=1.
 """

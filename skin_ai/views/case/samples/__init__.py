@@ -1,4 +1,4 @@
-"""Sample cases to try the app without a patient of one's own; README.md says where they come from."""
+"""Sample cases for trying the app; README.md says where they come from."""
 
 from __future__ import annotations
 
