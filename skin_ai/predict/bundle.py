@@ -135,7 +135,7 @@ def load_extraction(weights: Path = WEIGHTS) -> Extractor:
         raise BundleError(f"{path} is damaged. Restore it from the repository.") from error
     for file in (folder / EXTRACTION_FILE, *(tokenizer / name for name in TOKENIZER_FILES)):
         _verify(file, checksums.get(file.name), path)
-    with _fitting(folder / EXTRACTION_FILE, folder):
+    with _fitting(folder / EXTRACTION_FILE, path):
         return load_extractor(tokenizer, folder / EXTRACTION_FILE).requires_grad_(False)
 
 
@@ -180,7 +180,7 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
             key: tuple(value) if isinstance(value, list) else value
             for key, value in image["preprocessing"].items()
         }
-        with _fitting(file_of(folder, IMAGE_FILE), folder):
+        with _fitting(file_of(folder, IMAGE_FILE), folder / MANIFEST):
             image_model = ImageModel(image["backbone"], len(image_types))
             image_model.load_state_dict(
                 {
@@ -188,9 +188,9 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
                     for key, value in load_file(file_of(folder, IMAGE_FILE)).items()
                 }
             )
-        with _fitting(file_of(folder, GATE_FILE), folder):
+        with _fitting(file_of(folder, GATE_FILE), folder / MANIFEST):
             gate = load_gate(file_of(folder, GATE_FILE), float(image["gate_threshold"]))
-        with _fitting(file_of(folder, LANGUAGE_FILE), folder):
+        with _fitting(file_of(folder, LANGUAGE_FILE), folder / MANIFEST):
             language_model = build_language_model(
                 file_of(folder, TOKENIZER_FILES[0]).parent, types, language.get("pooling", OWN_POOLING)
             )
@@ -233,14 +233,14 @@ def _check_schedule(
 
 
 @contextmanager
-def _fitting(path: Path, folder: Path) -> Iterator[None]:
+def _fitting(path: Path, manifest: Path) -> Iterator[None]:
     """BundleError for weights that do not match the model in the manifest."""
     try:
         yield
     except (SafetensorError, RuntimeError, ValueError, OSError) as error:
         # PyTorch lists every layer; the beginning is enough.
         found = " ".join(str(error).split())[:200]
-        raise BundleError(f"{path} does not fit {folder / MANIFEST}: {found}") from error
+        raise BundleError(f"{path} does not fit {manifest}: {found}") from error
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
