@@ -53,7 +53,7 @@ def test_reader_comes_in_and_study_pages_stay_closed(page: Page, network: Server
     page.get_by_role("link", name="Feedback").click()
     expect(page.get_by_text("SKIN_AI_STUDY_ROLE")).to_be_visible()
     page.get_by_role("link", name="Deck").click()
-    expect(page.get_by_text("by who runs the study")).to_be_visible()
+    expect(page.get_by_text("Only study staff")).to_be_visible()
     expect(page.get_by_text("Load a deck")).to_have_count(0)
 
 
@@ -88,6 +88,6 @@ def test_nobody_comes_in_where_the_provider_is_not_configured(tmp_path: Path, br
     secrets.write_text("[auth\n")
     environment = {"STREAMLIT_SECRETS_FILES": str(secrets), "SKIN_AI_STUDY_ROLE": ROLE}
     with serve(tmp_path, environment) as server, visiting(browser, server.address) as visit:
-        expect(visit.page.get_by_text("Nobody can sign in")).to_be_visible()
+        expect(visit.page.get_by_text("Sign-in is not configured")).to_be_visible()
         settle(visit.page)
         assert visit.page.get_by_role("heading").all_text_contents() == ["Sign in"]

@@ -172,7 +172,7 @@ def test_study_fits_the_screen(guest: Visit, study_server: Server) -> None:
     page.goto(f"{study_server.address}/feedback")
     page.get_by_label("Study passphrase").fill(PASSPHRASE)
     click(page, "Open")
-    expect(page.get_by_role("heading", name="Reading by reading")).to_be_visible()
+    expect(page.get_by_role("heading", name="Individual readings")).to_be_visible()
     settle(page)
     guest.expect_no_sideways_scrolling()
     guest.keep_screenshots("study-feedback")

@@ -10,7 +10,7 @@ from skin_ai.server import memory
 # Eight threads hold memory at once; then the C library lists the places that it was taken from.
 THREADS = """
 import ctypes, sys, threading
-from skin_ai import memory
+from skin_ai.server import memory
 if sys.argv[2]:
     memory.share_arenas()
 together, libc = threading.Barrier(8), ctypes.CDLL(None)
