@@ -492,14 +492,14 @@ def test_case_kept_for_later_can_be_gone_on_with(app, store):
     button(app, LATER).click().run()
     former = store_ids(store)
     assert words_area(app).value == ""
-    assert f"awaits your diagnosis: {WORDS[:20]}" in texts(app)
+    assert f"waiting for your diagnosis: {WORDS[:20]}" in texts(app)
     assert rows_of(store) == {"clinicians": 1, "cases": 1, "readings": 1}
     button(app, "Continue").click().run()
     assert words_area(app).value == WORDS
     assert [case(app).id] == former
     answer(app)
     button(app, "New case").click().run()
-    assert "awaits your final answer" in texts(app)
+    assert "waiting for your final answer" in texts(app)
     button(app, "Continue").click().run()
     finish(app)
     button(app, "New case").click().run()
