@@ -220,7 +220,7 @@ def test_flow_gives_a_reader_no_second_bundle_of_a_case(app_of_two, store: Store
     def never():
         raise AssertionError("The model was asked.")
 
-    with pytest.raises(FlowError, match=f"result of the bundle {PAD}"):
+    with pytest.raises(FlowError, match=f"result of bundle {PAD}"):
         flow.reveal(store, reader, id_, replace(bundle, name=SKIN, sha256="d" * 64), never)
     assert rows_of(store)["runs"] == 1
 
