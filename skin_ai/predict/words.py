@@ -49,14 +49,19 @@ def read(words: str, extractor: Extractor | None, confirmed: Facts | None = None
 
     confirmed: facts that a person checked; they replace those found in the words, and are certain.
     """
-    language = language_of(words) if words else ENGLISH
+    extraction = None
+    if words and extractor is not None and confirmed is None:
+        extraction = extract(words, extractor)
+        language = extraction.language
+    else:
+        language = language_of(words) if words else ENGLISH
     if confirmed is not None and (extractor is not None or language != ENGLISH or not words):
         return Read(sentences(confirmed), language, facts=confirmed)
     if language != ENGLISH:
         return Read("", language, NOT_ENGLISH)
-    if extractor is None or not words:
+    if extraction is None or extractor is None:
         return Read(words, language)
-    extraction, is_cut = extract(words, extractor), extractor.is_cut(words)
+    is_cut = extractor.is_cut(words)
     found = to_facts(extraction)
     facts = Facts(**{name: getattr(found, name) for name in FACTS_READ})
     if not facts.said:

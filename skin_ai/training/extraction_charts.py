@@ -67,6 +67,10 @@ def chart(rng: Random) -> Told:
     if rng.random() < 0.5:
         told.text += "."
     told.kind = "chart"
+    return _with_all_that_follows(told)
+
+
+def _with_all_that_follows(told: Told) -> Told:
     for name in FOLLOWS:
         if name in told.answers and FOLLOWS[name] not in told.answers:
             with_what_follows(told, name, str(told.answers[name]))
@@ -203,7 +207,4 @@ def form(rng: Random) -> Told:
     if rng.random() < 0.3:
         told.text += "."
     told.kind = "form"
-    for name in FOLLOWS:
-        if name in told.answers and FOLLOWS[name] not in told.answers:
-            with_what_follows(told, name, str(told.answers[name]))
-    return told
+    return _with_all_that_follows(told)
