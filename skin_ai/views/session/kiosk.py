@@ -47,10 +47,12 @@ def next_visitor() -> None:
 
 
 def leave_if_asked() -> None:
-    """In the run after `next_visitor`: deletes everything, shows nothing, and reloads the page.
+    """In every run after `next_visitor`: deletes everything, shows nothing, and reloads the page.
 
     This also ends the session. Otherwise Streamlit would keep it for minutes, in case the browser
     reconnects, together with callbacks' arguments and fields' defaults, which hold the visitor's case.
+    The mark stays until then: a run that follows at once (a field that was left, a timer) removes from
+    Streamlit's queue what the run before it has not sent, the reload included.
     """
     context = get_script_run_ctx()
     if context is None or LEAVING not in st.session_state:
@@ -60,8 +62,6 @@ def leave_if_asked() -> None:
     st.html(RELOAD, unsafe_allow_javascript=True)
     for key in st.session_state.to_dict().keys() - {LEAVING}:
         st.session_state.pop(key, None)
-    # Last, so that the next run finishes the job if this one is interrupted.
-    del st.session_state[LEAVING]
     st.stop()
 
 
@@ -97,6 +97,8 @@ def _many(number: int, thing: str) -> str:
 
 @st.fragment(run_every=LOOK_EVERY)
 def _watch() -> None:
+    if LEAVING in st.session_state:
+        st.rerun()
     idle = timedelta(seconds=time.monotonic() - st.session_state.get(LAST_SEEN, time.monotonic()))
     if idle >= idle_limit():
         next_visitor()
