@@ -15,7 +15,8 @@ from accelerate import PartialState
 from safetensors.torch import load_file
 from sklearn.metrics import recall_score
 
-from skin_ai.evaluation import checks, elimination_checks, gate_fitting, no_harm, reliability
+from skin_ai.evaluation import checks, elimination_checks, gate_fitting, literature, no_harm, reliability
+from skin_ai.evaluation.given_words import BOTH, GivenWords, given_words
 from skin_ai.evaluation.predictions import (
     Chains,
     as_tensors,
@@ -37,7 +38,7 @@ from skin_ai.training.language import predict_steps, train_chain
 from skin_ai.training.loop import save_once
 from skin_ai.training.reading import teach_reading
 from skin_ai.training.run import ALONE, READING_FILE, Photos, Run, begin, reading_stage
-from skin_ai.training.sources import PAD_UFES_20, evaluation_words, load_sources
+from skin_ai.training.sources import PAD_UFES_20, load_sources
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +61,13 @@ def train(
         seen[place] = probabilities
     reading_figures = teach_reading(run.language, *reading_stage(run), work / READING_FILE)
     log.info("reading: %s", reading_figures)
-    language = _LanguageFolds(run, cases, folds, seen, work)
+    given = given_words(run.language.reads)
+    language = _LanguageFolds(run, cases, folds, seen, work, given)
     chains = {name: language.eliminations(name) for name in ("chain", "control")}
     final = language.trained("chain", None)
     log.info("photo weight %.3f", final.photo_weight.item())
 
-    evaluated, steps, temperatures = evaluated_photos(run, cases, folds, with_photo, over, chains)
+    evaluated, steps, temperatures = evaluated_photos(run, cases, folds, with_photo, over, chains, given)
     words = {
         source: evaluated_words(run, cases, folds, source, chains) for source in sources_without_photos(cases)
     }
@@ -82,10 +84,11 @@ def train(
             run.types,
             run.language.schedule,
             temperatures,
+            given,
         ),
     )
-    if PAD_UFES_20 in folders and not run.start_from:
-        result |= checks.by_the_literature(folders[PAD_UFES_20], run.image, evaluated, tested, work)
+    if (found := _by_the_literature(run, folders, work)) is not None:
+        result["literature"] = found | {"ours": literature.ours(evaluated, tested)}
     if words:
         result["words"] = {source: summary_of_words(found) for source, found in words.items()}
     not_sure = reliability.not_sure(evaluated, tested, steps=steps)
@@ -145,11 +148,24 @@ def _image_model(
     return photos, [over_label_set(row, types, run.types) for row in probabilities]
 
 
+def _by_the_literature(run: Run, folders: Mapping[str, Path], work: Path) -> dict[str, Any] | None:
+    """The literature's protocol, measured here or for the bundle whose image model is used."""
+    if not run.start_from:
+        return (
+            checks.by_the_literature(folders[PAD_UFES_20], run.image, work)
+            if PAD_UFES_20 in folders
+            else None
+        )
+    manifest = read_manifest(Path(run.start_from))
+    return manifest["figures"].get("literature") if manifest["types"] == list(run.types) else None
+
+
 @dataclass(frozen=True)
 class _LanguageFolds:
     """The language models of a run.
 
-    folds: (n,) of `split_folds`; photos: (K,) out-of-fold probabilities a case, None without a photo.
+    folds: (n,) of `split_folds`; photos: (K,) out-of-fold probabilities a case, None without a photo;
+    given: how the model is given words.
     """
 
     run: Run
@@ -157,6 +173,7 @@ class _LanguageFolds:
     folds: np.ndarray
     photos: Sequence[torch.Tensor | None]
     work: Path
+    given: GivenWords
 
     def trained(self, name: str, fold: int | None) -> LanguageModel:
         """The "chain" or its "control", trained without the patients of a fold, or on all with None."""
@@ -178,15 +195,13 @@ class _LanguageFolds:
     def eliminations(self, name: str) -> Chains:
         """Out-of-fold eliminations, mode -> place of the case -> steps.
 
-        With photo and words ("both") and with words alone ("words"), each also in held-out wordings, to tell
-        reading from memory; ALONE: the cases of sources without photos.
+        With photo and words ("both"), with words alone ("words"), and the further ones of `GivenWords.modes`;
+        ALONE: the cases of sources without photos.
         """
         result: dict[str, dict[int, tuple[Step, ...]]] = {}
         for fold in range(int(self.folds.max()) + 1):
-            with_photo, alone = self._tested_in(fold)
             for mode, chains in self._of_fold(name, fold).items():
-                places = alone if mode == ALONE else with_photo
-                result.setdefault(mode, {}).update(zip(places, chains, strict=True))
+                result.setdefault(mode, {}).update(chains)
         return result
 
     def _tested_in(self, fold: int) -> tuple[list[int], list[int]]:
@@ -199,42 +214,46 @@ class _LanguageFolds:
         with_photo = [i for i in places if self.photos[i] is not None]
         return with_photo, [i for i in places if self.cases[i].source in without]
 
-    def _of_fold(self, name: str, fold: int) -> dict[str, list[tuple[Step, ...]]]:
-        """Trains one fold's model, and eliminates for the patients that it was not trained on."""
+    def _of_fold(self, name: str, fold: int) -> dict[str, dict[int, tuple[Step, ...]]]:
+        """Trains one fold's model, and eliminates for the patients that it was not trained on.
+
+        Mode -> place of the case -> steps.
+        """
         saved = self.work / f"{name}-fold{fold}-steps.json"
         if saved.exists():
             return {
-                mode: [
-                    tuple(Step(tuple(Option(**row) for row in step)) for step in chain) for chain in chains
-                ]
+                mode: {
+                    int(place): tuple(Step(tuple(Option(**row) for row in step)) for step in chain)
+                    for place, chain in chains.items()
+                }
                 for mode, chains in json.loads(saved.read_text(encoding="utf-8")).items()
             }
         model, schedule = self.trained(name, fold), self.run.language.schedule
         test, alone = self._tested_in(fold)
-        # Mode -> places of its cases, whether they are shown the photo, whether wordings are held out.
-        modes = {"both": (test, True, False), "words": (test, False, False)}
-        if name == "chain":
-            modes["both_in_held_out_wordings"] = (test, True, True)
-            modes["words_in_held_out_wordings"] = (test, False, True)
+        modes = {mode: (test, words) for mode, words in self.given.modes(name).items()}
         if alone:
-            modes[ALONE] = (alone, False, False)
+            modes[ALONE] = (alone, self.given.of_case)
         result = {}
-        for mode, (places, has_photo, held_out) in modes.items():
-            words = [evaluation_words(self.cases[i], held_out=held_out) for i in places]
-            shown = [self.photos[i] if has_photo else None for i in places]
-            result[mode] = predict_steps(model, words, shown, schedule, (1.0,) * (len(schedule) - 1))
-            self._log(f"{name} fold {fold}, {mode}", places, result[mode])
+        for mode, (places, words_of) in modes.items():
+            words = {i: said for i in places if (said := words_of(self.cases[i])) is not None}
+            shown = [self.photos[i] if mode.startswith(BOTH) else None for i in words]
+            temperatures = (1.0,) * (len(schedule) - 1)
+            chains = predict_steps(model, list(words.values()), shown, schedule, temperatures)
+            result[mode] = dict(zip(words, chains, strict=True))
+            self._log(f"{name} fold {fold}, {mode}", result[mode])
         plain = {
-            mode: [[[asdict(option) for option in step.options] for step in chain] for chain in chains]
-            for mode, chains in result.items()
+            mode: {
+                i: [[asdict(option) for option in step.options] for step in chain] for i, chain in of.items()
+            }
+            for mode, of in result.items()
         }
         save_once(lambda: saved.write_text(json.dumps(plain), encoding="utf-8"))
         return result
 
-    def _log(self, title: str, places: Sequence[int], chains: Sequence[tuple[Step, ...]]) -> None:
+    def _log(self, title: str, chains: Mapping[int, tuple[Step, ...]]) -> None:
         """Balanced accuracy of each source."""
         pairs: dict[str, list[tuple[str, str]]] = {}
-        for place, chain in zip(places, chains, strict=True):
+        for place, chain in chains.items():
             case = self.cases[place]
             pairs.setdefault(case.source, []).append((case.type, answer(chain)[0].type))
         for source, found in pairs.items():

@@ -20,6 +20,7 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from skin_ai.evaluation.extraction import evaluate_extraction
+    from skin_ai.evaluation.given_words import FOUND_FILE
     from skin_ai.predict.bundle import load_extraction, sha256
     from skin_ai.training.extraction import train_extraction
 
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     }
     path = out / EXTRACTION_MANIFEST
     path.write_text(json.dumps(manifest), encoding="utf-8")  # enough to load what was just written
-    figures = evaluate_extraction(options.work, options.base, load_extraction(out.parent))
+    figures = evaluate_extraction(options.work, options.base, load_extraction(out.parent), out / FOUND_FILE)
     path.write_text(json.dumps(manifest | {"figures": figures}, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(figures.get("left_out", figures), indent=1))
     return 0

@@ -78,15 +78,12 @@ def of_groups(folders: Mapping[str, Path], cases: Sequence[Case], evaluated: Eva
     return {"groups": groups.by_group(evaluated, particulars, "chain", malignant(evaluated.types))}
 
 
-def by_the_literature(
-    folder: Path, settings: ImageSettings, evaluated: Evaluated, folds: np.ndarray, work: Path
-) -> dict[str, Any]:
-    """Both protocols side by side; trains one more image model a fold, in one run each to save hours."""
+def by_the_literature(folder: Path, settings: ImageSettings, work: Path) -> dict[str, Any]:
+    """The literature's protocol; trains one more image model a fold, in one run each to save hours."""
     single = replace(settings, members=1)
-    found = measured_once(
+    return measured_once(
         work / "literature.json", lambda: literature.run(folder, work / "literature", single)
     )
-    return {"literature": found | {"ours": literature.ours(evaluated, folds)}}
 
 
 def measured_once(path: Path, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:

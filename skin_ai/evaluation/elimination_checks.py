@@ -13,6 +13,7 @@ from scipy.special import logit
 from torch import Tensor
 
 from skin_ai.evaluation.figures import mean_figure
+from skin_ai.evaluation.given_words import GivenWords
 from skin_ai.evaluation.protocols import protocol
 from skin_ai.intervals import patient_weights
 from skin_ai.predict.chain import Ask, Question, Step, answer, eliminate_all, single_pass
@@ -46,17 +47,19 @@ def measure(
     types: tuple[str, ...],
     schedule: tuple[int, ...],
     temperatures: Sequence[tuple[float, ...]],
+    given: GivenWords,
 ) -> dict[str, Any]:
     """The manifest's figures on the reliability of eliminations.
 
     ask_of_fold: fold -> the language model that was not trained on its patients; folds: (n,) from 0;
-    photos: (K,) out-of-fold probabilities over the label set; temperatures: of each fold, one a step.
+    photos: (K,) out-of-fold probabilities over the label set; temperatures: of each fold, one a step;
+    given: how the model is given words.
     """
     found: dict[int, _Case] = {}
     for fold in np.unique(folds).tolist():
         here = np.flatnonzero(folds == fold).tolist()
         ask = _cached(ask_of_fold(fold))
-        rest = types, schedule, tuple(temperatures[fold])
+        rest = types, schedule, tuple(temperatures[fold]), given
         with torch.inference_mode():
             chains = _ask_about([cases[i] for i in here], [photos[i] for i in here], ask, *rest)
         found.update(zip(here, chains, strict=True))
@@ -93,6 +96,7 @@ def _ask_about(
     types: tuple[str, ...],
     schedule: tuple[int, ...],
     temperatures: tuple[float, ...],
+    given: GivenWords,
 ) -> list[_Case]:
     """Every case as it is, then all its changed forms together."""
 
@@ -100,10 +104,10 @@ def _ask_about(
         return eliminate_all(ask, questions, types, schedule, temperatures, shares=False)
 
     everything, pairs = tuple(range(len(types))), zip(cases, photos, strict=True)
-    questions = [Question(evaluation_words(case), photo, everything) for case, photo in pairs]
+    questions = [Question(given.of_case(case), photo, everything) for case, photo in pairs]
     found = [_Case(answer(base)[0].type, base) for base in eliminated(questions)]
     asked = zip(cases, questions, found, strict=True)
-    forms = [_changed(case, question, one.base, types) for case, question, one in asked]
+    forms = [_changed(case, question, one.base, types, given) for case, question, one in asked]
     chains = iter(eliminated([form for of_case in forms for form in of_case.values()]))
     for one, of_case in zip(found, forms, strict=True):
         one.changed = {name: next(chains) for name in of_case}
@@ -111,14 +115,15 @@ def _ask_about(
 
 
 def _changed(
-    case: Case, question: Question, base: Sequence[Step], types: tuple[str, ...]
+    case: Case, question: Question, base: Sequence[Step], types: tuple[str, ...], given: GivenWords
 ) -> dict[str, Question]:
     """Every form in which a case is predicted again."""
+    told_anew = tell(case.facts, Random(f"{case.key} told anew"))  # the seed is part of the shipped figures
+    in_held_out_wordings = evaluation_words(case, held_out=True)
     forms = {
         **variant_questions(question),
-        # The seed is part of the shipped figures.
-        PARAPHRASED: replace(question, narrative=tell(case.facts, Random(f"{case.key} told anew"))),
-        HELD_OUT: replace(question, narrative=evaluation_words(case, held_out=True)),
+        PARAPHRASED: replace(question, narrative=given.of_text(told_anew)),
+        HELD_OUT: replace(question, narrative=given.of_text(in_held_out_wordings)),
         RUNNER_UP: _without(question, types.index(base[-1].dropped[0].type)),
         NO_PHOTO: replace(question, photo=None),
     }

@@ -12,8 +12,9 @@ import numpy as np
 from safetensors.torch import load_file
 
 from skin_ai.evaluation.figures import mean_figure, weighted_mean
+from skin_ai.evaluation.given_words import save_found
 from skin_ai.intervals import patient_weights, with_interval
-from skin_ai.predict.extraction import UNSAID, Extraction, Extractor, extract_all
+from skin_ai.predict.extraction import UNSAID, Extraction, Extractor, extract_all, to_facts
 from skin_ai.predict.language_detection import ENGLISH
 from skin_ai.training.datasets import digest
 from skin_ai.training.extraction import pretrained_extractor
@@ -38,9 +39,17 @@ PROTOCOL: Final = (
 
 
 def evaluate_extraction(
-    work: Path, base: Path, shipped: Extractor, *, texts: Path = TEXTS, writers: Sequence[str] = WRITERS
+    work: Path,
+    base: Path,
+    shipped: Extractor,
+    found_file: Path,
+    *,
+    texts: Path = TEXTS,
+    writers: Sequence[str] = WRITERS,
 ) -> dict[str, Any]:
     """Figures of the models in `work` that each leave out a writer, and of the shipped model.
+
+    found_file: gets the facts that the models found in the narratives of the writers whom they had not read.
 
     writers: those whose models are there; each is calibrated on the texts of the next one, as the model
     without that one reads them. base: the pretrained encoder, for its layout. The shipped model
@@ -63,6 +72,8 @@ def evaluate_extraction(
         extractions += found
     if writers:
         result["left_out"] = narrative_figures(examples, extractions)
+        lesions = [(example.patient, example.lesion) for example in examples]
+        save_found(dict(zip(lesions, map(to_facts, extractions), strict=True)), found_file)
     marked = [
         json.loads(line) for line in (texts / "marked_texts.jsonl").read_text(encoding="utf-8").splitlines()
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -12,19 +12,30 @@ from skin_ai.evaluation.protocols import protocol
 
 MARGIN: Final = 0.02  # of balanced accuracy: how far below 0 the interval of a paired difference may reach
 MELANOMA: Final = "MEL"
-COMPARISONS: Final = (
-    ("photo_no_words", "photo_only"),
-    ("chain", "photo_only"),
-    ("chain", "words_only"),
-    ("chain_in_held_out_wordings", "photo_only"),
+# Each is compared with the photo alone where a bundle has it, and the free words of every writer.
+MODES: Final = (
+    "photo_no_words",
+    "chain",
+    "chain_in_held_out_wordings",
+    "chain_one_fact",
+    "chain_two_facts",
+    "chain_three_facts",
+    "chain_confirmed_facts",
+    "chain_free_words",
 )
 MOST_LOST: Final = 2  # melanomas that are first without the further input and not first with it
 
 
-def measure(evaluated: Evaluated, comparisons: Sequence[tuple[str, str]] = COMPARISONS) -> dict[str, Any]:
-    """One row for each (mode, mode with less input): difference, melanomas lost, whether it passes."""
+def comparisons(evaluated: Evaluated) -> list[tuple[str, str]]:
+    """Pairs of a mode and one with less input."""
+    modes = [mode for mode in evaluated.modes if mode in MODES or mode.startswith("chain_free_words")]
+    return [(mode, "photo_only") for mode in modes] + [("chain", "words_only")]
+
+
+def measure(evaluated: Evaluated) -> dict[str, Any]:
+    """One row for each of `comparisons`: difference, melanomas lost, whether it passes."""
     rows = {}
-    for mode, alone in comparisons:
+    for mode, alone in comparisons(evaluated):
         gain = gains(evaluated, mode, alone)["balanced_accuracy"]
         lost, low = _melanomas_lost(evaluated, mode, alone), gain["low"]
         passes = low is not None and low >= -MARGIN and lost <= MOST_LOST

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from skin_ai.evaluation.figures import Evaluated, as_rows
+from skin_ai.evaluation.given_words import BOTH, CONFIRMED, FEW_FACTS, FREE_WORDS, WORDS, GivenWords
 from skin_ai.evaluation.simple_models import regression_on_fields, simple_models
 from skin_ai.evaluation.temperatures import fit_temperature, step_logits, with_temperatures
 from skin_ai.predict.chain import Step, answer, eliminate_photo, single_pass
@@ -26,6 +27,10 @@ LANGUAGE_MODES = {
     "words_only_single_pass": ("chain", "words", single_pass),
     "chain_in_held_out_wordings": ("chain", "both_in_held_out_wordings", answer),
     "words_only_in_held_out_wordings": ("chain", "words_in_held_out_wordings", answer),
+    **{
+        f"chain{mode.removeprefix(BOTH)}": ("chain", mode, answer)
+        for mode in (*FEW_FACTS, CONFIRMED, FREE_WORDS)
+    },
     "control_single_pass": ("control", "both", single_pass),
     "control_chain": ("control", "both", answer),
     "control_words_only": ("control", "words", answer),
@@ -39,6 +44,7 @@ def evaluated_photos(
     with_photo: np.ndarray,
     photos: Sequence[torch.Tensor],
     chains: Mapping[str, Chains],
+    given: GivenWords,
 ) -> tuple[Evaluated, list[Steps], list[tuple[float, ...]]]:
     """Every case with a photo, in all modes.
 
@@ -49,22 +55,34 @@ def evaluated_photos(
     labels = np.array([types.index(case.type) for case in cases])
     truth = labels[with_photo]
     mix = mixed_prior([cases[i] for i in places], types, run.language.uniform_prior)
-    temperatures, tempered = {}, {}
-    for name, by_mode in chains.items():
-        for mode in by_mode.keys() - {ALONE}:
-            steps = [by_mode[mode][i] for i in places]
-            temperatures[name, mode] = fold_temperatures(steps, truth, tested, mix, types)
-            tempered[name, mode] = _tempered(steps, tested, temperatures[name, mode])
+    # As in the app, temperatures are those of the complete facts, however much was told.
+    temperatures = {
+        (name, full): fold_temperatures([by_mode[full][i] for i in places], truth, tested, mix, types)
+        for name, by_mode in chains.items()
+        for full in (BOTH, WORDS)
+    }
     without_words = [answer(eliminate_photo(photo, types, run.language.schedule)) for photo in photos]
     modes = {"photo_only": torch.stack(list(photos)).numpy(), "photo_no_words": as_rows(without_words, types)}
     for name, (model, mode, answered) in LANGUAGE_MODES.items():
-        modes[name] = as_rows([answered(steps) for steps in tempered[model, mode]], types)
+        if mode not in chains[model]:
+            continue
+        there = np.array([place in chains[model][mode] for place in places])
+        steps = [chains[model][mode][place] for place in with_photo[there].tolist()]
+        full = BOTH if mode.startswith(BOTH) else WORDS
+        tempered = _tempered(steps, tested[there], temperatures[model, full])
+        modes[name] = np.full((len(places), len(types)), np.nan)
+        modes[name][there] = as_rows([answered(chain) for chain in tempered], types)
+    writers = np.array([given.writer_of(cases[i]) for i in places])
+    for writer in np.unique(writers[writers != ""]).tolist():
+        of_writer = (writers == writer)[:, None]
+        modes[f"chain_free_words_by_{writer}"] = np.where(of_writer, modes["chain_free_words"], np.nan)
     modes["regression_on_fields"] = _regression(cases, labels, folds, with_photo, len(types))
     product = modes["photo_only"] * modes["regression_on_fields"]
     modes["product"] = product / product.sum(1, keepdims=True)
     patients = np.array([digest(cases[i].patient) for i in places])
-    both = "chain", "both"
-    return Evaluated(types, truth, patients, mix, modes), tempered[both], temperatures[both]
+    found = temperatures["chain", BOTH]
+    chain = _tempered([chains["chain"][BOTH][i] for i in places], tested, found)
+    return Evaluated(types, truth, patients, mix, modes), chain, found
 
 
 def evaluated_words(

@@ -32,13 +32,15 @@ class Example:
     """A text and the facts in it.
 
     answers: fact -> answer; a fact that is not in it is not asked. The age is years or UNSAID. spans: fact
-    -> characters of the words that tell it, where they are known. patient, writer, kind: where it is from.
+    -> characters of the words that tell it, where they are known. patient, lesion, writer, kind: where it is
+    from.
     """
 
     text: str
     answers: Mapping[str, str | int]
     spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     patient: str = ""
+    lesion: str = ""
     writer: str = ""
     kind: str = ""
 
@@ -89,6 +91,7 @@ def load_narratives(path: Path) -> tuple[Example, ...]:
                     AGE: int(row["age"]) if row["age"] else UNSAID,
                 },
                 patient=row["patient_id"],
+                lesion=row["lesion_id"],
                 writer=row["writer"],
                 kind="narrative",
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
+from skin_ai.predict.bundle import READS_FACTS
 from skin_ai.predict.chain import LanguageModel, Question, load_language_weights, save_language_model
 from skin_ai.predict.narrative import Answer, Facts, sentences
 from skin_ai.training.datasets import Case
@@ -78,7 +79,8 @@ def _reading_pairs(
             targets = [NO_TARGET] * len(fact_classes(settings)) + [types.index(story.type)]
         else:
             facts = random_facts(rng) if kind == "facts" else random_more_facts(rng)
-            words = sentences(facts) if kind == "more facts" and rng.random() < 0.5 else tell(facts, rng)
+            is_form = settings.reads == READS_FACTS or (kind == "more facts" and rng.random() < 0.5)
+            words = sentences(facts) if is_form else tell(facts, rng)
             targets = reading_targets(facts, more=settings.reads_more) + [NO_TARGET] * bool(stories)
         pairs.append((_random_question(words, len(types), rng), targets))
     return pairs
@@ -117,12 +119,8 @@ def teach_reading(
         def batches(epoch: int) -> DataLoader[Any]:
             rng = Random(settings.seed * 1000 + epoch)
             pairs = _reading_pairs(stories, types, settings, settings.reading_batch_size * updates, rng)
-            if stories:  # much longer than other narratives
-                sorted_batches = by_length(
-                    pairs, settings.reading_batch_size, rng, lambda pair: len(pair[0].narrative)
-                )
-                return DataLoader(sorted_batches, None)  # type: ignore[arg-type]
-            return DataLoader(pairs, settings.reading_batch_size, collate_fn=list)  # type: ignore[arg-type]
+            parts = by_length(pairs, settings.reading_batch_size, rng, lambda pair: len(pair[0].narrative))
+            return DataLoader(parts, None)  # type: ignore[arg-type]
 
         def loss(network: nn.Module, batch: list[tuple[Question, list[int]]]) -> Tensor:
             questions, targets = zip(*batch, strict=True)
@@ -165,16 +163,23 @@ class _Reader(nn.Module):
 
 
 def reading_accuracy(model: LanguageModel, settings: LanguageSettings, n: int = 400) -> dict[str, float]:
-    """Accuracy of facts read from `n` narratives: in the training's wordings, and in held-out ones."""
+    """Accuracy of facts read from `n` narratives: in the training's wordings, and in held-out ones.
+
+    A model that is given facts is measured on the form's sentences alone.
+    """
     result: dict[str, float] = {}
     more = settings.reads_more
     classes = fact_classes(settings)
-    for name, held_out in (("training_wordings", False), ("held_out_wordings", True)):
+    wordings: dict[str, Callable[[Facts, Random], str]] = {
+        "training_wordings": tell,
+        "held_out_wordings": partial(tell, held_out=True),
+    }
+    if settings.reads == READS_FACTS:
+        wordings = {"form": lambda fact, rng: sentences(fact)}
+    for name, worded in wordings.items():
         rng = Random(settings.seed + 1)
         facts = [random_more_facts(rng) if more and i % 2 else random_facts(rng) for i in range(n)]
-        questions = [
-            _random_question(tell(fact, rng, held_out=held_out), len(model.types), rng) for fact in facts
-        ]
+        questions = [_random_question(worded(fact, rng), len(model.types), rng) for fact in facts]
         with torch.inference_mode():
             logits = torch.cat([_Reader(model)(questions[i : i + 50]) for i in range(0, n, 50)]).cpu()
         read = torch.stack([group.argmax(1) for group in logits[:, : sum(classes)].split(classes, dim=1)], 1)

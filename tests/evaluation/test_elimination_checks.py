@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from skin_ai.evaluation.elimination_checks import measure
+from skin_ai.evaluation.given_words import GivenWords
 from skin_ai.predict.chain import option_mask
 from skin_ai.predict.narrative import Answer, Facts
 from skin_ai.predict.stability import SMALL_TALK
@@ -36,7 +37,7 @@ def measured(scores, cases=CASES):
     folds = np.arange(len(cases)) // 2 % 2
     temperatures = [(1.0, 1.0, 1.0), (1.5, 1.0, 2.0)]
     photos = [PHOTO] * len(cases)
-    result = measure(lambda fold: ask, cases, folds, photos, TYPES, SCHEDULE, temperatures)
+    result = measure(lambda fold: ask, cases, folds, photos, TYPES, SCHEDULE, temperatures, GivenWords())
     return json.loads(json.dumps(result, allow_nan=False))
 
 
@@ -155,5 +156,14 @@ def test_same_question_is_asked_once():
             ~option_mask(questions, 6), -torch.inf
         )
 
-    measure(lambda fold: ask, CASES, np.zeros(6, int), [PHOTO] * 6, TYPES, SCHEDULE, [(1.0, 1.0, 1.0)])
+    measure(
+        lambda fold: ask,
+        CASES,
+        np.zeros(6, int),
+        [PHOTO] * 6,
+        TYPES,
+        SCHEDULE,
+        [(1.0, 1.0, 1.0)],
+        GivenWords(),
+    )
     assert len(asked) == len(set(asked))

@@ -16,21 +16,32 @@ def evaluated():
     worse = np.eye(2)[np.where(np.arange(N) % 20 < 14, truth, 1 - truth)]
     few_lost = photo.copy()
     few_lost[np.flatnonzero(truth)[:3]] = (1, 0)
-    modes = {"photo_only": photo, "same": photo.copy(), "worse": worse, "three_melanomas_lost": few_lost}
+    modes = {
+        "photo_only": photo,
+        "words_only": worse,
+        "chain": photo.copy(),
+        "chain_one_fact": worse,
+        "chain_free_words_by_a": few_lost,
+        "control_chain": worse,
+    }
     return Evaluated(TYPES, truth, np.arange(N), np.full(2, 0.5), modes)
 
 
 @pytest.mark.parametrize(
-    ("mode", "passes", "lost"), [("same", True, 0), ("worse", False, 20), ("three_melanomas_lost", False, 3)]
+    ("mode", "passes", "lost"),
+    [("chain", True, 0), ("chain_one_fact", False, 20), ("chain_free_words_by_a", False, 3)],
 )
 def test_a_mode_that_loses_accuracy_or_melanomas_fails(evaluated, mode, passes, lost):
-    found = measure(evaluated, [(mode, "photo_only")])
-    (row,) = found["rows"].values()
+    found = measure(evaluated)
+    row = found["rows"][f"{mode}_less_photo_only"]
     assert (row["passes"], row["melanomas_lost"]) == (passes, lost)
-    assert bool(failures(found)) is not passes
+    assert any(f"{mode}_less_photo_only" in sentence for sentence in failures(found)) is not passes
+
+
+def test_only_what_the_app_answers_is_compared(evaluated):
+    assert not [name for name in measure(evaluated)["rows"] if name.startswith("control")]
 
 
 def test_a_case_that_was_not_asked_is_left_out(evaluated):
-    evaluated.modes["same"][1] = np.nan
-    (row,) = measure(evaluated, [("same", "photo_only")])["rows"].values()
-    assert row["passes"]
+    evaluated.modes["chain"][1] = np.nan
+    assert measure(evaluated)["rows"]["chain_less_photo_only"]["passes"]
