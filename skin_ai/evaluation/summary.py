@@ -29,8 +29,9 @@ def summary_of_photos(evaluated: Evaluated, folds: np.ndarray) -> dict[str, Any]
     modes = figures(evaluated)
     for name in modes:
         modes[name]["balanced_accuracy_folds"] = over_folds(evaluated, name, folds)["balanced_accuracy"]
+    words = "facts_given" if "chain_free_words" in modes else "words_from_fields"
     return {
-        "protocol": " ".join(map(protocol, ("out_of_fold", "words_from_fields", "app"))),
+        "protocol": " ".join(map(protocol, ("out_of_fold", words, "app"))),
         "modes": {name: modes[name] for name in MODES},
         "others": {name: value for name, value in modes.items() if name not in MODES},
         "comparison": {

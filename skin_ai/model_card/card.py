@@ -131,7 +131,7 @@ def _in_order(measured: Figures | None, names: Mapping[str, str]) -> dict[str, A
 
 
 def _summary(figures: Figures) -> dict[str, Figures]:
-    """At most five rows: each input alone, both, the baseline to beat, and words unlike those in training."""
+    """At most five rows: each input alone, both, the baseline to beat, and words of people never read."""
     modes, others = figures.get("modes", {}), figures.get("others", {})
     rows = {
         "Photo only": modes.get("photo_only"),
@@ -141,6 +141,8 @@ def _summary(figures: Figures) -> dict[str, Figures]:
     }
     if scin := figures.get("words", {}).get("scin", {}).get("modes", {}).get("chain"):
         rows[f"{capital(SOURCES['scin'])}, no photo"] = scin
+    elif "chain_free_words" in others:
+        rows["Photo and free words"] = others["chain_free_words"]
     else:
         rows["Photo and words, held-out wordings"] = others.get("chain_in_held_out_wordings")
     return {name: mode for name, mode in rows.items() if mode}

@@ -14,6 +14,12 @@ MODES: Final = {
     "chain": "Chain",
 }
 OTHER_MODES: Final = {
+    "chain_free_words": "Chain, free words",
+    "chain_confirmed_facts": "Chain, facts of the free words confirmed",
+    **{f"chain_free_words_by_{writer}": f"Chain, free words of writer {writer}" for writer in "abcdef"},
+    "chain_one_fact": "Chain, one fact told",
+    "chain_two_facts": "Chain, two facts told",
+    "chain_three_facts": "Chain, three facts told",
     "chain_in_held_out_wordings": "Chain, held-out wordings",
     "words_only_in_held_out_wordings": "Words only, held-out wordings",
     "words_only_single_pass": "Words only, single pass",
