@@ -32,7 +32,7 @@ from skin_ai.predict.chain import (
     set_padding,
 )
 from skin_ai.training.datasets import Case
-from skin_ai.training.loop import fit, save_once
+from skin_ai.training.loop import fastest_precision, fit, save_once
 from skin_ai.training.sources import training_words
 
 Item = TypeVar("Item")
@@ -347,7 +347,8 @@ def fit_head(
     offsets = []
     model.eval()
     examples = sorted(examples, key=lambda example: len(example.question.narrative))
-    with torch.inference_mode():
+    is_bf16 = fastest_precision() == "bf16"
+    with torch.inference_mode(), torch.autocast(priors.device.type, torch.bfloat16, enabled=is_bf16):
         nn.init.zeros_(head.weight)
         nn.init.zeros_(head.bias)
         for start in range(0, len(examples), settings.batch_size):
@@ -355,7 +356,7 @@ def fit_head(
             logits = model([example.question for example in part])
             offsets.append(logits + priors[[example.group for example in part]])
     catch.remove()
-    features, offset = torch.cat(inputs).clone(), torch.cat(offsets).clone()
+    features, offset = torch.cat(inputs).float().clone(), torch.cat(offsets).float().clone()
     targets = torch.tensor([example.target for example in examples], device=offset.device)
     optimizer = torch.optim.LBFGS(head.parameters(), max_iter=100, line_search_fn="strong_wolfe")
 
