@@ -155,6 +155,7 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
     import torch
     from safetensors.torch import load_file
 
+    from skin_ai.predict.batch_norm import folded
     from skin_ai.predict.chain import OWN_POOLING, PROMPTS, build_language_model, load_language_weights
     from skin_ai.predict.gate import load_gate
     from skin_ai.predict.image_model import ImageModel, Preprocessing
@@ -188,6 +189,8 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
                     for key, value in load_file(file_of(folder, IMAGE_FILE)).items()
                 }
             )
+            size = preprocessing.get("size", Preprocessing.size)
+            image_model = folded(image_model.eval().requires_grad_(False), size)
         with _fitting(file_of(folder, GATE_FILE), folder / MANIFEST):
             gate = load_gate(file_of(folder, GATE_FILE), float(image["gate_threshold"]))
         with _fitting(file_of(folder, LANGUAGE_FILE), folder / MANIFEST):
@@ -202,7 +205,7 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
             types=types,
             manifest=manifest,
             # With channels last in memory, a view takes three quarters of the time on a processor.
-            image_model=image_model.eval().requires_grad_(False).to(memory_format=torch.channels_last),
+            image_model=image_model.to(memory_format=torch.channels_last),
             image_types=image_types,
             gate=gate,
             quality_limits={kind: float(limit) for kind, limit in manifest["quality_limits"].items()},

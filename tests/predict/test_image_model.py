@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from skin_ai.predict.batch_norm import folded
 from skin_ai.predict.heatmap import class_activation_maps
 from skin_ai.predict.image_model import ImageModel, Preprocessing
 
@@ -46,6 +48,46 @@ def test_every_backbone_has_exact_maps_and_nothing_unused(backbone, side):
     model(inputs).sum().backward()
     unused = [name for name, value in model.named_parameters() if value.grad is None]
     assert not unused
+
+
+@pytest.mark.parametrize(("backbone", "side"), BACKBONES)
+def test_folded_normalization_changes_no_map(backbone, side):
+    torch.manual_seed(0)
+    model = ImageModel(backbone, 6)
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.running_mean.normal_(0, 0.1)
+        norm.running_var.uniform_(0.5, 2)
+        nn.init.uniform_(norm.weight, 0.5, 1.5)
+        nn.init.normal_(norm.bias, 0, 0.1)
+    model = model.eval().requires_grad_(False)
+    quick = folded(model, side)
+    assert not [module for module in quick.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert (quick is model) is not bool(norms)
+    inputs = torch.randn(2, 3, side, side)
+    maps = model.feature_map(inputs)
+    assert torch.allclose(quick.feature_map(inputs), maps, atol=1e-4 * maps.abs().max().item())
+
+
+def test_normalization_that_cannot_be_folded_stays():
+    """A convolution used twice cannot hold the scales of two normalizations."""
+    torch.manual_seed(0)
+    model = ImageModel("mobilenetv2_050", 6)
+
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.convolution = nn.Conv2d(3, 3, 3, padding=1)
+            self.first, self.second = nn.BatchNorm2d(3), nn.BatchNorm2d(3)
+
+        def forward_features(self, inputs):
+            return self.second(self.convolution(self.first(self.convolution(inputs))))
+
+    model.backbone = Twice()
+    model.backbone.first.running_mean.fill_(1.0)
+    model.backbone.second.running_var.fill_(4.0)
+    model = model.eval().requires_grad_(False)
+    assert folded(model, 32) is model
 
 
 def test_logit_of_the_mean_map_is_the_mean_of_the_views(bundle, photo):
