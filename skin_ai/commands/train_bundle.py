@@ -15,7 +15,15 @@ from accelerate import PartialState
 from safetensors.torch import load_file
 from sklearn.metrics import recall_score
 
-from skin_ai.evaluation import checks, elimination_checks, gate_fitting, literature, no_harm, reliability
+from skin_ai.evaluation import (
+    asking,
+    checks,
+    elimination_checks,
+    gate_fitting,
+    literature,
+    no_harm,
+    reliability,
+)
 from skin_ai.evaluation.given_words import BOTH, GivenWords, given_words
 from skin_ai.evaluation.predictions import (
     Chains,
@@ -87,6 +95,19 @@ def train(
             given,
         ),
     )
+    if given.extractor is not None:
+        result["asking"] = checks.measured_once(
+            work / "asking.json",
+            lambda: asking.measure(
+                lambda fold: language.trained("chain", fold).float(),
+                photographed,
+                tested,
+                over,
+                run.types,
+                run.language.schedule,
+                temperatures,
+            ),
+        )
     if (found := _by_the_literature(run, folders, work)) is not None:
         result["literature"] = found | {"ours": literature.ours(evaluated, tested)}
     if words:
