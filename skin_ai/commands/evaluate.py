@@ -14,7 +14,9 @@ def add_parser(commands: Any) -> None:
     command = commands.add_parser(
         "evaluate", help="figures of a bundle on a folder laid out as PAD-UFES-20 or SCIN"
     )
-    command.add_argument("folder", type=Path, metavar="FOLDER")
+    data = command.add_mutually_exclusive_group(required=True)
+    data.add_argument("folder", type=Path, nargs="?", metavar="FOLDER")
+    data.add_argument("--stories", type=Path, metavar="FILE", help="CSV with type and story, without photos")
     command.add_argument("--bundle", default=DEFAULT_BUNDLE, metavar="NAME")
     command.add_argument("--limit", type=int, metavar="N", help="only the first N cases")
     command.add_argument(
@@ -28,15 +30,18 @@ def add_parser(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from skin_ai.evaluation.evaluate import evaluate
+    from skin_ai.evaluation.evaluate import evaluate, evaluate_stories
     from skin_ai.evaluation.figures import MODES
 
-    result = evaluate(options.folder, options.bundle, limit=options.limit, narratives=options.narratives)
+    if options.stories:
+        result = evaluate_stories(options.stories, options.bundle, limit=options.limit)
+    else:
+        result = evaluate(options.folder, options.bundle, limit=options.limit, narratives=options.narratives)
     if options.json:
         print(json.dumps(result))
         return 0
     print(result["protocol"])
-    for mode in MODES:
+    for mode in (*MODES, "stories"):
         if mode not in result:  # there were no photos
             continue
         values = result[mode]

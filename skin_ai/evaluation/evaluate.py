@@ -16,7 +16,8 @@ from skin_ai.evaluation.figures import MODES, Evaluated, as_rows, figures
 from skin_ai.evaluation.protocols import protocol
 from skin_ai.predict.bundle import PREDICTIONS_FILE, WEIGHTS, file_of, load_bundle
 from skin_ai.predict.chain import Probability
-from skin_ai.predict.diagnose import diagnose
+from skin_ai.predict.diagnose import NothingToDiagnose, diagnose
+from skin_ai.predict.narrative import NarrativeError
 from skin_ai.predict.photo import PhotoError
 from skin_ai.predict.prepared_photo import PreparedPhoto, prepare
 from skin_ai.training.datasets import Case, DatasetError, digest, load_cases
@@ -105,22 +106,71 @@ def evaluate(
     }
 
 
+STORY_COLUMNS = ("type", "story")
+
+
+def evaluate_stories(
+    path: Path, bundle_name: str, *, limit: int | None = None, weights: Path = WEIGHTS
+) -> dict[str, Any]:
+    """The figures of a bundle on stories without photos: a CSV file with the columns type and story.
+
+    Types count as equally frequent. Raises DatasetError where the file cannot be used.
+    """
+    bundle = load_bundle(bundle_name, weights)
+    truth, answers = [], []
+    for number, row in enumerate(_table(path, STORY_COLUMNS)[:limit], start=2):
+        if row["type"] not in bundle.types:
+            raise DatasetError(f"{path}, row {number}: type {row['type']!r} is none of {bundle_name}'s.")
+        try:
+            found = diagnose(None, row["story"], bundle)
+        except (NarrativeError, NothingToDiagnose) as error:
+            raise DatasetError(f"{path}, row {number}: {error}") from error
+        truth.append(bundle.types.index(row["type"]))
+        answers.append(found.answer)
+    if not truth:
+        raise DatasetError(f"{path} has no stories.")
+    n = len(bundle.types)
+    evaluated = Evaluated(
+        types=bundle.types,
+        truth=np.array(truth),
+        patients=np.arange(len(truth)),
+        prior=np.full(n, 1 / n),
+        modes={"stories": as_rows(answers, bundle.types)},
+    )
+    found_figures = figures(evaluated)["stories"]
+    names = {
+        "n": "n",
+        "accuracy": "top1",
+        "top3": "top3",
+        "balanced_accuracy": "balanced_accuracy",
+        "ece": "ece",
+    }
+    return {
+        "bundle": bundle_name,
+        "protocol": protocol("stories"),
+        "stories": {name: found_figures[figure] for figure, name in names.items()},
+    }
+
+
+def _table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of a CSV file in UTF-8; raises DatasetError where it has other columns."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            if missing := [name for name in columns if name not in (rows.fieldnames or ())]:
+                raise DatasetError(f"{path} lacks the columns {', '.join(missing)}.")
+            return [{name: (row[name] or "").strip() for name in columns} for row in rows]
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path} is not in UTF-8; save it as UTF-8.") from error
+
+
 NARRATIVE_COLUMNS = ("patient_id", "lesion_id", "text")
 
 
 def _words_of_file(path: Path, cases: Sequence[Case]) -> dict[str, str]:
     """Key of a case -> the narrative of its lesion; raises DatasetError where the file cannot be used."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            if missing := [name for name in NARRATIVE_COLUMNS if name not in (rows.fieldnames or ())]:
-                raise DatasetError(f"{path} lacks the columns {', '.join(missing)}.")
-            texts = {
-                tuple((row[name] or "").strip() for name in NARRATIVE_COLUMNS[:2]): row["text"] or ""
-                for row in rows
-            }
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path} is not in UTF-8; save it as UTF-8.") from error
+    rows = _table(path, NARRATIVE_COLUMNS)
+    texts = {(row["patient_id"], row["lesion_id"]): row["text"] for row in rows}
     lesions = {case.key: (case.patient, case.lesion) for case in cases}
     found = {key: texts[lesion] for key, lesion in lesions.items() if lesion in texts}
     if not found:

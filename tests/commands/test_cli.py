@@ -158,6 +158,24 @@ def test_evaluate_with_narratives_of_a_file_prints_every_mode(tmp_path, capsys):
     assert [line.split()[0] for line in lines if "(n = " in line] == list(MODES)
 
 
+def test_evaluate_reads_stories_of_a_file(tmp_path, capsys):
+    file = tmp_path / "stories.csv"
+    file.write_text(
+        "type,story\nBCC,A sore on my nose that bleeds.\nMEL,My mole grew and itches.\n", encoding="utf-8"
+    )
+    assert main(["evaluate", "--stories", str(file), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    stories = found["stories"]
+    assert stories["n"] == 2
+    for name in ("top1", "top3", "balanced_accuracy", "ece"):
+        assert set(stories[name]) == {"value", "low", "high"}
+    assert main(["evaluate", "--stories", str(file)]) == 0
+    assert "stories (n = 2)" in capsys.readouterr().out
+    file.write_text("type,story\nBCC,It bleeds.\nXYZ,It itches.\n", encoding="utf-8")
+    assert main(["evaluate", "--stories", str(file)]) == 2
+    assert "row 3" in capsys.readouterr().err
+
+
 def test_evaluate_names_the_row_that_is_wrong(tmp_path, capsys):
     rows = mini_rows()
     rows[2]["diagnostic"] = "XYZ"
