@@ -58,7 +58,7 @@ def show_deck(store: Store, deck: Deck, size: int) -> None:
     if is_begun:
         st.progress(done / size, text=f"{done} of {size} cases answered")
     else:
-        shown = "is shown after each final answer" if deck.shows_reference else "is not shown"
+        shown = "is shown after your last case" if deck.shows_reference else "is not shown"
         st.caption(f"{size} cases; the reference diagnosis {shown}.")
     with st.container(horizontal=True):
         if waiting:

@@ -276,8 +276,10 @@ def _refuse_another(seen: str, bundle: Bundle) -> None:
 def keep_feedback(
     store: Store, reader: str, case_id: str, scales: dict[str, int | None], comment: str
 ) -> None:
-    """Saves the reader's feedback on a case; it replaces earlier feedback."""
+    """Saves the reader's feedback on a case; it replaces earlier feedback. FlowError if it is empty."""
     comment = clean_text(comment, TEXT_LIMIT)
+    if not comment and all(value is None for value in scales.values()):
+        raise FlowError("Give a rating or write a comment first.")
     with store.writing() as session:
         _held(session, reader, case_id)
         session.merge(Feedback(clinician=reader, case_id=case_id, comment=comment, **scales))

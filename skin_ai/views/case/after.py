@@ -10,36 +10,46 @@ from skin_ai.predict.narrative import NarrativeError
 from skin_ai.predict.photo import Crop
 from skin_ai.study import flow
 from skin_ai.study.database import StoreError
-from skin_ai.study.flow import FlowError, Progress
+from skin_ai.study.flow import FlowError, Given, Progress
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Stage
-from skin_ai.views.case import answer_form, bundle_choice, feedback_form, inputs, run, samples
+from skin_ai.views.case import answer_form, bundle_choice, feedback_form, inputs, outcome, run, samples
 from skin_ai.views.case.case_state import CaseState, begin_case
-from skin_ai.views.free_text import plain
+from skin_ai.views.case.own_answer import Own
+
+OTHER_VERSION = "This result was made by another version of bundle {}. It is shown as it was saved."
 
 
 def show(store: Store, case: CaseState, progress: Progress) -> None:
     kept = progress.case
     _refuse_another_photo(case, kept)
-    with st.expander("Photo and words"):
-        inputs.show_given(case, kept)
     place = st.empty()
     if progress.after is not None and not progress.bundle:
         st.markdown("You answered this case without an AI result.")
     elif case.diagnosis is None and not run.open_kept(store, case, progress):
         if kept.photo_sha256 and case.photo is None:
+            _show_given(case, kept)
             _ask_for_photo_again(case, "to get the AI's result")
             return
         if not run.ask_models(store, case, progress, place):
+            _show_given(case, kept)
             return
+    if progress.after is not None:
+        outcome.show(store, case, progress)
     if case.diagnosis is not None:
         _show_result(case, progress)
-    st.divider()
+    else:
+        _show_given(case, kept)
     if progress.after is None:
         _ask_final_answer(store, case, progress)
     else:
-        _show_final_answer(store, case, progress)
+        feedback_form.ask(store, case, progress)
     _offer_next(store, case, progress)
+
+
+def _show_given(case: CaseState, kept: Case) -> None:
+    with st.expander("Photo and words"):
+        inputs.show_given(case, kept)
 
 
 def _refuse_another_photo(case: CaseState, kept: Case) -> None:
@@ -67,70 +77,80 @@ def _show_result(case: CaseState, progress: Progress) -> None:
     if diagnosis.square is None and case.photo is not None:
         square = case.photo.prepared(Crop(*progress.case.crop)).square
         diagnosis = case.diagnosis = replace(diagnosis, square=square)
-    own = tuple(progress.before.ranks) if progress.before else ()
-    if not own:
-        st.caption("You saw the AI before giving an answer: your final answer is marked as unblinded.")
+    before = progress.before
+    own = Own(tuple(before.ranks) if before else ())
     name = diagnosis.bundle
     manifest = bundle_choice.manifest_if_unchanged(name, case.bundle_sha256)
+    confidence = before.confidence if before else None
+    result.show_verdict(diagnosis, manifest or {}, own, confidence, case.id)
+    if before is None:
+        st.caption("You saw the AI before giving an answer: your final answer is marked as unblinded.")
     if manifest is None:
-        st.info(
-            f"This result was made by another version of bundle {name}. It is shown as it was saved, "
-            "without heatmaps and what-if."
-        )
-    result.show(
+        st.info(OTHER_VERSION.format(name))
+    result.show_details(
         diagnosis,
         manifest,
-        lambda: bundle_choice.models(name),
         own,
-        lambda: _ask_for_photo_again(case, "to see it here with the heatmaps"),
+        lambda: bundle_choice.models(name),
+        lambda: _ask_for_photo_again(case, "to see the heatmaps"),
+        lambda: _show_given(case, progress.case),
     )
-    seconds = diagnosis.timings_ms.get("total", 0) / 1000
-    credit = f". {samples.CREDIT}" if progress.case.sample else ""
-    st.caption(f"Bundle {name}" + (f", {seconds:.1f} seconds" if seconds else "") + credit)
+    outcome.show_for_print(progress)
 
 
 def _ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None:
-    st.header("Your final answer")
+    """Keep or change: a bar that is always in sight; the form only for who changes, or has no answer yet."""
     former = progress.before
     seconds = case.seconds_at(Stage.AFTER)
+    changing = f"changes_{case.id}"
+    if former is not None and not st.session_state.get(changing):
+        place = st.empty()
+        with st.container(key="bar", horizontal=True, wrap=False):
+            if st.button("Keep my answer", type="primary", key="keep"):
+                kept = Given(tuple(former.ranks), former.confidence)
+                _save_final_answer(store, case, progress, kept, seconds, place)
+            if st.button("Change it", key="change"):
+                st.session_state[changing] = True
+                st.rerun()
+        return
+    outcome.heading("Your final answer", "final_answer", case.id)
     diagnoses, confidence, reason = answer_form.ask(case, Stage.AFTER, former)
-    place = st.container()
-    try:
-        answer = flow.given(diagnoses, confidence, reason)
-    except (FlowError, NarrativeError) as error:
-        answer, problem = None, str(error)
-    same = answer is not None and answer_form.is_unchanged(former, answer)
-    if st.button("Keep my answer unchanged" if same else "Save my final answer", type="primary", key="final"):
-        if answer is None:
-            place.error(problem)
-            return
+    place = st.empty()
+    if st.button("Save my final answer", type="primary", key="final"):
         try:
-            flow.commit(store, progress.reading.clinician, case.id, Stage.AFTER, answer, seconds)
-        except (FlowError, StoreError) as error:
+            answer = flow.given(diagnoses, confidence, reason)
+        except (FlowError, NarrativeError) as error:
             place.error(str(error))
         else:
-            st.rerun()
+            _save_final_answer(store, case, progress, answer, seconds, place)
 
 
-def _show_final_answer(store: Store, case: CaseState, progress: Progress) -> None:
-    after, before = progress.after, progress.before
-    assert after is not None
-    st.header("Your final answer is saved")
-    if before is not None:
-        st.text(f"Before: {answer_form.in_words(before.ranks, before.confidence)}")
-    st.text(f"Final: {answer_form.in_words(after.ranks, after.confidence)}")
-    if progress.case.reference and (progress.deck is None or progress.deck.shows_reference):
-        st.subheader(f"Reference diagnosis: {plain(answer_form.written(progress.case.reference))}")
-        st.text(progress.case.explanation)
-    feedback_form.ask(store, case, progress)
+def _save_final_answer(
+    store: Store,
+    case: CaseState,
+    progress: Progress,
+    answer: Given,
+    seconds: float,
+    place: st.delta_generator.DeltaGenerator,
+) -> None:
+    try:
+        flow.commit(store, progress.reading.clinician, case.id, Stage.AFTER, answer, seconds)
+    except (FlowError, StoreError) as error:
+        place.error(str(error))
+    else:
+        st.rerun()
 
 
 def _offer_next(store: Store, case: CaseState, progress: Progress) -> None:
+    credit = f". {samples.CREDIT}" if progress.case.sample else ""
+    source = f"Bundle {case.bundle}{credit}" if case.bundle else credit
     if progress.deck is not None:
+        st.caption(source)
         if progress.after is not None:
             _offer_next_of_deck(store, progress)
         return
-    with st.container(horizontal=True):
+    with st.container(key="next", horizontal=True, vertical_alignment="center"):
+        st.caption(source)
         st.button("New case", on_click=begin_case, type="primary" if progress.after else "secondary")
         with st.popover("Delete this case", type="tertiary"):
             st.markdown(
@@ -148,6 +168,7 @@ def _offer_next_of_deck(store: Store, progress: Progress) -> None:
     waiting = flow.waiting_cases(flow.deck_order(store, reader, deck.id))
     if not waiting:
         st.success("You have answered every case of this deck.")
+        outcome.show_references_of_deck(store, reader, deck)
         if st.button("See how I compare", type="primary"):
             st.switch_page("skin_ai/pages/compare.py")
     elif st.button("Next case", type="primary"):

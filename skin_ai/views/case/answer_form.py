@@ -8,14 +8,16 @@ from functools import cache
 import streamlit as st
 
 from skin_ai.diseases import DISEASES, find
-from skin_ai.study.flow import DIAGNOSIS_LIMIT, TEXT_LIMIT, Given
+from skin_ai.study.flow import DIAGNOSIS_LIMIT, TEXT_LIMIT
 from skin_ai.study.store import MAX_RANKS
 from skin_ai.study.tables import Answer
 from skin_ai.views.case.case_state import CaseState, as_it_stands
 from skin_ai.views.case.elimination import name
 from skin_ai.views.case.own_answer import ORDINALS
 
-CONFIDENCES = tuple(range(0, 101, 10))
+# Percent, the middle of each fifth of the scale. Until version 0.1 it had eleven steps, 0 to 100; both are
+# percent, so answers of then and now are compared as they are.
+CONFIDENCES = {10: "10% guess", 30: "30%", 50: "50%", 70: "70%", 90: "90% very sure"}
 
 
 @cache
@@ -48,7 +50,7 @@ def ask(case: CaseState, stage: str, former: Answer | None = None) -> tuple[list
     keys = {field: f"{field}_{stage}_{case.id}" for field in ("ranks", "confidence", "reason")}
     own = [DISEASES[rank].name if rank in DISEASES else rank for rank in former.ranks] if former else []
     own = as_it_stands(keys["ranks"], own)
-    sure = former.confidence if former and former.confidence in CONFIDENCES else None
+    sure = step_of(former.confidence) if former else None
     diagnoses = st.multiselect(
         f"Your diagnosis, most likely first, up to {MAX_RANKS}",
         [*terms, *(text for text in own if text not in terms)],
@@ -67,9 +69,9 @@ def ask(case: CaseState, stage: str, former: Answer | None = None) -> tuple[list
         st.text(", ".join(f"{ordinal} {terms.get(text, text)[:DIAGNOSIS_LIMIT]}" for ordinal, text in listed))
     confidence = st.segmented_control(
         "How confident are you in your first diagnosis?",
-        CONFIDENCES,
+        list(CONFIDENCES),
         default=as_it_stands(keys["confidence"], sure),
-        format_func="{}%".format,
+        format_func=CONFIDENCES.__getitem__,
         key=keys["confidence"],
         persist_state="session",
     )
@@ -84,15 +86,17 @@ def ask(case: CaseState, stage: str, former: Answer | None = None) -> tuple[list
     return diagnoses, confidence, reason
 
 
+def step_of(confidence: int) -> int:
+    """The step whose fifth of the scale holds a confidence, 0 to 100.
+
+    >>> [step_of(confidence) for confidence in (0, 10, 20, 60, 80, 100)]
+    [10, 10, 30, 70, 90, 90]
+    """
+    return list(CONFIDENCES)[min(confidence // 20, len(CONFIDENCES) - 1)]
+
+
 def in_words(ranks: Sequence[str], confidence: int) -> str:
     if len(ranks) == 1:
         return f"{written(ranks[0])}, {confidence}% confident"
     listed = ", ".join(f"{ordinal} {written(rank)}" for ordinal, rank in zip(ORDINALS, ranks, strict=False))
     return f"{listed}; {confidence}% confident"
-
-
-def is_unchanged(former: Answer | None, answer: Given) -> bool:
-    return former is not None and (tuple(former.ranks), former.confidence) == (
-        answer.ranks,
-        answer.confidence,
-    )

@@ -61,7 +61,8 @@ class CaseState:
     been opened. written: what the page, not the clinician, last wrote into the text area with words_key;
     formers: key -> content of replaced text areas in which the clinician may still be typing.
     loaded: names of the bundles whose models are in memory; bundle: the one that was asked, "" before;
-    bundle_sha256: of its manifest when it made the diagnosis. maps: (method, type) -> heatmap, as computed.
+    bundle_sha256: of its manifest when it made the diagnosis. maps: (method, type) -> heatmap, as computed;
+    saw_heatmap: whether one was opened.
     asked_at: when the models were first asked, 0 before; stage_shown, since: the stage on screen and since
     when. Times are of time.monotonic().
     """
@@ -81,6 +82,7 @@ class CaseState:
     bundle: str = ""
     bundle_sha256: str = ""
     maps: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
+    saw_heatmap: bool = False
     particulars: dict[str, Any] = field(default_factory=dict)
     is_restored: bool = False
     asked_at: float = 0.0

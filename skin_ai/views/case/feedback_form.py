@@ -1,4 +1,4 @@
-"""The clinician's feedback on the result: four short scales and a comment."""
+"""The clinician's feedback on the result: three taps and a comment."""
 
 from __future__ import annotations
 
@@ -17,31 +17,34 @@ QUESTIONS = {
     "steps_helped": "The steps helped me",
     "would_use": "I would use this",
 }
-ANSWERS = {1: "1 · not at all", 2: "2", 3: "3", 4: "4", 5: "5 · fully"}
+ANSWERS = (1, 2, 3, 4, 5)
 assert tuple(QUESTIONS) == SCALES
 
 
 def ask(store: Store, case: CaseState, progress: Progress) -> None:
     """Each scale may stay empty; sending again replaces what was sent before.
 
-    The scales rate a result: without one, only the comment is asked for.
+    The scales rate a result: without one, only the comment is asked for. The heatmap is rated only by who
+    opened it.
     """
-    st.subheader("Your feedback")
     former = progress.feedback
-    result = case.diagnosis
-    has_photo = result is not None and bool(result.recommendations)
-    asked = [scale for scale in QUESTIONS if result and (scale != "heatmap_on_lesion" or has_photo)]
+    rated_before = former is not None and former.heatmap_on_lesion is not None
+    asked = [
+        scale
+        for scale in QUESTIONS
+        if case.diagnosis and (scale != "heatmap_on_lesion" or case.saw_heatmap or rated_before)
+    ]
+    st.subheader("Your feedback")
+    if asked:
+        st.caption("1: not at all, 5: fully")
     scales: dict[str, int | None] = dict.fromkeys(SCALES)
-    # One row of columns per pair, so that a phone shows them in reading order.
-    columns = [column for _ in asked[::2] for column in st.columns(2, gap="large")]
-    for column, scale in zip(columns, asked, strict=False):
-        with column:
+    with st.container(horizontal=True, gap="large"):
+        for scale in asked:
             key = f"{scale}_{case.id}"
             scales[scale] = st.segmented_control(
                 QUESTIONS[scale],
-                list(ANSWERS),
+                ANSWERS,
                 default=as_it_stands(key, getattr(former, scale) if former else None),
-                format_func=ANSWERS.__getitem__,
                 key=key,
                 persist_state="session",
             )
@@ -63,5 +66,5 @@ def ask(store: Store, case: CaseState, progress: Progress) -> None:
             place.error(str(error))
         else:
             st.rerun()
-    if former is not None:
+    elif former is not None:
         place.success("Your feedback is saved. Thank you.")

@@ -56,7 +56,7 @@ def show(
     models: Callable[[], Bundle],
     measured: Mapping[str, Any] | None = None,
 ) -> None:
-    """The photo, and on demand a map over it with its words.
+    """A map over the photo, with its words.
 
     diagnosis: one with its photo; models: gives the bundle that made it, called only where it has no maps
     yet or another method than Grad-CAM is chosen; measured: "heatmaps" of the manifest's figures.
@@ -64,10 +64,6 @@ def show(
     square = diagnosis.square
     assert square is not None
     picture = st.container()
-    if not st.toggle("Show where the photo model found evidence", key="heatmap"):
-        with picture:
-            photo(square)
-        return
     type_ = st.selectbox(
         "Evidence for and against",
         [item.type for item in diagnosis.recommendations],

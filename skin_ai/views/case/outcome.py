@@ -1,0 +1,116 @@
+"""What came of a case: both answers and the AI's, and the reference where it may be shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import streamlit as st
+
+from skin_ai.diseases import find
+from skin_ai.study import flow
+from skin_ai.study.flow import Progress
+from skin_ai.study.store import RANKS, Store
+from skin_ai.study.tables import Deck
+from skin_ai.views.case import answer_form
+from skin_ai.views.case.case_state import CaseState
+from skin_ai.views.free_text import plain
+
+if TYPE_CHECKING:  # torch comes with it
+    from skin_ai.predict.diagnose import Diagnosis
+
+# Scrolls to an element and focuses it. A browser runs it when the HTML around it is new, not at every click.
+GO_TO: Final = (
+    "<script>(() => setTimeout(() => {{ const there = document.getElementById('{there}');"
+    " there?.scrollIntoView(); there?.focus({{preventScroll: true}}); }}, 100))()</script>"
+)
+
+
+def heading(text: str, id_: str, case_id: str) -> None:
+    """A heading that takes scroll and focus when it appears. text: our own words, never a clinician's."""
+    st.html(
+        f'<h2 class="arrival" id="{id_}" tabindex="-1" data-case="{case_id}">{text}</h2>'
+        f"{GO_TO.format(there=id_)}",
+        unsafe_allow_javascript=True,
+    )
+
+
+def show(store: Store, case: CaseState, progress: Progress) -> None:
+    """The saved answers; with the reference, a tick or a cross for each and for the AI's first type."""
+    before, after = progress.before, progress.after
+    assert after is not None
+    reference = progress.case.reference if _may_show_reference(store, progress) else ""
+    with st.container(key="outcome", border=True, gap="xxsmall"):
+        heading("Your final answer is saved", "outcome", case.id)
+        if reference:
+            st.text(f"Reference diagnosis: {answer_form.written(reference)}. {progress.case.explanation}")
+        if before is not None:
+            said = answer_form.in_words(before.ranks, before.confidence)
+            st.text(f"{_mark(before.ranks[0], reference)}Before: {said}")
+        st.text(
+            f"{_mark(after.ranks[0], reference)}Final: {answer_form.in_words(after.ranks, after.confidence)}"
+        )
+        if reference and case.diagnosis is not None:
+            first = case.diagnosis.answer[0].type
+            st.text(f"{_mark(first, reference)}AI: {_in_words(case.diagnosis)}")
+
+
+def _in_words(diagnosis: Diagnosis) -> str:
+    first = answer_form.written(diagnosis.answer[0].type)
+    return f"not sure; most likely {first.lower()}" if diagnosis.undecided else first
+
+
+def _may_show_reference(store: Store, progress: Progress) -> bool:
+    """In a deck, after its last case: a reader who is taught after each case is no longer the same reader."""
+    deck = progress.deck
+    if deck is None or not progress.case.reference:
+        return bool(progress.case.reference)
+    order = flow.deck_order(store, progress.reading.clinician, deck.id)
+    return deck.shows_reference and not flow.waiting_cases(order)
+
+
+def _mark(diagnosis: str, reference: str) -> str:
+    if not reference:
+        return ""
+    return "✓ " if _spelt_plainly(diagnosis) == _spelt_plainly(reference) else "✗ "
+
+
+def _spelt_plainly(diagnosis: str) -> str:
+    """As statistics.py compares: the code of a type, other text without case and spaces."""
+    disease = find(diagnosis)
+    return disease.code if disease else " ".join(diagnosis.split()).casefold()
+
+
+def show_references_of_deck(store: Store, reader: str, deck: Deck) -> None:
+    """All cases of a deck that this reader has finished, if its owner lets readers see the reference."""
+    if not deck.shows_reference:
+        return
+    answers = store.answers(deck=deck.name, reader=reader)
+    rows: dict[str, dict[str, str]] = {}
+    for answer in answers.to_dict("records"):
+        reference = str(answer["truth"])
+        row = rows.setdefault(
+            str(answer["case"]),
+            {
+                "Case": plain(str(answer["narrative"])[:60]),
+                "Reference": plain(answer_form.written(reference)),
+            },
+        )
+        first = str(answer[RANKS[0]])
+        row[f"You {answer['stage']}"] = _mark(first, reference) + plain(answer_form.written(first))
+        if answer["ai_answer"]:
+            ai = answer["ai_answer"][0][0]
+            row["AI"] = _mark(ai, reference) + answer_form.written(ai)
+    with st.expander("Reference diagnoses of this deck"):
+        st.table(list(rows.values()), hide_index=True, border="horizontal")
+
+
+def show_for_print(progress: Progress) -> None:
+    """What only the printed page has: words, own answer, date and bundle."""
+    before, after = progress.before, progress.after
+    with st.container(key="printed"):
+        st.text(f"History: {progress.case.narrative or 'none'}")
+        for stage, answer in (("before the AI", before), ("final", after)):
+            if answer is not None:
+                said = answer_form.in_words(answer.ranks, answer.confidence)
+                st.text(f"Reader's answer, {stage}: {said}")
+        st.text(f"{progress.case.opened_at.astimezone():%d %B %Y}, bundle {progress.bundle}")
