@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ from skin_ai.views.case.understood import UNSAID, asked
 from skin_ai.views.free_text import plain
 
 UNCERTAIN: Final = ":material/help:"
+# Markdown turns addresses into links, escaped or not: an invisible character inside them prevents it.
+LINKS: Final = re.compile(r"(?<=www)(?=\\?\.)|(?=@)|(?<=:)(?=//)", re.IGNORECASE)
+NO_LINK: Final = "\u2060"
 NOT_ENGLISH: Final = (
     "The words do not seem to be English, so they are not read. Enter the facts in the symptom form: "
     "the AI then uses these and the photo."

@@ -98,6 +98,10 @@ OTHER_FACTS = {
 }
 
 
+def name_of(fact: str) -> str:
+    return CHIPS[fact][2] if fact in CHIPS else OTHER_FACTS[fact]
+
+
 def in_words(fact: str, answer: Any) -> str:
     """A fact in a few words, as on its chip: "Has bled", "Nose", "62 years", "Itching not known"."""
     if fact in CHIPS:
@@ -105,7 +109,7 @@ def in_words(fact: str, answer: Any) -> str:
         left = {Answer.UNKNOWN: f"{noun}: not known", Answer.UNSAID: f"{noun}: not stated"}
         return (left | {Answer.YES: yes, Answer.NO: no})[Answer(answer)]
     if answer == UNSAID:
-        return f"{OTHER_FACTS[fact]}: not stated"
+        return f"{name_of(fact)}: not stated"
     if fact == "age":
         return f"{answer} years"
     listed = [_LABELS_OF[fact](one) for one in (answer if fact == "more_sites" else [answer])]

@@ -83,7 +83,11 @@ class Understood:
     def _put_in_order(self) -> None:
         facts = (*FACTS_READ, *FURTHER_FACTS)
         uncertain = [fact for fact in facts if self.is_uncertain(fact)]
-        said = [fact for fact in (*ALL_SYMPTOMS, "site", *facts) if self.answer(fact) != UNSAID]
+        said = [
+            fact
+            for fact in (*ALL_SYMPTOMS, "site", *facts)
+            if fact in self.set_by_hand or self.found(fact) != UNSAID
+        ]
         self.order, self.n_uncertain = list(dict.fromkeys((*uncertain, *said))), len(uncertain)
 
     @property
