@@ -49,12 +49,12 @@ def make_deck(options: argparse.Namespace) -> int:
 
 
 def add_deck(options: argparse.Namespace) -> int:
-    from skin_ai.study.deck import read_folder, read_zip
+    from skin_ai.study.deck import read_folder, read_zip, with_facts
     from skin_ai.study.store import open_store
 
     path: Path = options.deck
     deck = read_zip(path.read_bytes(), path.stem) if path.is_file() else read_folder(path)
-    open_store().add_deck(deck)
+    open_store().add_deck(with_facts(deck))
     print(f"Loaded the deck {deck.name!r} with {len(deck.cases)} cases.")
     return 0
 

@@ -56,7 +56,7 @@ def opened_case(store: Store) -> tuple[CaseState, Progress | None]:
 
 
 def restore(store: Store, case: CaseState, progress: Progress) -> None:
-    """Brings the saved words into the session, and the photo if it was kept."""
+    """Brings the saved words and facts into the session, and the photo if it was kept."""
     case.is_restored = True
     if case.photo is None:
         if sample := find(progress.case.sample):
@@ -65,6 +65,7 @@ def restore(store: Store, case: CaseState, progress: Progress) -> None:
             case.photo = Photo(pixels)
         if progress.deck is None:
             case.write_words(progress.case.narrative)
+            case.facts.restore(progress.case)
 
 
 def show_head(store: Store, progress: Progress | None) -> None:
@@ -107,7 +108,8 @@ def offer_unfinished(store: Store) -> None:
             awaited = "your diagnosis" if one.awaits is Awaits.BEFORE else "your final answer"
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.button("Continue", key=f"go_on_{one.case.id}", on_click=begin_case, args=(one.case.id,))
-                words = one.case.narrative[:60] or "photo without words"
+                without = "photo without words" if one.case.photo_sha256 else "facts without words"
+                words = one.case.narrative[:60] or without
                 st.text(
                     f"{one.case.opened_at.astimezone():%d %b %H:%M}, waiting for {awaited}: {words}",
                     width="stretch",

@@ -11,7 +11,7 @@ from skin_ai.study import flow, take_home
 from skin_ai.study.database import StoreError
 from skin_ai.study.store import Store
 from skin_ai.views import answers_download, notices
-from skin_ai.views.compare import results
+from skin_ai.views.compare import facts_table, results
 from skin_ai.views.free_text import plain
 from skin_ai.views.session import readers
 
@@ -33,6 +33,8 @@ def main() -> None:
     if is_mine:
         offer_take_home(answers)
     results.show(answers)
+    if readers.may_manage_decks():
+        facts_table.show(answers)
     if not answers.empty:
         st.subheader("Download")
         st.markdown("The answers chosen above, one per row, without the patients' words.")

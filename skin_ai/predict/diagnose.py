@@ -27,6 +27,7 @@ from skin_ai.predict.chain import (
     single_pass,
     undecided,
 )
+from skin_ai.predict.extraction import Extraction
 from skin_ai.predict.gate import early_features
 from skin_ai.predict.heatmap import class_activation_maps
 from skin_ai.predict.narrative import Facts, clean_narrative
@@ -168,16 +169,17 @@ FLAGS = {
 
 
 def diagnose(
-    photo: PreparedPhoto | None, narrative: str, bundle: Bundle, facts: Facts | None = None
+    photo: PreparedPhoto | None, narrative: str, bundle: Bundle, facts: Facts | Extraction | None = None
 ) -> Diagnosis:
     """Asks both models of `bundle` about one case.
 
-    facts: what a person confirmed; by default they are found in the narrative. Raises NarrativeError with one
-    clear sentence, and NothingToDiagnose when all inputs are missing. The recommendations of a foreign photo
-    reach the language model only where there are no words. Without words the photo answers alone.
+    facts: what a person confirmed, or what was found in the narrative earlier; by default they are found now.
+    Raises NarrativeError with one clear sentence, and NothingToDiagnose when all inputs are missing. The
+    recommendations of a foreign photo reach the language model only where there are no words. Without words
+    the photo answers alone.
     """
     words = clean_narrative(narrative)
-    if photo is None and not words and (facts is None or not facts.said):
+    if photo is None and not words and not (isinstance(facts, Facts) and facts.said):
         raise NothingToDiagnose("Give a photo, the patient's words, or both.")
     timings: dict[str, float] = {} if photo is None else dict(photo.timings_ms)
     with timed(timings, "words"):

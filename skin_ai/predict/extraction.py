@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -191,6 +191,32 @@ def as_json(extraction: Extraction) -> dict[str, Any]:
             for name, found in extraction.facts.items()
         },
     }
+
+
+def to_keep(extraction: Extraction) -> dict[str, Any]:
+    """What a database holds of an extraction: no words, and only facts that are told or uncertain."""
+    found = as_json(extraction)
+    facts = {
+        name: fact
+        for name, fact in found["facts"].items()
+        if fact["answer"] != UNSAID or name in extraction.uncertain
+    }
+    return found | {"facts": facts, "sure_from": extraction.sure_from}
+
+
+def from_kept(text: str, kept: Mapping[str, Any]) -> Extraction:
+    """The extraction that `to_keep` was given, of the same text, as it was cleaned."""
+    facts = dict.fromkeys(FACT_NAMES, Found(UNSAID, 1.0))
+    for name, fact in kept["facts"].items():
+        span = None if fact["span"] is None else (fact["span"][0], fact["span"][1])
+        facts[name] = Found(fact["answer"], fact["probability"], span)
+    return Extraction(text, facts, kept["language"], kept["sure_from"])
+
+
+def corrected(extraction: Extraction, answers: Mapping[str, str | int]) -> Extraction:
+    """With what a person said about some of the facts, which is certain."""
+    certain = {name: Found(answer, 1.0) for name, answer in answers.items() if name in FACT_NAMES}
+    return replace(extraction, facts={**extraction.facts, **certain})
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,17 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Self
 
-from skin_ai.vocabulary import AGE_RANGES, ALL_SYMPTOMS, DURATIONS, KINDS, REGIONS, SITES
+from skin_ai.vocabulary import AGE_RANGES, ALL_SYMPTOMS, DURATIONS, KINDS, REGIONS, SITES, SYMPTOMS
 from skin_ai.wordings import load_wordings
 
 NARRATIVE_LIMIT = 1500  # characters
 AGE_LIMIT = 120  # years
+FACTS_READ = ("age", "site", *SYMPTOMS)  # what a bundle of PAD-UFES-20 was trained on
 FACTS_BESIDES_SYMPTOMS = ("age", "site", "kind", "duration", "more_sites", "age_range")
 
 
@@ -82,6 +85,19 @@ class Facts:
         symptoms = (symptom for symptom, answer in self.symptoms.items() if answer is not Answer.UNSAID)
         others = (name for name in FACTS_BESIDES_SYMPTOMS if getattr(self, name) not in (None, ()))
         return (*others, *symptoms)
+
+    @classmethod
+    def from_answers(cls, answers: Mapping[str, Any]) -> Self:
+        """From fact -> answer as JSON holds it; UNSAID stands for any fact that is not stated.
+
+        Raises NarrativeError for an unknown fact or answer.
+        """
+        said = {name: answer for name, answer in answers.items() if answer != Answer.UNSAID}
+        try:
+            symptoms = {name: Answer(said[name]) for name in ALL_SYMPTOMS if name in said}
+            return cls(**said | symptoms | {"more_sites": tuple(said.get("more_sites", ()))})
+        except (TypeError, ValueError) as error:
+            raise NarrativeError(f"Unknown fact or answer: {error}") from error
 
 
 # Text that a tokenizer would read as its own control tokens, which would cut or end the prompt.

@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from skin_ai.predict.extraction import Extractor, extract, to_facts
+from skin_ai.predict.extraction import Extraction, Extractor, extract, to_facts
 from skin_ai.predict.language_detection import ENGLISH, language_of
-from skin_ai.predict.narrative import Answer, Facts, sentences
+from skin_ai.predict.narrative import FACTS_READ, Answer, Facts, sentences
 from skin_ai.vocabulary import SYMPTOMS
 
 NOT_ENGLISH, NO_FACTS = "not_english", "no_facts"
-FACTS_READ: Final = ("age", "site", *SYMPTOMS)  # what a bundle of PAD-UFES-20 was trained on
-
 
 WHETHER: Final = {
     "age": "how old the patient is",
@@ -44,31 +42,50 @@ class Read:
     alternatives: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def read(words: str, extractor: Extractor | None, confirmed: Facts | None = None) -> Read:
+def read(words: str, extractor: Extractor | None, told: Facts | Extraction | None = None) -> Read:
     """words: cleaned; extractor: None where the language model reads the words themselves.
 
-    confirmed: facts that a person checked; they replace those found in the words, and are certain.
+    told: facts that a person confirmed, which are certain and replace those found in the words; or what was
+    found earlier; by default the words are searched now. Where the language model reads the words themselves,
+    confirmed facts are added to them as sentences, or replace them if they are not English.
     """
-    extraction = None
-    if words and extractor is not None and confirmed is None:
-        extraction = extract(words, extractor)
-        language = extraction.language
-    else:
-        language = language_of(words) if words else ENGLISH
-    if confirmed is not None and (extractor is not None or language != ENGLISH or not words):
-        return Read(sentences(confirmed), language, facts=confirmed)
-    if language != ENGLISH:
-        return Read("", language, NOT_ENGLISH)
-    if extraction is None or extractor is None:
-        return Read(words, language)
+    if isinstance(told, Facts):
+        return _read_confirmed(words, extractor, told)
+    if not words:
+        return Read("")
+    if extractor is None:
+        language = language_of(words)
+        return Read(words) if language == ENGLISH else Read("", language, NOT_ENGLISH)
+    extraction = told or extract(words, extractor)
     is_cut = extractor.is_cut(words)
-    found = to_facts(extraction)
-    facts = Facts(**{name: getattr(found, name) for name in FACTS_READ})
-    if not facts.said:
-        return Read("", language, NO_FACTS, facts, is_cut)
+    facts = _facts_read(to_facts(extraction))
+    prompt = sentences(facts)
     uncertain = [name for name in extraction.uncertain if name in FACTS_READ]
-    alternatives = {name: _alternatives(facts, name) for name in uncertain}
-    return Read(sentences(facts), language, "", facts, is_cut, alternatives)
+    alternatives = {name: _alternatives(facts, name) for name in uncertain} if prompt else {}
+    flag = _set_aside(words, prompt, extraction.language)
+    return Read(prompt, extraction.language, flag, facts, is_cut and flag != NOT_ENGLISH, alternatives)
+
+
+def _read_confirmed(words: str, extractor: Extractor | None, confirmed: Facts) -> Read:
+    language = language_of(words) if words else ENGLISH
+    if extractor is not None:
+        facts = _facts_read(confirmed)
+        prompt = sentences(facts)
+        return Read(prompt, language, _set_aside(words, prompt, language), facts)
+    own_words = words if language == ENGLISH else ""
+    prompt = " ".join(filter(None, (own_words, sentences(confirmed))))
+    return Read(prompt, language, _set_aside(words, prompt, language), None if own_words else confirmed)
+
+
+def _facts_read(facts: Facts) -> Facts:
+    return Facts(**{name: getattr(facts, name) for name in FACTS_READ})
+
+
+def _set_aside(words: str, prompt: str, language: str) -> str:
+    """The flag where words were given and nothing of them can be used."""
+    if prompt or not words:
+        return ""
+    return NO_FACTS if language == ENGLISH else NOT_ENGLISH
 
 
 def _alternatives(facts: Facts, name: str) -> tuple[str, ...]:

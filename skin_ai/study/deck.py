@@ -14,7 +14,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from io import BytesIO, StringIO
 from itertools import zip_longest
@@ -29,6 +29,7 @@ from skin_ai.predict.narrative import NarrativeError
 from skin_ai.predict.photo import MAX_BYTES, PhotoError, read_photo
 from skin_ai.study.deck_rows import READ, CellError, one_line
 from skin_ai.study.safe_zip import MAX_FILES, READ_LIMIT, ZipRefused, files_of_zip
+from skin_ai.vocabulary import age_band_of
 
 TABLE: Final = "cases.csv"
 SETTINGS: Final = "deck.toml"
@@ -67,7 +68,10 @@ class DeckError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class DeckCase:
-    """photo: pixels (h, w, 3) without metadata, at most MAX_SIDE long; reference: a type's code, or text."""
+    """photo: pixels (h, w, 3) without metadata, at most MAX_SIDE long; reference: a type's code, or text.
+
+    facts_extracted: as in `tables.Case`; None until `with_facts`.
+    """
 
     photo: np.ndarray | None
     narrative: str
@@ -76,6 +80,7 @@ class DeckCase:
     fitzpatrick: int | None
     reference: str
     explanation: str
+    facts_extracted: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +122,30 @@ def read_files(files: Mapping[str, bytes], name: str) -> Deck:
         if climbs(path):
             raise refusal(f"The path {shown(path)} leads out of the deck's folder: choose the folder again.")
     return _read({plain_path(path): partial(bytes, data) for path, data in files.items()}, name)
+
+
+def with_facts(deck: Deck) -> Deck:
+    """The deck with the facts in its narratives, found once, so that every reader's AI is told the same.
+
+    Where the table states no age or site, reports use what the words surely say. Raises BundleError.
+    """
+    from skin_ai.predict.bundle import load_extraction
+    from skin_ai.predict.extraction import UNSAID, extract_all, to_keep
+
+    told = [place for place, case in enumerate(deck.cases) if case.narrative]
+    cases = list(deck.cases)
+    found = extract_all([cases[place].narrative for place in told], load_extraction()) if told else []
+    for place, extraction in zip(told, found, strict=True):
+        case, facts = cases[place], extraction.facts
+        said = {name: facts[name].answer for name in ("age", "site") if name not in extraction.uncertain}
+        age, site = said.get("age"), said.get("site", UNSAID)
+        cases[place] = replace(
+            case,
+            age_band=case.age_band or (age_band_of(age) if isinstance(age, int) else ""),
+            body_site=case.body_site or ("" if site == UNSAID else str(site)),
+            facts_extracted=to_keep(extraction),
+        )
+    return replace(deck, cases=tuple(cases))
 
 
 def small_photo(data: bytes) -> np.ndarray:
@@ -275,7 +304,8 @@ class _Check:
             what = "The row has neither a photo nor a narrative: add one, or delete the row."
             self.add(number, "photo", what)
         value["age_band"] = value["age_band"] or value["age"]
-        return DeckCase(**{field.name: value[field.name] for field in fields(DeckCase)})
+        given = {field.name: value[field.name] for field in fields(DeckCase) if field.name in value}
+        return DeckCase(**given)
 
     def photo(self, number: int, cell: str) -> np.ndarray | None:
         if climbs(cell):

@@ -17,13 +17,15 @@ from typing import Any, Final, Literal
 import pandas as pd
 
 from skin_ai.diseases import DISEASES, Nature, find
+from skin_ai.study.kept_facts import check as check_facts
 from skin_ai.study.store import ANSWER_COLUMNS, ANSWER_TYPES, SCALES, Ranking
 from skin_ai.vocabulary import AGE_BANDS, ROLES, SITES, YEARS_OF_PRACTICE
 
 FileFormat = Literal["csv", "jsonl"]
 FILES: Final[dict[FileFormat, str]] = {"csv": "answers.csv", "jsonl": "answers.jsonl"}
 SCHEMA: Final = Path(__file__).with_name("dataset_schema.md")
-PATIENT_WORDS: Final = "narrative"
+PATIENT_WORDS: Final = ("narrative", "facts_extracted", "facts_confirmed")  # and what they say
+JSON_COLUMNS: Final = ("ai_answer", "facts_extracted", "facts_confirmed")
 DERIVED_COLUMNS: Final = (
     "modality",
     "truth_nature",
@@ -105,7 +107,7 @@ def read(path: Path) -> pd.DataFrame:
 
 def _columns(with_patient_words: bool) -> tuple[str, ...]:
     columns = (*ANSWER_COLUMNS, *DERIVED_COLUMNS)
-    return tuple(column for column in columns if with_patient_words or column != PATIENT_WORDS)
+    return tuple(column for column in columns if with_patient_words or column not in PATIENT_WORDS)
 
 
 def _rows(answers: pd.DataFrame, with_patient_words: bool) -> Iterator[dict[str, Any]]:
@@ -114,7 +116,8 @@ def _rows(answers: pd.DataFrame, with_patient_words: bool) -> Iterator[dict[str,
     table = answers[list(ANSWER_COLUMNS)]
     for row in table.astype(object).where(table.notna(), None).to_dict("records"):
         row |= _derived(row)
-        row["ai_answer"] = "" if row["ai_answer"] is None else json.dumps(row["ai_answer"])
+        for column in JSON_COLUMNS:
+            row[column] = "" if row[column] is None else json.dumps(row[column])
         row["answered_at"] = f"{row['answered_at'].astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
         yield {column: row[column] for column in columns}
 
@@ -216,7 +219,7 @@ def _rows_of_jsonl(text: str) -> Rows:
 
 
 def _check_columns(row: int, columns: Sequence[str]) -> None:
-    missing = [column for column in ANSWER_COLUMNS if column not in columns and column != PATIENT_WORDS]
+    missing = [column for column in ANSWER_COLUMNS if column not in (*columns, *PATIENT_WORDS)]
     if missing:
         more = len(missing) - MOST_NAMED
         named = ", ".join(missing[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
@@ -281,6 +284,27 @@ def _ai_answer(cell: str) -> Ranking | None:
     return ranking if cell else None
 
 
+def _facts_extracted(cell: str) -> dict[str, Any] | None:
+    return _checked(cell, lambda held: check_facts(held, None))
+
+
+def _facts_confirmed(cell: str) -> dict[str, Any] | None:
+    return _checked(cell, lambda held: check_facts(None, held))
+
+
+def _checked(cell: str, check: Callable[[dict[str, Any]], None]) -> dict[str, Any] | None:
+    if not cell:
+        return None
+    try:
+        held = json.loads(cell)
+        if not isinstance(held, dict):
+            raise ValueError
+        check(held)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise ValueError("must be the JSON that an export writes, or empty.") from None
+    return held
+
+
 # Other columns may hold any text.
 _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "reader": partial(_shaped, r"[0-9A-Z]{4}-[0-9A-Z]{4}", "a code such as K7Q4-M2XD"),
@@ -298,12 +322,14 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "fitzpatrick": partial(_number_or_none, 1, 6),
     "bundle_sha256": partial(_shaped, r"([0-9a-f]{64})?", "64 hexadecimal digits or empty"),
     "ai_answer": _ai_answer,
+    "facts_extracted": _facts_extracted,
+    "facts_confirmed": _facts_confirmed,
     **dict.fromkeys(SCALES, partial(_number_or_none, 1, 5)),
 }
 # A reader, a case and a run are stored once, so their rows must agree.
 _SAME: Final = {
     ("reader",): ("role", "years_of_practice"),
-    ("case",): ("deck", "sample", "age_band", "body_site", "fitzpatrick", "truth", PATIENT_WORDS),
+    ("case",): ("deck", "sample", "age_band", "body_site", "fitzpatrick", "truth", *PATIENT_WORDS),
     ("reader", "case"): ("bundle", "bundle_version", "bundle_sha256", "ai_answer"),
 }
 

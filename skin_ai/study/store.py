@@ -47,8 +47,12 @@ ANSWER_TYPES: Final = {
     "ai_answer": "object",  # a Ranking; None without a run
     **dict.fromkeys(SCALES, "Int64"),
     **dict.fromkeys(("comment", "narrative"), "str"),
+    **dict.fromkeys(("facts_extracted", "facts_confirmed"), "object"),  # as in tables.Case
 }
 ANSWER_COLUMNS: Final = tuple(ANSWER_TYPES)
+COPIED_TO_CASE: Final = (
+    "sample", "narrative", "facts_extracted", "facts_confirmed", "age_band", "body_site", "fitzpatrick",
+)  # fmt: skip
 Ranking = tuple[tuple[str, float], ...]  # types with their probabilities, most likely first
 # Letters and digits that are not confused when a code is read aloud or from paper.
 CODE_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -184,6 +188,8 @@ class Store:
                 *(getattr(Feedback, scale) for scale in SCALES),
                 func.coalesce(Feedback.comment, "").label("comment"),
                 Case.narrative,
+                Case.facts_extracted,
+                Case.facts_confirmed,
             )
             .select_from(Answer)
             .join(Clinician, Clinician.code == Answer.clinician)
@@ -282,10 +288,7 @@ def _as_rows(answers: pd.DataFrame) -> Iterator[list[Any]]:
                 deck_id=loaded[name].id if name else None,
                 owner=None if name else code,
                 reference=row["truth"],
-                **{
-                    column: row[column]
-                    for column in ("sample", "narrative", "age_band", "body_site", "fitzpatrick")
-                },
+                **{column: row[column] for column in COPIED_TO_CASE},
             )
         if row["bundle"] and (case_id, row["bundle_sha256"]) not in runs:
             ranking = [{"type": type_, "probability": value} for type_, value in row["ai_answer"]]

@@ -121,7 +121,10 @@ class Case(Base):
 
     sample: the name of a built-in sample, else ""; its photo is in the app, never stored. photo_sha256: of
     the pixels, "" without a photo; it shows whether a photo chosen again is the same. crop: centre x, y and
-    size, as in photo.Crop.
+    size, as in photo.Crop. facts_extracted: what was found in the words (`extraction.to_keep`), None if they
+    were not read. facts_confirmed: fact -> answer, "unsaid" included, of all facts that the reader saw or
+    set; None for a deck's case, and if the reader saw none. age_band, body_site: of these facts, or of the
+    deck's table.
     """
 
     __tablename__ = "cases"
@@ -131,6 +134,8 @@ class Case(Base):
     owner: Mapped[str | None] = mapped_column(CODE, of_clinician(), index=True)
     sample: Mapped[str] = mapped_column(default="")
     narrative: Mapped[str] = mapped_column(default="")
+    facts_extracted: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    facts_confirmed: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     age_band: Mapped[str] = mapped_column(default="")
     body_site: Mapped[str] = mapped_column(default="")
     fitzpatrick: Mapped[int | None]

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from skin_ai.predict.bundle import BundleError
 from skin_ai.study import deck as study_deck
 from skin_ai.study.database import StoreError
 from skin_ai.study.deck import DeckError
@@ -66,7 +67,7 @@ def _load(store: Store, way: str, files: list[UploadedFile]) -> tuple[bool, str,
         else:
             name = PurePosixPath(files[0].name).parts[0]
             deck = study_deck.read_files({file.name: file.getvalue() for file in files}, name)
-        store.add_deck(deck)
+        store.add_deck(study_deck.with_facts(deck))
     except DeckError as error:
         rows = [
             {
@@ -77,6 +78,6 @@ def _load(store: Store, way: str, files: list[UploadedFile]) -> tuple[bool, str,
             for problem in error.problems
         ]
         return False, "The deck was not loaded. Correct the following first.", rows
-    except StoreError as error:
+    except (BundleError, StoreError) as error:
         return False, str(error), []
     return True, f"Loaded the deck “{deck.name}” with {len(deck.cases)} cases.", []

@@ -15,6 +15,11 @@ AI_ACCURACY = 0.75
 # How often a reader's first diagnosis before the AI is right, by role.
 SKILL = dict(zip(ROLES, (0.72, 0.62, 0.48, 0.45, 0.4, 0.38, 0.3), strict=True))
 UNBLINDED = 0.02  # of the readings, and there is no answer before
+EXTRACTED = {
+    "language": "en",
+    "sure_from": 0.9,
+    "facts": {"itch": {"answer": "yes", "probability": 0.97, "span": [0, 9]}},
+}
 WORDS_OF_THE_PATIENT = "It itches, and my aunt Matilda says that it has grown."
 
 
@@ -116,6 +121,8 @@ def _cases(random: np.random.Generator, n: int) -> pd.DataFrame:
             "ai_first": TYPES[order[:, 0]],
             "comment": "",
             "narrative": WORDS_OF_THE_PATIENT,
+            "facts_extracted": [EXTRACTED] * n,
+            "facts_confirmed": [{"itch": "no", "age": 62}] * n,
         }
     )
 

@@ -35,8 +35,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -52,7 +52,7 @@ def next_version(folder: Path, more: str = "") -> Iterator[None]:
     """Migrations with one more than there are."""
     migrations = folder / "migrations"
     shutil.copytree(database.MIGRATIONS, migrations)
-    (migrations / "versions" / "0002_a_note.py").write_text(NEXT.format(more=more))
+    (migrations / "versions" / "0003_a_note.py").write_text(NEXT.format(more=more))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "MIGRATIONS", migrations)
         yield
@@ -250,15 +250,29 @@ def test_older_database_is_backed_up_then_migrated(url: str, data_folder: Path, 
     with migrated.engine.connect() as connection:
         assert connection.execute(text("SELECT note FROM cases")).scalars().all() == ["none"] * 5
     migrated.engine.dispose()
-    [copy] = data_folder.glob("before-migration-0001-*.db")
+    [copy] = data_folder.glob("before-migration-0002-*.db")
     assert_frame_equal(open_store(f"sqlite:///{copy}").answers(), before)
+
+
+def test_database_without_facts_is_opened_and_keeps_its_answers(url: str) -> None:
+    store = with_answers(url)
+    before = store.answers()
+    with store.engine.begin() as connection:
+        for name in ("facts_extracted", "facts_confirmed"):
+            connection.execute(text(f"ALTER TABLE cases DROP COLUMN {name}"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    store.engine.dispose()
+    migrated = open_store(url)
+    assert_frame_equal(migrated.answers(), before.assign(facts_extracted=None, facts_confirmed=None))
+    assert differences(migrated) == []
+    migrated.engine.dispose()
 
 
 def test_newer_database_is_refused_and_left_alone(url: str, tmp_path: Path) -> None:
     with next_version(tmp_path):
         with_answers(url).engine.dispose()
     before = {path.name: path.read_bytes() for path in tmp_path.glob("a.db*")}
-    with pytest.raises(StoreError, match=r"newer version of skin_ai \(revision 0002\)"):
+    with pytest.raises(StoreError, match=r"newer version of skin_ai \(revision 0003\)"):
         open_store(url)
     assert {path.name: path.read_bytes() for path in tmp_path.glob("a.db*")} == before
 

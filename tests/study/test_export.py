@@ -139,12 +139,30 @@ def test_patient_words_leave_only_on_demand(answers, make):
     words = made_up_study.WORDS_OF_THE_PATIENT
     assert words not in make(answers)
     assert "narrative" not in make(answers)
+    assert "facts_" not in make(answers)
     assert words in make(answers, with_patient_words=True)
 
 
 def test_without_patient_words_the_rest_is_read(answers, tmp_path):
     write(answers, tmp_path, "csv")
-    assert_frame_equal(read(tmp_path), answers.assign(narrative=""))
+    without = answers.assign(narrative="", facts_extracted=None, facts_confirmed=None)
+    assert_frame_equal(read(tmp_path), without)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("facts_confirmed", '{"itch": "perhaps"}'),
+        ("facts_confirmed", '{"age": 620}'),
+        ("facts_confirmed", '["itch"]'),
+        ("facts_extracted", '{"language": "en", "facts": {}}'),
+        ("facts_extracted", "{"),
+    ],
+)
+def test_facts_that_no_app_has_kept_are_refused(answers, tmp_path, column, cell):
+    [row] = exported(one_answer(answers), with_patient_words=True)
+    with pytest.raises(ExportError, match=rf"row 2, {column}: must be the JSON"):
+        read(save([row | {column: cell}], tmp_path / "answers.csv"))
 
 
 AI = (("MEL", 0.7), ("NEV", 0.2), ("ACK", 0.1))

@@ -21,6 +21,7 @@ COLUMNS = [
     "reader", "role", "years_of_practice", "deck", "case", "sample", "stage", "blinded", "answered_at",
     "seconds", *RANKS, "confidence", "reason", "age_band", "body_site", "fitzpatrick", "truth", "bundle",
     "bundle_version", "bundle_sha256", "ai_answer", *SCALES, "comment", "narrative",
+    "facts_extracted", "facts_confirmed",
 ]  # fmt: skip
 
 

@@ -301,6 +301,8 @@ def test_answers_tell_all_of_a_reading(store: Store, reader: str) -> None:
         **dict.fromkeys(SCALES),
         "comment": "",
         "narrative": "It grew.",
+        "facts_extracted": None,
+        "facts_confirmed": None,
     }
     assert after == {**before, "stage": "after", "agrees": 5, "would_use": 1, "comment": "clear"}
     assert after["ai_answer"][0] == ("MEL", 0.75)

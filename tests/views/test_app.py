@@ -26,7 +26,6 @@ from app_at_work import (
     finish,
     full_disk,
     give,
-    open_symptom_form,
     problems,
     ranks,
     rows_of,
@@ -41,7 +40,6 @@ from app_at_work import (
 from drawn_cases import as_jpeg
 from drawn_samples import SAMPLES as DRAWN
 from sqlalchemy import select
-from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.testing.v1 import AppTest
 
 from skin_ai.predict import bundle
@@ -52,8 +50,6 @@ from skin_ai.study.tables import Case, Run
 from skin_ai.views.answers_download import without_early_references
 from skin_ai.views.case.elimination import name
 from skin_ai.views.case.samples import CREDIT, SAMPLES
-from skin_ai.views.case.symptom_form import QUESTIONS, add_sentences
-from skin_ai.vocabulary import SYMPTOMS
 
 NAMES = ("case", "deck", "compare", "feedback", "model_card", "about")
 PAGES = tuple(f"skin_ai/pages/{name}.py" for name in NAMES)
@@ -150,24 +146,23 @@ def test_sample_brings_its_words_but_keeps_typed_ones(app):
 
 def test_sample_states_its_age_and_site_and_is_credited(app, store):
     use_sample(app)
-    assert case(app).particulars == {"age_band": "60-79", "body_site": "NOSE", "fitzpatrick": None}
     assert CREDIT in app.get("image")[0].proto.imgs[0].caption
     answer(app)
     kept = kept_case(store, case(app).id)
     assert (kept.sample, kept.age_band, kept.body_site) == (SAMPLES[0].name, "60-79", "NOSE")
     assert CREDIT in texts(app)
     button(app, "New case").click().run()
-    assert set(case(app).particulars.values()) == {"", None}
+    assert case(app).facts.answer("age") == case(app).facts.answer("site") == "unsaid"
 
 
-def test_photo_of_ones_own_states_nothing(app, store, drawn_photo):
+def test_photo_of_ones_own_has_no_reference(app, store, drawn_photo):
     use_sample(app)
     button(app, "Remove the photo").click().run()
     app.segmented_control(key="way").set_value("Upload").run()
     upload(app, "lesion.jpg", drawn_photo)
     answer(app)
     kept = kept_case(store, case(app).id)
-    assert (kept.sample, kept.age_band, kept.body_site, kept.reference) == ("", "", "", "")
+    assert (kept.sample, kept.reference) == ("", "")
 
 
 def test_reference_of_a_sample_is_shown_after_the_final_answer_only(app, store):
@@ -242,39 +237,6 @@ def test_frame_decides_what_the_model_sees(app, store):
     assert slider(app, "Size").value == 100
 
 
-def test_symptom_form_appends_sentences_and_empties_itself(app):
-    type_words(app, "Typed before.")
-    open_symptom_form(app)
-    app.number_input[0].set_value(70)
-    app.segmented_control(key=f"bleed_{case(app).id}_0").set_value("yes")
-    button(app, "Add as sentences to the words").click().run()
-    words = words_area(app).value
-    assert words.startswith("Typed before. ")
-    assert "70" in words
-    assert "bl" in words.removeprefix("Typed before.")
-    assert app.number_input[0].value is None
-    button(app, "Add as sentences to the words").click().run()
-    assert words_area(app).value == words
-
-
-def test_what_the_symptom_form_holds_stays_while_it_is_closed(app):
-    """The browser keeps it with the field, and would forget it without."""
-    assert not app.number_input
-    age = open_symptom_form(app).number_input[0].id
-    assert open_symptom_form(app, is_open=False).number_input[0].id == age
-
-
-def add_age(app: AppTest) -> tuple[str, WidgetStates]:
-    """Adds a sentence to the words: the words then, and what the browser sent with the click."""
-    type_words(app)
-    open_symptom_form(app)
-    app.number_input[0].set_value(70)
-    button(app, "Add as sentences to the words").click()
-    sent = app._tree.get_widget_states()
-    app.run()
-    return words_area(app).value, sent
-
-
 def keep_for_later(app: AppTest, words: str = WORDS) -> None:
     button(type_words(app, words), LATER).click().run()
 
@@ -291,71 +253,6 @@ def test_browser_that_has_not_seen_what_the_page_wrote_cannot_overwrite_it(app, 
         assert words_area(app).value == words
 
 
-@pytest.mark.parametrize(
-    ("late", "kept"),
-    [
-        (f"{WORDS} It hurts.", f"{WORDS} It hurts. {{}}"),
-        (f"{WORDS}\n", f"{WORDS} {{}}"),
-        ("I am 61.", "I am 61. {}"),
-        ("", "{}"),
-    ],
-)
-def test_what_is_typed_before_the_sentences_come_is_kept_with_them(app, late, kept):
-    words, sent = add_age(app)
-    said = words.removeprefix(f"{WORDS} ")
-    typed = next(state for state in sent.widgets if state.string_value == WORDS)
-    typed.string_value = late
-    for _ in range(2):
-        app._run(sent)
-        assert words_area(app).value == kept.format(said)
-    typed.string_value = f"{late} Still typing."
-    app._run(sent)
-    assert words_area(app).value.count("Still typing.") == words_area(app).value.count(said) == 1
-
-
-def test_what_is_typed_late_is_kept_beside_what_was_changed_in_the_words_since(app):
-    _, sent = add_age(app)
-    typed = next(state for state in sent.widgets if state.string_value == WORDS)
-    type_words(app, "All written anew.")
-    typed.string_value = f"{WORDS} It hurts."
-    app._run(sent)
-    assert words_area(app).value == "All written anew. It hurts."
-
-
-def test_form_empties_only_what_it_has_said(app):
-    """The rest may hold, in the browser, what was chosen after the click."""
-    open_symptom_form(app)
-    before = {control.label: control.id for control in app.segmented_control}
-    app.segmented_control(key=f"bleed_{case(app).id}_0").set_value("yes")
-    button(app, "Add as sentences to the words").click().run()
-    after = {control.label: control.id for control in app.segmented_control}
-    assert {label for label in before if before[label] != after[label]} == {QUESTIONS["bleed"]}
-
-
-def test_second_click_of_a_double_click_on_the_form_changes_nothing(app):
-    words, sent = add_age(app)
-    app._run(sent)
-    assert words_area(app).value == words
-    button(app, "Add as sentences to the words").click().run()
-    assert words_area(app).value == words
-
-
-def test_form_is_added_once(app):
-    add_age(app)
-    keys = {fact: f"{fact}_{case(app).id}_0" for fact in ("age", "site", *SYMPTOMS)}
-    written, words_key = case(app).written, case(app).words_key
-    add_sentences(case(app).id, keys, 0)
-    assert (case(app).written, case(app).words_key, case(app).forms) == (written, words_key, 1)
-
-
-def test_added_sentences_can_be_taken_back(app):
-    words, _ = add_age(app)
-    assert words.startswith(f"{WORDS} ")
-    assert words_area(type_words(app, WORDS)).value == WORDS
-    again, _ = add_age(app)
-    assert again == words
-
-
 def test_words_that_were_replaced_are_not_kept_in_the_session(app):
     keep_for_later(app, "My secret words")
     assert "secret" not in repr(app.session_state)
@@ -364,13 +261,13 @@ def test_words_that_were_replaced_are_not_kept_in_the_session(app):
 def test_what_was_typed_survives_a_look_at_another_page(app):
     type_words(app)
     give(app, ["melanoma", "my own idea"])
-    app.selectbox(key=f"age_band_{case(app).id}").set_value("60-79").run()
+    app.selectbox(key=f"fitzpatrick_{case(app).id}").set_value(5).run()
     app.switch_page("skin_ai/pages/about.py").run()
     app.switch_page("skin_ai/pages/case.py").run()
     assert words_area(app).value == WORDS
     assert ranks(app, "before").value == ["melanoma", "my own idea"]
     assert confidence(app, "before").value == 60
-    assert app.selectbox(key=f"age_band_{case(app).id}").value == "60-79"
+    assert app.selectbox(key=f"fitzpatrick_{case(app).id}").value == 5
 
 
 def test_browser_that_forgot_what_was_typed_cannot_overwrite_it(app, drawn_photo):
@@ -379,8 +276,6 @@ def test_browser_that_forgot_what_was_typed_cannot_overwrite_it(app, drawn_photo
     give(app, ["melanoma", "my own idea"])
     id_ = case(app).id
     app.text_input(key=f"reason_before_{id_}").set_value("the border")
-    app.selectbox(key=f"age_band_{id_}").set_value("60-79")
-    app.selectbox(key=f"body_site_{id_}").set_value("BACK")
     app.selectbox(key=f"fitzpatrick_{id_}").set_value(5)
     slider(app, "Size").set_value(50)
     app.checkbox(key=case(app).key("keep_photo")).check().run()
@@ -390,19 +285,19 @@ def test_browser_that_forgot_what_was_typed_cannot_overwrite_it(app, drawn_photo
     assert ranks(app, "before").value == ["melanoma", "my own idea"]
     assert confidence(app, "before").value == 60
     assert app.text_input(key=f"reason_before_{id_}").value == "the border"
-    assert case(app).particulars == {"age_band": "60-79", "body_site": "BACK", "fitzpatrick": 5}
+    assert case(app).fitzpatrick == 5
     assert slider(app, "Size").value == 50
     assert app.checkbox(key=case(app).key("keep_photo")).value
 
 
-def test_particulars_are_kept_with_the_case(app, store):
+def test_skin_type_is_kept_with_the_case_and_is_no_fact(app, store):
     type_words(app)
-    for key, value in (("age_band", "60-79"), ("body_site", "BACK"), ("fitzpatrick", 5)):
-        app.selectbox(key=f"{key}_{case(app).id}").set_value(value).run()
+    app.selectbox(key=f"fitzpatrick_{case(app).id}").set_value(5).run()
     answer(app)
     kept = kept_case(store, case(app).id)
-    assert (kept.age_band, kept.body_site, kept.fitzpatrick) == ("60-79", "BACK", 5)
-    assert "60-79 years · back" in texts(app)
+    assert kept.fitzpatrick == 5
+    assert "fitzpatrick" not in kept.facts_confirmed
+    assert "skin type V" in texts(app)
 
 
 # The clinician's own answer comes first
@@ -511,7 +406,7 @@ def test_what_was_begun_of_a_case_is_there_when_it_is_gone_on_with(app):
     use_sample(app)
     give(app, ["melanoma", "my own idea"])
     app.text_input(key=f"reason_before_{case(app).id}").set_value("the border")
-    app.selectbox(key=f"age_band_{case(app).id}{SAMPLES[0].name}").set_value("40-59")
+    app.button(key=f"chip_bleed_{case(app).id}").click()
     slider(app, "Size").set_value(50).run()
     for _ in range(2):
         button(app, LATER).click().run()
@@ -520,7 +415,7 @@ def test_what_was_begun_of_a_case_is_there_when_it_is_gone_on_with(app):
         assert ranks(app, "before").value == ["melanoma", "my own idea"]
         assert confidence(app, "before").value == 60
         assert app.text_input(key=f"reason_before_{case(app).id}").value == "the border"
-        assert case(app).particulars["age_band"] == "40-59"
+        assert case(app).facts.answer("bleed") == "no"
         assert slider(app, "Size").value == 50
 
 

@@ -1,4 +1,4 @@
-"""A case before the AI runs: photo, words and particulars, and the clinician's own answer."""
+"""A case before the AI runs: photo, words and facts, and the clinician's own answer."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from skin_ai.study.database import StoreError
 from skin_ai.study.flow import FlowError, Progress
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Stage
-from skin_ai.views.case import answer_form, bundle_choice, inputs, photo_notes, run
+from skin_ai.views.case import answer_form, bundle_choice, facts, inputs, photo_notes, run
 from skin_ai.views.case.case_state import CaseState, as_it_stands, begin_case
 from skin_ai.views.case.samples import find
-from skin_ai.views.case.symptom_form import ask_for_words, fill_symptom_form
+from skin_ai.views.case.understood import UNSAID, asked
 from skin_ai.views.session import kiosk, readers
+from skin_ai.vocabulary import age_band_of
 
 
 def show(store: Store, case: CaseState, progress: Progress | None) -> None:
@@ -28,7 +29,7 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
         seconds = case.seconds_at(Stage.BEFORE)
     else:
         crop, keeps_photo, words = _ask_for_inputs(case, progress)
-        is_begun = case.photo is not None or words != ""
+        is_begun = case.photo is not None or words != "" or bool(case.facts.set_by_hand)
         seconds = case.seconds_at(Stage.BEFORE if is_begun else "nothing")
     st.subheader("Your diagnosis")
     diagnoses, confidence, reason = answer_form.ask(case, Stage.BEFORE)
@@ -46,10 +47,13 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
     place = st.empty()
     if not (commits or at_once or keeps):
         _load_models_meanwhile(case, progress, place)
+        if of_deck is None and case.loaded and facts.is_waiting(case, words):
+            st.rerun()
+        case.facts.seen = case.facts.words
         return
     try:
         answer = flow.given(diagnoses, confidence, reason) if commits else None
-        own = None if of_deck else _as_case(case, crop, words)
+        own = None if of_deck else _as_case(case, progress, crop, words)
         reader = readers.joined_reader(store, role, years)
         if own is not None:
             flow.keep_case(store, reader, own, case.photo.pixels if case.photo and keeps_photo else None)
@@ -92,9 +96,9 @@ def _ask_for_inputs(case: CaseState, progress: Progress | None) -> tuple[Crop, b
         keeps_photo = _ask_to_keep_photo(case, progress)
     with words_side:
         st.subheader("The patient's words")
-        words = ask_for_words(case)
-        fill_symptom_form(case, is_wide=bundle_choice.reads_more_facts(asked))
-        case.particulars = inputs.ask_for_particulars(case, kept)
+        words = inputs.ask_for_words(case)
+        facts.show(case, words, is_wide=bundle_choice.reads_more_facts(asked))
+        case.fitzpatrick = inputs.ask_for_skin_type(case, kept)
     return crop, keeps_photo, words
 
 
@@ -114,20 +118,27 @@ def _ask_to_keep_photo(case: CaseState, progress: Progress | None) -> bool:
     return keeps
 
 
-def _as_case(case: CaseState, crop: Crop, words: str | None) -> Case:
+def _as_case(case: CaseState, progress: Progress | None, crop: Crop, words: str | None) -> Case:
     """What is kept of the case; raises FlowError where something is missing or too long."""
     if words is None:
         raise FlowError("Shorten the patient's words first.")
-    if case.photo is None and not words:
+    is_wide = bundle_choice.reads_more_facts(bundle_choice.of_case(case, progress))
+    confirmed = case.facts.confirmed(asked(is_wide))
+    if case.photo is None and not words and confirmed is None:
         raise FlowError("Give a photo, the patient's words, or both.")
     sample = find(case.photo.sample) if case.photo else None
+    age, site = case.facts.answer("age"), case.facts.answer("site")
     return Case(
         id=case.id,
         sample=sample.name if sample else "",
         narrative=words,
+        facts_extracted=case.facts.extracted(),
+        facts_confirmed=confirmed,
+        age_band="" if age == UNSAID else age_band_of(age),
+        body_site="" if site == UNSAID else site,
+        fitzpatrick=case.fitzpatrick,
         photo_sha256=flow.pixels_sha256(case.photo.pixels) if case.photo else "",
         crop=[crop.x, crop.y, crop.size],
         reference=sample.reference if sample else "",
         explanation=f"Proven by {sample.proven_by}." if sample else "",
-        **case.particulars,
     )

@@ -9,12 +9,13 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import streamlit as st
 
 from skin_ai.predict.photo import Crop
+from skin_ai.views.case.understood import Understood
 
 if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for torch
     from skin_ai.predict.diagnose import Diagnosis
@@ -56,10 +57,9 @@ class Photo:
 class CaseState:
     """problem: why the last file was refused.
 
-    files and forms count files offered and forms submitted; as parts of widgets' keys they give each one
-    fresh widgets. emptied: fact -> the form that last submitted it; has_opened_form: whether the form has
-    been opened. written: what the page, not the clinician, last wrote into the text area with words_key;
-    formers: key -> content of replaced text areas in which the clinician may still be typing.
+    files counts files offered; as a part of widgets' keys it gives each one fresh widgets. written: what the
+    page, not the clinician, last wrote into the text area with words_key. facts: of the words, and set by
+    hand.
     loaded: names of the bundles whose models are in memory; bundle: the one that was asked, "" before;
     bundle_sha256: of its manifest when it made the diagnosis. maps: (method, type) -> heatmap, as computed;
     saw_heatmap: whether one was opened.
@@ -71,19 +71,16 @@ class CaseState:
     photo: Photo | None = None
     problem: str = ""
     files: int = 0
-    forms: int = 0
-    emptied: dict[str, int] = field(default_factory=dict)
-    has_opened_form: bool = False
     written: str = ""
     words_key: str = field(default_factory=new_id)
-    formers: dict[str, str] = field(default_factory=dict)
+    facts: Understood = field(default_factory=Understood)
     diagnosis: Diagnosis | None = None
     loaded: set[str] = field(default_factory=set)
     bundle: str = ""
     bundle_sha256: str = ""
     maps: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
     saw_heatmap: bool = False
-    particulars: dict[str, Any] = field(default_factory=dict)
+    fitzpatrick: int | None = None
     is_restored: bool = False
     asked_at: float = 0.0
     stage_shown: str = ""
@@ -117,37 +114,10 @@ class CaseState:
         # Last, because accessing st.session_state ends a run that the next click has interrupted.
         st.session_state.pop(former, None)
 
-    def go_on_from(self, typed: str, words: str) -> None:
-        """As write_words, where the text area on screen holds `typed` and the clinician may go on typing."""
-        self.formers[self.words_key] = typed
-        self.written, self.words_key = words, new_id()
-
-    def take_up_what_was_typed(self) -> None:
-        """Applies to the words what was typed into former text areas after they were replaced."""
-        for key, before in list(self.formers.items()):
-            typed, words = as_it_stands(key, before), self.words()
-            if typed != before:
-                self.formers[key] = typed
-                self.go_on_from(words, changed_alike(words, before, typed))
-
     def seconds_at(self, stage: str) -> float:
         if self.stage_shown != stage:
             self.stage_shown, self.since = stage, time.monotonic()
         return time.monotonic() - self.since
-
-
-def changed_alike(words: str, before: str, after: str) -> str:
-    """The words with the change from `before` to `after` at their start, or else with its new end appended.
-
-    >>> changed_alike("It itches. I am 70.", "It itches.", "It itches a lot.")
-    'It itches a lot. I am 70.'
-    """
-    before, after = before.rstrip(), after.rstrip()
-    if words.startswith(before):
-        parts = after, words.removeprefix(before).lstrip()
-    else:
-        parts = words.rstrip(), after.removeprefix(before).lstrip()
-    return " ".join(filter(None, parts))
 
 
 def as_it_stands(key: str, at_first: T) -> T:
@@ -188,5 +158,4 @@ def begin_case(case_id: str = "") -> None:
     """Replaces the case on screen with the one that has this id, or with a new one."""
     former = current_case()
     st.session_state[KEY] = CaseState(case_id or new_id(), loaded=former.loaded)
-    for key in (former.words_key, *former.formers):
-        st.session_state.pop(key, None)
+    st.session_state.pop(former.words_key, None)

@@ -1,22 +1,21 @@
-"""The photo of a case with its frame, and the particulars: asking for them and showing them."""
+"""The photo of a case with its frame, the patient's words and the skin type: asking and showing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache, partial
-from typing import Any
+from collections.abc import Sequence
+from functools import cache
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from skin_ai.predict.narrative import NARRATIVE_LIMIT, NarrativeError, clean_narrative
 from skin_ai.predict.photo import MAX_BYTES, Crop, PhotoError, read_photo
 from skin_ai.study.tables import Case
-from skin_ai.views.case import pictures
+from skin_ai.views.case import facts, pictures
 from skin_ai.views.case.case_state import CaseState, Photo, as_it_stands, place_as_it_stands, still_current
 from skin_ai.views.case.samples import CREDIT, SAMPLES, Sample, find
-from skin_ai.vocabulary import AGE_BANDS, SITES
 
 UPLOAD, CAMERA, SAMPLE = "Upload", "Camera", "Sample"
 # Fitzpatrick 1988, Arch. Dermatol. 124:869.
@@ -28,11 +27,8 @@ SKIN_TYPES = {
     5: "V: brown, very rarely burns",
     6: "VI: dark brown or black, never burns",
 }
-PARTICULARS: tuple[tuple[str, str, Sequence[Any], Callable[[Any], str]], ...] = (
-    ("age_band", "Age", ("", *AGE_BANDS), "{} years".format),
-    ("body_site", "Body site", ("", *SITES), str.lower),
-    ("fitzpatrick", "Skin type", (None, *SKIN_TYPES), SKIN_TYPES.__getitem__),
-)  # field of tables.Case, label, options, how an option reads
+EXAMPLE = "For example: I am 58. The spot on my nose has been growing for a year and bled twice."
+WORDS_HEIGHT = 180  # pixels
 THUMBNAIL = 240  # pixels
 PICTURES_AS_BUTTONS = """<style>
 .st-key-samples {display: grid; grid-template-columns: repeat(auto-fit, minmax(6.5rem, 1fr)); gap: 0.5rem}
@@ -167,39 +163,50 @@ def _percent_slider(label: str, least: int, at_first: float, key: str) -> int:
     return chosen
 
 
-def ask_for_particulars(case: CaseState, kept: Case | None) -> dict[str, str | int | None]:
-    """Age band, body site and skin type, named as in `tables.Case`; all optional."""
-    sample = find(case.photo.sample) if case.photo else None
-    # The kept ones belong to the photo that came with the case, not to a sample chosen since.
-    stated = sample if sample and (case.files or not kept) else kept
-    chosen: dict[str, str | int | None] = {}
-    for column, (field, label, options, in_words) in zip(st.columns(3), PARTICULARS, strict=True):
-        key = f"{field}_{case.id}{sample.name if sample else ''}"
+def ask_for_words(case: CaseState) -> str | None:
+    """The words in the text area, cleaned; None, with the reason on the page, where they are too long."""
+    typed = st.text_area(
+        "In the patient's own words, or yours",
+        case.words(),
+        key=case.words_key,
+        height=WORDS_HEIGHT,
+        persist_state="session",
+        placeholder=EXAMPLE,
+    )
+    try:
+        words = clean_narrative(typed)
+    except NarrativeError as error:
+        st.error(str(error))
+        return None
+    st.caption(f"{f'{len(words):,} of' if words else 'Up to'} {NARRATIVE_LIMIT:,} characters")
+    return words
+
+
+def ask_for_skin_type(case: CaseState, kept: Case | None) -> int | None:
+    """The Fitzpatrick type, for reports only; optional."""
+    key, options = f"fitzpatrick_{case.id}", (None, *SKIN_TYPES)
+    chosen: int | None = st.selectbox(
+        "Skin type",
+        options,
         # "Not stated" is an option, not a placeholder: a box with a default cannot be emptied.
-        chosen[field] = column.selectbox(
-            label,
-            options,
-            place_as_it_stands(key, options, getattr(stated, field, options[0])),
-            format_func=partial(_stated, in_words),
-            key=key,
-            help="Fitzpatrick I to VI" if field == "fitzpatrick" else None,
-            persist_state="session",
-        )
+        place_as_it_stands(key, options, kept.fitzpatrick if kept else None),
+        format_func=lambda option: SKIN_TYPES[option] if option else "not stated",
+        key=key,
+        help="Fitzpatrick I to VI",
+        persist_state="session",
+    )
     return chosen
 
 
-def _stated(in_words: Callable[[Any], str], option: str | int | None) -> str:
-    return in_words(option) if option else "not stated"
-
-
 def particulars_in_words(case: Case) -> str:
-    """Age, site and skin type as far as they are stated, in one line.
+    """Age and site of a deck's table, and the skin type, as far as they are stated, in one line.
 
     Without the skin type of a deck's case: whether it was recorded can give the diagnosis away.
     """
+    of_deck = case.deck_id is not None
     stated = [
-        case.age_band and f"{case.age_band} years",
-        case.body_site.lower(),
+        of_deck and case.age_band and f"{case.age_band} years",
+        of_deck and case.body_site.lower(),
         case.fitzpatrick and not case.deck_id and f"skin type {SKIN_TYPES[case.fitzpatrick]}",
     ]
     return " · ".join(str(part) for part in stated if part)
@@ -216,5 +223,6 @@ def show_given(case: CaseState, kept: Case) -> None:
             st.markdown("The photo was not kept." if kept.photo_sha256 else "No photo")
     with words_side:
         st.text(kept.narrative or "No words")
+        facts.show_fixed(kept)
         if particulars := particulars_in_words(kept):
             st.caption(particulars)

@@ -21,6 +21,7 @@ from skin_ai.study.flow import FlowError, Progress
 from skin_ai.study.store import Store
 from skin_ai.views.case import bundle_choice
 from skin_ai.views.case.case_state import CaseState
+from skin_ai.views.case.understood import told
 
 if TYPE_CHECKING:  # torch comes with them, and the first page must not wait for torch
     from skin_ai.predict.bundle import Bundle
@@ -65,7 +66,7 @@ def ask_models(store: Store, case: CaseState, progress: Progress, place: DeltaGe
             waited = time.monotonic() - case.asked_at
             status.update(label=ASKING)
             photo = None if case.photo is None else case.photo.prepared(Crop(*kept.crop))
-            return diagnose(photo, kept.narrative, bundle)
+            return diagnose(photo, kept.narrative, bundle, told(kept, bundle.extractor))
 
     try:
         with status:

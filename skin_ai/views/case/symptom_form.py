@@ -1,22 +1,16 @@
-"""The patient's words, as typed, and the symptom form that adds sentences to them."""
+"""The symptom form: every fact as a question, with the labels of facts and answers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
 
-from skin_ai.predict.narrative import (
-    AGE_LIMIT,
-    NARRATIVE_LIMIT,
-    Answer,
-    Facts,
-    NarrativeError,
-    clean_narrative,
-    sentences,
-)
+from skin_ai.predict.narrative import AGE_LIMIT, Answer
 from skin_ai.views.case.case_state import CaseState, still_current
-from skin_ai.vocabulary import SITES, SYMPTOMS
+from skin_ai.views.case.understood import UNSAID
+from skin_ai.vocabulary import MORE_SYMPTOMS, SITES, SYMPTOMS
 
 QUESTIONS = {
     "itch": "Does it itch?",
@@ -71,129 +65,168 @@ FURTHER_SYMPTOMS = {
     "breath": "short of breath",
 }
 ALSO = "also_present"
-UNSAID: tuple[object, ...] = (None, Answer.UNSAID, [])
-EXAMPLE = "For example: I am 58. The spot on my nose has been growing for a year and bled twice."
-HEIGHT = 180  # pixels
 ANSWERS = {
     Answer.YES: "yes",
     Answer.NO: "no",
     Answer.UNKNOWN: "don't know",
     Answer.UNSAID: "not stated",
 }
+# Symptom -> its chip for yes, for no, and what is not known or not stated.
+CHIPS = {
+    "itch": ("Itches", "Does not itch", "Itching"),
+    "grew": ("Has grown", "Has not grown", "Growth"),
+    "hurt": ("Painful", "Not painful", "Pain"),
+    "changed": ("Has changed", "Has not changed", "Change of appearance"),
+    "bleed": ("Has bled", "Has not bled", "Bleeding"),
+    "elevation": ("Raised", "Not raised", "Raised or flat"),
+    "burn": ("Burns", "Does not burn", "Burning"),
+    "darken": ("Has become darker", "Has not become darker", "Darker or not"),
+    "rough": ("Rough or flaky", "Not rough or flaky", "Roughness"),
+    "fluid": ("Filled with fluid", "Not filled with fluid", "Fluid"),
+    "fever": ("Fever or chills", "No fever or chills", "Fever or chills"),
+    "tired": ("Unusually tired", "Not unusually tired", "Tiredness"),
+    "joints": ("Joint pain", "No joint pain", "Joint pain"),
+    "mouth": ("Sores in the mouth", "No sores in the mouth", "Sores in the mouth"),
+    "breath": ("Short of breath", "Not short of breath", "Shortness of breath"),
+}
+OTHER_FACTS = {
+    "age": "Age",
+    "site": "Body site",
+    "duration": "Duration",
+    "kind": "What it is like",
+    "more_sites": "All affected sites",
+}
 
 
-def ask_for_words(case: CaseState) -> str | None:
-    """The words in the text area, cleaned; None, with the reason on the page, where they are too long.
-
-    A text area that the page replaced stays while the clinician types in it.
-    """
-    case.take_up_what_was_typed()
-    with st.container(key=f"words_{case.id}"):
-        # First, so that each keeps its place: anywhere else the browser would redraw it empty.
-        for former, typed in case.formers.items():
-            st.text_area("Typed before", typed, key=former, height=HEIGHT, label_visibility="hidden")
-        typed_words = st.text_area(
-            "In the patient's own words, or yours",
-            case.words(),
-            key=case.words_key,
-            height=HEIGHT,
-            persist_state="session",
-            placeholder=EXAMPLE,
-        )
-    if case.formers:
-        st.html(_style_of_former_areas(case))
-    try:
-        words = clean_narrative(typed_words)
-    except NarrativeError as error:
-        st.error(str(error))
-        return None
-    st.caption(f"{f'{len(words):,} of' if words else 'Up to'} {NARRATIVE_LIMIT:,} characters")
-    return words
+def name_of(fact: str) -> str:
+    return CHIPS[fact][2] if fact in CHIPS else OTHER_FACTS[fact]
 
 
-def _style_of_former_areas(case: CaseState) -> str:
-    """Lays former text areas over the current one, each visible only while it has the focus.
+def in_words(fact: str, answer: Any) -> str:
+    """A fact in a few words, as on its chip: "Has bled", "Nose", "62 years", "Itching not known"."""
+    if fact in CHIPS:
+        yes, no, noun = CHIPS[fact]
+        left = {Answer.UNKNOWN: f"{noun}: not known", Answer.UNSAID: f"{noun}: not stated"}
+        return (left | {Answer.YES: yes, Answer.NO: no})[Answer(answer)]
+    if answer == UNSAID:
+        return f"{name_of(fact)}: not stated"
+    if fact == "age":
+        return f"{answer} years"
+    listed = [_LABELS_OF[fact](one) for one in (answer if fact == "more_sites" else [answer])]
+    return ", ".join(listed).capitalize()
 
-    A browser sends what was typed when the focus leaves the text area, and loses it if the area is removed.
-    """
-    formers = ", ".join(f".st-key-{key}" for key in case.formers)
-    return (
-        f"<style>.st-key-words_{case.id} {{ position: relative; }}"
-        f":is({formers}) {{ position: absolute; inset: 0 0 auto; z-index: 1; }}"
-        f":is({formers}):not(:focus-within) {{ visibility: hidden; }}</style>"
-    )
+
+_LABELS_OF: dict[str, Callable[[str], str]] = {
+    "site": str.lower,
+    "duration": DURATIONS.__getitem__,
+    "kind": KINDS.__getitem__,
+    "more_sites": REGIONS.__getitem__,
+}
 
 
-def fill_symptom_form(case: CaseState, *, is_wide: bool = False) -> None:
-    """is_wide: with the further facts that a bundle trained on SCIN reads."""
-    asked = ("age", "site", *SYMPTOMS, *(("kind", "duration", "more_sites", ALSO) if is_wide else ()))
-    keys = {fact: f"{fact}_{case.id}_{case.emptied.get(fact, 0)}" for fact in asked}
+def show(case: CaseState, asked: Sequence[str]) -> None:
+    """The chips, opened. asked: the facts that it asks for."""
     form = st.expander("Symptom form", key=f"symptom_form_{case.id}", on_change="rerun")
-    case.has_opened_form |= bool(form.open)
-    if not case.has_opened_form:  # the page is faster without its fields
+    if not form.open:  # the page is faster without its fields
         return
-    with form, st.form("symptoms", border=False):
-        st.caption("Adds sentences that the language model reads more reliably than free text.")
-        age, site = st.columns(2)
-        age.number_input("Age in years", 0, AGE_LIMIT, None, key=keys["age"], placeholder="not stated")
-        site.selectbox(
-            "Body site", SITES, index=None, key=keys["site"], placeholder="not stated", format_func=str.lower
-        )
+    with form:
+        _ask_particulars(case)
         for symptom in SYMPTOMS:
+            key = key_of(case, symptom)
             st.segmented_control(
                 QUESTIONS[symptom],
                 list(ANSWERS),
                 format_func=ANSWERS.__getitem__,
-                default=Answer.UNSAID,
+                default=Answer(case.facts.answer(symptom)),
                 required=True,
-                key=keys[symptom],
+                key=key,
+                on_change=take,
+                args=(case.id, symptom, key),
             )
-        if is_wide:
-            _ask_further_facts(keys)
-        st.form_submit_button(
-            "Add as sentences to the words", on_click=add_sentences, args=(case.id, keys, case.forms)
-        )
+        if set(MORE_SYMPTOMS) <= set(asked):
+            _ask_further_facts(case)
 
 
-def _ask_further_facts(keys: dict[str, str]) -> None:
-    kind, duration = st.columns(2)
-    for column, label, fact, options in (
-        (kind, "What is it like?", "kind", KINDS),
-        (duration, "For how long?", "duration", DURATIONS),
-    ):
-        words = options.__getitem__
-        column.selectbox(label, options, None, words, key=keys[fact], placeholder="not stated")
-    for label, fact, options in (
-        ("All affected sites", "more_sites", REGIONS),
-        ("Also present", ALSO, FURTHER_SYMPTOMS),
-    ):
-        words = options.__getitem__
-        st.multiselect(
-            label, options, None, words, key=keys[fact], placeholder="not stated", select_all=False
-        )
+def key_of(case: CaseState, fact: str) -> str:
+    """The key of the fact's field: another one each time that anything else changes the fact."""
+    return f"{fact}_{case.id}_{case.facts.changes[fact]}"
 
 
-def _facts(given: dict[str, Any]) -> Facts:
-    """The form's facts; symptoms listed under "also present" are answered yes, others not at all."""
-    listed = dict.fromkeys(given.pop(ALSO, ()), Answer.YES)
-    return Facts(**given | listed | {"more_sites": tuple(given.get("more_sites", ()))})
+def _ask_particulars(case: CaseState) -> None:
+    left, right = st.columns(2)
+    key, age = key_of(case, "age"), case.facts.answer("age")
+    left.number_input(
+        "Age in years",
+        0,
+        AGE_LIMIT,
+        None if age == UNSAID else age,
+        key=key,
+        placeholder="not stated",
+        on_change=take,
+        args=(case.id, "age", key),
+    )
+    with right:
+        _choose_one(case, "site", "Body site", SITES)
 
 
-def add_sentences(case_id: str, keys: dict[str, str], form: int) -> None:
-    """Appends the facts of the form with this number to the words and empties their fields; once only.
+def _ask_further_facts(case: CaseState) -> None:
+    left, right = st.columns(2)
+    with left:
+        _choose_one(case, "kind", "What is it like?", tuple(KINDS))
+    with right:
+        _choose_one(case, "duration", "For how long?", tuple(DURATIONS))
+    regions = case.facts.answer("more_sites")
+    key = key_of(case, "more_sites")
+    _choose_several(
+        case, "All affected sites", "more_sites", REGIONS, [] if regions == UNSAID else regions, key
+    )
+    present = [symptom for symptom in MORE_SYMPTOMS if case.facts.answer(symptom) == Answer.YES]
+    key = f"{ALSO}_{case.id}_{sum(case.facts.changes[symptom] for symptom in MORE_SYMPTOMS)}"
+    _choose_several(case, "Also present", ALSO, FURTHER_SYMPTOMS, present, key)
 
-    Empty fields are left alone: the browser may hold an answer there that it sends with the next click, and
-    would lose it if the field were replaced.
-    """
+
+def _choose_one(case: CaseState, fact: str, label: str, options: Sequence[str]) -> None:
+    key, answer = key_of(case, fact), case.facts.answer(fact)
+    st.selectbox(
+        label,
+        options,
+        None if answer == UNSAID else options.index(answer),
+        _LABELS_OF[fact],
+        key=key,
+        placeholder="not stated",
+        on_change=take,
+        args=(case.id, fact, key),
+    )
+
+
+def _choose_several(
+    case: CaseState, label: str, fact: str, options: dict[str, str], chosen: list[str], key: str
+) -> None:
+    st.multiselect(
+        label,
+        options,
+        chosen,
+        options.__getitem__,
+        key=key,
+        placeholder="not stated",
+        select_all=False,
+        on_change=take,
+        args=(case.id, fact, key),
+    )
+
+
+def take(case_id: str, fact: str, key: str) -> None:
+    """Takes up what a field of the form holds."""
     case = still_current(case_id)
-    if case is None or form != case.forms:
+    if case is None or key not in st.session_state:
         return
-    answers = {fact: st.session_state[key] for fact, key in keys.items()}
-    added = sentences(_facts(dict(answers)))
-    # The second click of a double click can arrive before the browser has seen the emptied fields.
-    if not added:
+    held = st.session_state[key]
+    if fact != ALSO:
+        # An emptied field holds None or [].
+        answer = UNSAID if held is None or held == [] else list(held) if fact == "more_sites" else held
+        case.facts.set(fact, answer.value if isinstance(answer, Answer) else answer)
         return
-    typed = case.words()
-    case.forms += 1
-    case.emptied |= {fact: case.forms for fact, answer in answers.items() if answer not in UNSAID}
-    case.go_on_from(typed, " ".join(filter(None, (typed.rstrip(), added))))
+    for symptom in MORE_SYMPTOMS:
+        was_listed = case.facts.answer(symptom) == Answer.YES
+        if was_listed != (symptom in held):
+            case.facts.set(symptom, (Answer.YES if symptom in held else Answer.UNSAID).value)

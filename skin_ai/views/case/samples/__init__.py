@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from skin_ai.predict.photo import read_photo
-from skin_ai.vocabulary import SITES, age_band_of
+from skin_ai.vocabulary import SITES
 
 FOLDER: Final = Path(__file__).parent
 CREDIT: Final = "Photo: PAD-UFES-20, CC BY 4.0"
@@ -35,10 +35,6 @@ class Sample:
     @property
     def caption(self) -> str:
         return f"{self.title}. {CREDIT}"
-
-    @property
-    def age_band(self) -> str:
-        return age_band_of(self.age)
 
     def pixels(self) -> np.ndarray:
         """(h, w, 3) uint8."""
