@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import torch
@@ -297,6 +297,37 @@ def with_maps(diagnosis: Diagnosis, square: np.ndarray, bundle: Bundle) -> Diagn
         features = bundle.image_model.feature_map_of_views(bundle.preprocessing(square), bundle.views)
         maps = _heatmaps(features, bundle)
     return replace(diagnosis, square=square, feature_map=features[0].numpy(), heatmaps=maps)
+
+
+OF_WORDS: Final = ("no_words", NOT_ENGLISH, NO_FACTS, FEW_TYPES, "words_cut", "disagree")
+
+
+def with_words(diagnosis: Diagnosis, prompt: str, bundle: Bundle) -> Diagnosis:
+    """The diagnosis of the same photo with other words, which are certain; maps stay as they are.
+
+    prompt: not empty, as the language model gets it.
+    """
+    photo = None if diagnosis.is_foreign else diagnosis.photo_probabilities
+    seen = None if photo is None else torch.tensor([photo[type_] for type_ in bundle.types])
+    how = (bundle.types, bundle.schedule, bundle.chain_temperatures)
+    with torch.inference_mode():
+        steps = eliminate(bundle.language_model, prompt, seen, *how)
+        ranked, single = answer(steps), single_pass(steps)
+        question = Question(prompt, seen, tuple(range(len(bundle.types))))
+        would_be = unstable(bundle.language_model, question, ranked[0].type, *how)
+    flags = [flag for flag in diagnosis.flags if flag not in OF_WORDS]
+    flags += ["disagree"] * (ranked[0].type != single[0].type)
+    return replace(
+        diagnosis,
+        steps=steps,
+        answer=ranked,
+        single_pass=single,
+        undecided=_undecided(steps, bundle, flags, diagnosis.recommendations, {}),
+        unstable=would_be,
+        flags=tuple(flags),
+        matters=(),
+        narrative=prompt,
+    )
 
 
 def _heatmaps(features: Tensor, bundle: Bundle) -> dict[str, np.ndarray]:

@@ -257,6 +257,15 @@ def reveal(
     return diagnosis
 
 
+def keep_asked(store: Store, reader: str, case_id: str, asked: Sequence[dict[str, Any]]) -> None:
+    """Keeps the questions that were asked after the result, and what each answer made of it, with the run."""
+    with store.writing() as session:
+        reading = _held(session, reader, case_id)
+        run = None if reading.run_id is None else session.get(Run, reading.run_id)
+        if run is not None:
+            run.result = run.result | {"asked": list(asked)}
+
+
 def kept_run(store: Store, reader: str, case_id: str) -> Run | None:
     """The run whose result this reader was given; None before."""
     query = (

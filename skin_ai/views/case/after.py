@@ -13,7 +13,16 @@ from skin_ai.study.database import StoreError
 from skin_ai.study.flow import FlowError, Given, Progress
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Stage
-from skin_ai.views.case import answer_form, bundle_choice, feedback_form, inputs, outcome, run, samples
+from skin_ai.views.case import (
+    answer_form,
+    bundle_choice,
+    feedback_form,
+    inputs,
+    outcome,
+    questions,
+    run,
+    samples,
+)
 from skin_ai.views.case.case_state import CaseState, begin_case
 from skin_ai.views.case.own_answer import Own
 
@@ -37,7 +46,7 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
     if progress.after is not None:
         outcome.show(store, case, progress)
     if case.diagnosis is not None:
-        _show_result(case, progress)
+        _show_result(store, case, progress)
     else:
         _show_given(case, kept)
     if progress.after is None:
@@ -69,7 +78,7 @@ def _ask_for_photo_again(case: CaseState, why: str) -> None:
         st.error(case.problem)
 
 
-def _show_result(case: CaseState, progress: Progress) -> None:
+def _show_result(store: Store, case: CaseState, progress: Progress) -> None:
     from skin_ai.views.case import result
 
     diagnosis = case.diagnosis
@@ -79,10 +88,12 @@ def _show_result(case: CaseState, progress: Progress) -> None:
         diagnosis = case.diagnosis = replace(diagnosis, square=square)
     before = progress.before
     own = Own(tuple(before.ranks) if before else ())
+    diagnosis = questions.take_answer(store, case, progress) or diagnosis
     name = diagnosis.bundle
     manifest = bundle_choice.manifest_if_unchanged(name, case.bundle_sha256)
     confidence = before.confidence if before else None
     result.show_verdict(diagnosis, manifest or {}, own, confidence, case.id)
+    questions.show(case, progress)
     if before is None:
         st.caption("You saw the AI before giving an answer: your final answer is marked as unblinded.")
     if manifest is None:

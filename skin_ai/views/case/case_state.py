@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -20,6 +20,7 @@ from skin_ai.views.case.understood import Understood
 if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for torch
     from skin_ai.predict.diagnose import Diagnosis
     from skin_ai.predict.prepared_photo import PreparedPhoto
+    from skin_ai.views.case.questions import Asking
 
 KEY = "case"
 T = TypeVar("T")
@@ -62,7 +63,8 @@ class CaseState:
     hand.
     loaded: names of the bundles whose models are in memory; bundle: the one that was asked, "" before;
     bundle_sha256: of its manifest when it made the diagnosis. maps: (method, type) -> heatmap, as computed;
-    saw_heatmap: whether one was opened.
+    saw_heatmap: whether one was opened. asked: questions after the result, as `flow.keep_asked` keeps them;
+    asking: what the next one is found with, None before.
     asked_at: when the models were first asked, 0 before; stage_shown, since: the stage on screen and since
     when. Times are of time.monotonic().
     """
@@ -80,6 +82,8 @@ class CaseState:
     bundle_sha256: str = ""
     maps: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
     saw_heatmap: bool = False
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    asking: Asking | None = None
     fitzpatrick: int | None = None
     is_restored: bool = False
     asked_at: float = 0.0

@@ -11,7 +11,8 @@ import streamlit as st
 from skin_ai.diseases import DISEASES, Nature
 from skin_ai.predict import heatmap_overlay, stability, words
 from skin_ai.predict.bundle import READS_FACTS
-from skin_ai.predict.diagnose import FEW_TYPES, FLAGS, NO_FACTS, NOT_ENGLISH, UNLIKE, UNLIKE_ALONE, Diagnosis
+from skin_ai.predict.diagnose import FEW_TYPES, FLAGS, UNLIKE, UNLIKE_ALONE, Diagnosis
+from skin_ai.predict.words import NO_FACTS, NOT_ENGLISH
 from skin_ai.views.case import elimination, funnel, outcome, photo_evidence, pictures, reliability, what_if
 from skin_ai.views.case.case_state import current_case
 from skin_ai.views.case.elimination import in_a_row, name, percent

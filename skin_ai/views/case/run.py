@@ -42,6 +42,7 @@ def open_kept(store: Store, case: CaseState, progress: Progress) -> bool:
 
         case.diagnosis = Diagnosis.from_json(kept.result | {"bundle": kept.bundle}, progress.case.narrative)
     case.bundle, case.bundle_sha256 = kept.bundle, kept.bundle_sha256
+    case.asked = list(kept.result.get("asked", ()))
     return True
 
 
