@@ -23,8 +23,8 @@ words or the photo decided. It is made for clinicians and researchers who study 
 WHAT_IT_IS_NOT = """
 - It is not a medical device and has not been validated for care.
 - It knows only the types listed below, and gives every other lesion one of these names.
-- It understands the sentences of the symptom form best. It misreads some free text, such as sarcasm, typing
-  errors or two spots in one text. The answer can then be worse than from the photo alone.
+- It misreads some free text, such as sarcasm, typing errors or two spots in one text. Check the facts that it
+  shows below the words: with wrong ones the answer can be worse than from the photo alone.
 - It does not notice every photo that is unusable or shows no skin lesion. It cannot tell that a lesion is
   harmless: a low probability of melanoma does not exclude melanoma.
 - Its photos come from few clinics. With other cameras or patients, expect worse results.

@@ -41,6 +41,12 @@ def is_confirmed(confirmed: Mapping[str, Any] | None) -> bool:
     return set(FACTS_READ) <= (confirmed or {}).keys()
 
 
+def answers_of(extracted: Mapping[str, Any] | None, confirmed: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Fact -> answer as the AI is told: as confirmed, else as found in the words."""
+    found = {} if is_confirmed(confirmed) else (extracted or {}).get("facts", {})
+    return {fact: one["answer"] for fact, one in found.items()} | dict(confirmed or {})
+
+
 def counts(answers: pd.DataFrame) -> tuple[int, dict[str, FactCount]]:
     """How many cases were read and confirmed; the counts of each fact and of ALL.
 

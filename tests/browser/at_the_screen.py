@@ -20,24 +20,6 @@ SAVE, AT_ONCE, LATER = "Save my diagnosis and show the AI's", "Show me the AI at
 PASSPHRASE = "a fig on the sill"
 IDLE_MINUTES = 0.3  # longer than any step of a test takes
 expect.set_options(timeout=PATIENCE)
-# A listener of the first hour, so that it hears a message before the app does.
-HOLDS_ANSWERS = """
-const held = [];
-window.WebSocket = class extends WebSocket {
-    constructor(...where) {
-        super(...where);
-        this.addEventListener("message", event => {
-            if (!window.isLate) return;
-            event.stopImmediatePropagation();
-            held.push(() => this.dispatchEvent(new MessageEvent("message", { data: event.data })));
-        });
-    }
-};
-window.deliver = () => {
-    window.isLate = false;
-    held.splice(0).forEach(answer => answer());
-};
-"""
 
 
 @dataclass(frozen=True)
@@ -115,19 +97,9 @@ def visiting(browser: Browser, address: str, screen: str = "laptop") -> Iterator
 
 def open_window(context: BrowserContext, address: str, screen: str = "laptop") -> Visit:
     context.set_default_timeout(PATIENCE)
-    context.add_init_script(HOLDS_ANSWERS)
     visit = Visit(context.new_page(), screen)
     visit.page.goto(address)
     return visit
-
-
-def make_answers_late(page: Page) -> None:
-    """From here on the page gets what the server sends as soon as deliver_answers says so."""
-    page.evaluate("window.isLate = true")
-
-
-def deliver_answers(page: Page) -> None:
-    page.evaluate("window.deliver()")
 
 
 def click(page: Page, name: str) -> None:

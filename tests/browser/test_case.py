@@ -1,6 +1,6 @@
 """From photo and words to feedback, as a clinician does it, on a laptop and on a phone."""
 
-import re
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +15,10 @@ from at_the_screen import (
     answer,
     case_id,
     click,
-    deliver_answers,
     expect_result,
     finish,
     give,
     go_to,
-    make_answers_late,
     open_up,
     open_window,
     settle,
@@ -105,56 +103,46 @@ def test_what_is_no_photo_gives_one_sentence_and_the_words_stay(visit: Visit, tm
     expect(page.get_by_role("button", name=SAVE)).to_be_enabled()
 
 
-def test_symptom_form_writes_into_the_words(visit: Visit) -> None:
+def test_facts_are_corrected_by_keyboard_and_the_form_follows(visit: Visit) -> None:
     page = visit.page
     type_words(page)
-    settle(page)  # a click in the middle of a run can be lost in the browser
+    bled = page.get_by_role("button", name="Has bled", exact=True)
+    expect(bled).to_be_visible()
+    settle(page)
+    bled.focus()
+    page.keyboard.press("Enter")
+    denied = page.get_by_role("button", name="Has not bled", exact=True)
+    expect(denied).to_be_focused()
+    expect(page.locator("strong", has_text="bled twice")).to_be_visible()
+    visit.expect_no_sideways_scrolling()
     open_up(page, "Symptom form")
-    page.get_by_label("Age in years").fill("67")
-    page.get_by_text("don't know", exact=True).first.click()
-    click(page, "Add as sentences to the words")
-    words = words_area(page)
-    expect(words).to_have_value(re.compile(f"^{re.escape(WORDS)} .*67"))
-    # The filled field stays in the document, hidden, until the run ends.
-    expect(page.get_by_role("spinbutton", name="Age in years")).to_have_value("")
-
-
-def test_double_click_adds_the_sentences_of_the_form_once(reader: Visit) -> None:
-    page = reader.page
-    type_words(page)
-    settle(page)
-    open_up(page, "Symptom form")
-    page.get_by_label("Age in years").fill("67")
-    page.get_by_role("button", name="Add as sentences to the words").dblclick()
-    words = words_area(page)
-    expect(words).to_have_value(re.compile(f"^{re.escape(WORDS)} .*67"))
-    settle(page)
-    assert words.input_value().count("67") == WORDS.count("67") + 1
-    expect(page.get_by_role("spinbutton", name="Age in years")).to_have_value("")
-
-
-def test_nothing_entered_before_the_sentences_come_is_lost(reader: Visit) -> None:
-    page = reader.page
-    type_words(page)
-    settle(page)
-    open_up(page, "Symptom form")
-    page.get_by_label("Age in years").fill("67")
-    settle(page)
-    make_answers_late(page)
-    click(page, "Add as sentences to the words")
-    bled = page.get_by_role("radiogroup", name="Has it bled?")
-    bled.get_by_role("radio", name="yes").click()
-    words_area(page).press("End")
-    page.keyboard.type(" My father had")
-    page.wait_for_timeout(2000)  # until the server has answered
-    deliver_answers(page)
-    expect(page.get_by_role("spinbutton", name="Age in years")).to_have_value("")
-    page.keyboard.type(" one too.")
+    asked = page.get_by_role("radiogroup", name="Has it bled?")
+    expect(asked.get_by_role("radio", name="no", exact=True)).to_be_checked()
+    asked.get_by_role("radio", name="don't know").click()
+    expect(page.get_by_role("button", name="Bleeding: not known")).to_be_visible()
+    page.get_by_label("Age in years").fill("68")
     page.keyboard.press("Tab")
-    expect(words_area(page)).to_have_value(re.compile(rf"^{re.escape(WORDS)} My father had one too\. .*67"))
-    expect(bled.get_by_role("radio", name="yes")).to_be_checked()
-    click(page, "Add as sentences to the words")
-    expect(words_area(page)).to_have_value(re.compile(r" one too\. .*67.* bl"))
+    expect(page.get_by_role("button", name="68 years")).to_be_visible()
+    expect(words_area(page)).to_have_value(WORDS)
+    visit.keep_screenshots("facts")
+
+
+def test_click_that_leaves_the_words_saves_them_and_their_facts(reader: Visit, server: Server) -> None:
+    """Who only types and clicks on meets no further step."""
+    page = reader.page
+    give(page, ["melanoma"])
+    words_area(page).fill(WORDS)
+    click(page, SAVE)
+    expect_result(page)
+    case = case_id(page)
+    database = sqlite3.connect(server.data / "study.db")
+    try:
+        query = "SELECT narrative, facts_extracted FROM cases WHERE id = ?"
+        narrative, extracted = database.execute(query, (case,)).fetchone()
+    finally:
+        database.close()
+    assert narrative == WORDS
+    assert json.loads(extracted)["facts"]["bleed"]["answer"] == "yes"
 
 
 # Blinding

@@ -64,6 +64,7 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
             flow.show_at_once(store, reader, case.id)
     except (FlowError, NarrativeError, StoreError) as error:
         place.error(str(error))
+        case.facts.seen = case.facts.words
     else:
         if keeps:
             begin_case()

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from skin_ai.study.kept_facts import found_answer, is_confirmed
+from skin_ai.study.kept_facts import answers_of
 from skin_ai.study.tables import Case
 from skin_ai.views.case import symptom_form
 from skin_ai.views.case.case_state import CaseState, still_current
@@ -96,18 +96,15 @@ def _show_place(case: CaseState, fact: str) -> None:
         st.caption(BY_HAND)
         return
     text, (start, end) = case.facts.extraction.text, span
+    parts = (text[:start], text[start:end], text[end:])
+    before, told, after = (LINKS.sub(NO_LINK, plain(part)) for part in parts)
     # In quotation marks: at the start of a line, "1)" would begin a list.
-    st.markdown(f"“{plain(text[:start])}:orange-background[**{plain(text[start:end])}**]{plain(text[end:])}”")
+    st.markdown(f"“{before}:orange-background[**{told}**]{after}”")
 
 
 def show_fixed(kept: Case) -> None:
     """The facts of a kept case, which nobody can change any more; nothing where there are none."""
-    if is_confirmed(kept.facts_confirmed) or not kept.narrative:
-        answers: dict[str, Any] = dict(kept.facts_confirmed or {})
-    else:
-        found = (kept.facts_extracted or {}).get("facts", {})
-        answers = {fact: found_answer(kept.facts_extracted, fact) for fact in found}
-        answers |= kept.facts_confirmed or {}
+    answers = answers_of(kept.facts_extracted, kept.facts_confirmed)
     badges = [_badge(kept, fact, answers[fact]) for fact in asked(True) if fact in answers]
     if badges := [badge for badge in badges if badge]:
         st.markdown(f"What we understood: {' '.join(badges)}")

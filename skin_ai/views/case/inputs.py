@@ -12,10 +12,13 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from skin_ai.predict.narrative import NARRATIVE_LIMIT, NarrativeError, clean_narrative
 from skin_ai.predict.photo import MAX_BYTES, Crop, PhotoError, read_photo
+from skin_ai.study.kept_facts import answers_of
 from skin_ai.study.tables import Case
 from skin_ai.views.case import facts, pictures
 from skin_ai.views.case.case_state import CaseState, Photo, as_it_stands, place_as_it_stands, still_current
 from skin_ai.views.case.samples import CREDIT, SAMPLES, Sample, find
+from skin_ai.views.case.understood import UNSAID
+from skin_ai.vocabulary import age_band_of
 
 UPLOAD, CAMERA, SAMPLE = "Upload", "Camera", "Sample"
 # Fitzpatrick 1988, Arch. Dermatol. 124:869.
@@ -199,14 +202,16 @@ def ask_for_skin_type(case: CaseState, kept: Case | None) -> int | None:
 
 
 def particulars_in_words(case: Case) -> str:
-    """Age and site of a deck's table, and the skin type, as far as they are stated, in one line.
+    """Skin type, and age and site where they are not those of the facts, as in a deck's table; in one line.
 
     Without the skin type of a deck's case: whether it was recorded can give the diagnosis away.
     """
-    of_deck = case.deck_id is not None
+    facts = answers_of(case.facts_extracted, case.facts_confirmed)
+    age = facts.get("age", UNSAID)
+    is_same_age = age != UNSAID and age_band_of(age) == case.age_band
     stated = [
-        of_deck and case.age_band and f"{case.age_band} years",
-        of_deck and case.body_site.lower(),
+        case.age_band and not is_same_age and f"{case.age_band} years",
+        facts.get("site") != case.body_site and case.body_site.lower(),
         case.fitzpatrick and not case.deck_id and f"skin type {SKIN_TYPES[case.fitzpatrick]}",
     ]
     return " · ".join(str(part) for part in stated if part)

@@ -82,7 +82,12 @@ class Understood:
 
     def _put_in_order(self) -> None:
         facts = (*FACTS_READ, *FURTHER_FACTS)
-        uncertain = [fact for fact in facts if self.is_uncertain(fact)]
+        # A click cannot add a site or an age, so there is no chip for one that is perhaps in the words.
+        uncertain = [
+            fact
+            for fact in facts
+            if self.is_uncertain(fact) and (fact in ALL_SYMPTOMS or self.answer(fact) != UNSAID)
+        ]
         said = [
             fact
             for fact in (*ALL_SYMPTOMS, "site", *facts)
