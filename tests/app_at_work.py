@@ -1,6 +1,7 @@
 """What tests of the pages do and read, as a clinician would."""
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO, StringIO
@@ -35,7 +36,13 @@ def buttons(app: AppTest) -> list[str]:
 
 def texts(app: AppTest) -> str:
     elements = (*app.title, *app.header, *app.subheader, *app.markdown, *app.caption, *app.text)
-    return "\n".join(element.value for element in elements)
+    return "\n".join([*(element.value for element in elements), *html_texts(app)])
+
+
+def html_texts(app: AppTest) -> list[str]:
+    """What a reader sees of the page's own HTML, without its styles and scripts."""
+    bodies = [element.proto.body for element in app.get("html")]
+    return [re.sub(r"<(style|script).*?</\1>|<[^>]+>", " ", body, flags=re.DOTALL) for body in bodies]
 
 
 def table_of(app: AppTest) -> str:
@@ -85,20 +92,35 @@ def confidence(app: AppTest, stage: str):
     return app.segmented_control(key=f"confidence_{stage}_{case(app).id}")
 
 
-def give(app: AppTest, diagnoses: Sequence[str], sure: int = 60, stage: str = "before") -> AppTest:
+def give(app: AppTest, diagnoses: Sequence[str], sure: int = 70, stage: str = "before") -> AppTest:
     """Types an own answer, without saving it."""
     ranks(app, stage).set_value(list(diagnoses))
     return confidence(app, stage).set_value(sure).run()
 
 
-def answer(app: AppTest, diagnoses: Sequence[str] = ("melanoma",), sure: int = 60) -> AppTest:
+def answer(app: AppTest, diagnoses: Sequence[str] = ("melanoma",), sure: int = 70) -> AppTest:
     """The own diagnosis, saved: the AI's is shown."""
     return button(give(app, diagnoses, sure), SAVE).click().run()
 
 
 def finish(app: AppTest) -> AppTest:
     """The final answer, unchanged."""
+    return app.button(key="keep").click().run()
+
+
+def change(app: AppTest, diagnoses: Sequence[str], sure: int = 70) -> AppTest:
+    """Another final answer, without saving it."""
+    app.button(key="change").click().run()
+    return give(app, diagnoses, sure, "after")
+
+
+def save_change(app: AppTest) -> AppTest:
     return app.button(key="final").click().run()
+
+
+def open_heatmap(app: AppTest) -> AppTest:
+    app.session_state[f"heatmap_{case(app).id}"] = True
+    return app.run()
 
 
 def as_drawn_anew(app: AppTest) -> WidgetStates:

@@ -10,8 +10,8 @@ from drawn_cases import as_jpeg
 from drawn_samples import SAMPLES
 from PIL import Image, ImageDraw
 
-from skin_ai.predict.diagnose import FLAGS, Diagnosis, NothingToDiagnose, diagnose, with_maps
-from skin_ai.predict.narrative import NARRATIVE_LIMIT, NarrativeError
+from skin_ai.predict.diagnose import FLAGS, Diagnosis, NothingToDiagnose, diagnose, with_maps, with_words
+from skin_ai.predict.narrative import NARRATIVE_LIMIT, Answer, Facts, NarrativeError, sentences
 from skin_ai.predict.photo import Crop, PhotoError, crop_square, read_photo
 from skin_ai.predict.prepared_photo import prepare
 
@@ -355,3 +355,12 @@ def test_result_is_frozen_and_has_no_pixels(results):
     with pytest.raises(FrozenInstanceError):
         results["both"].answer = ()
     assert "array(" not in repr(results["both"])
+
+
+def test_other_words_give_what_a_diagnosis_with_them_gives(bundle, drawn_photo):
+    photo, facts = prepare(drawn_photo), Facts(age=67, site="NOSE", bleed=Answer.YES)
+    whole = diagnose(photo, "", bundle, facts)
+    for words in ("", "I am 40. It does not itch."):
+        asked = with_words(diagnose(photo, words, bundle), sentences(facts), bundle)
+        assert same(asked, whole, 1e-5)
+        assert asked.undecided == whole.undecided

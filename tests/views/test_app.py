@@ -22,13 +22,16 @@ from app_at_work import (
     button,
     buttons,
     case,
+    change,
     confidence,
     finish,
     full_disk,
     give,
+    open_heatmap,
     problems,
     ranks,
     rows_of,
+    save_change,
     table_of,
     texts,
     type_words,
@@ -46,7 +49,7 @@ from skin_ai.predict import bundle
 from skin_ai.predict.narrative import NARRATIVE_LIMIT
 from skin_ai.study import flow
 from skin_ai.study.store import Store
-from skin_ai.study.tables import Case, Run
+from skin_ai.study.tables import Answer, Case, Run
 from skin_ai.views.answers_download import without_early_references
 from skin_ai.views.case.elimination import name
 from skin_ai.views.case.samples import CREDIT, SAMPLES
@@ -118,9 +121,8 @@ def test_neither_photo_nor_words_gives_one_sentence(app, store):
 def test_words_alone_are_diagnosed(app):
     answer(type_words(app))
     assert not app.exception
-    assert "words alone" in texts(app)
-    assert "What the photo model recommends" not in texts(app)
-    assert "Answer" in texts(app)
+    assert "Photo: none" in texts(app)
+    assert "Where the photo model looked" not in [expander.label for expander in app.expander]
     assert "The heatmap was on the lesion" not in labels(finish(app))
 
 
@@ -129,10 +131,10 @@ def test_sample_is_diagnosed_step_by_step(app):
     assert not app.exception
     shown = texts(app)
     for number, step in enumerate(case(app).diagnosis.steps, start=1):
-        assert f"**Step {number}:**" in shown
+        assert f"Step {number}: {len(step.options)} types" in shown
         assert all(name(option.type) in table_of(app) for option in step.options)
-    assert len(app.get("plotly_chart")) == 1
-    assert len(app.get("progress")) == len(case(app).diagnosis.recommendations)
+    assert "6 possible" in shown
+    assert "Photo alone" in table_of(app)
 
 
 def test_sample_brings_its_words_but_keeps_typed_ones(app):
@@ -180,7 +182,7 @@ def test_reference_of_a_sample_is_shown_after_the_final_answer_only(app, store):
 def test_heatmap_is_off_until_asked_for_and_speaks_in_words(app):
     answer(use_sample(app))
     assert "evidence" not in texts(app)
-    app.toggle(key="heatmap").set_value(True).run()
+    open_heatmap(app)
     assert not app.exception
     assert "evidence" in texts(app)
 
@@ -266,7 +268,7 @@ def test_what_was_typed_survives_a_look_at_another_page(app):
     app.switch_page("skin_ai/pages/case.py").run()
     assert words_area(app).value == WORDS
     assert ranks(app, "before").value == ["melanoma", "my own idea"]
-    assert confidence(app, "before").value == 60
+    assert confidence(app, "before").value == 70
     assert app.selectbox(key=f"fitzpatrick_{case(app).id}").value == 5
 
 
@@ -283,7 +285,7 @@ def test_browser_that_forgot_what_was_typed_cannot_overwrite_it(app, drawn_photo
     assert not app.exception
     assert words_area(app).value == WORDS
     assert ranks(app, "before").value == ["melanoma", "my own idea"]
-    assert confidence(app, "before").value == 60
+    assert confidence(app, "before").value == 70
     assert app.text_input(key=f"reason_before_{id_}").value == "the border"
     assert case(app).fitzpatrick == 5
     assert slider(app, "Size").value == 50
@@ -351,23 +353,23 @@ def test_case_is_locked_after_the_own_answer(app, store):
 def test_synonym_is_kept_as_its_type_and_marked_in_the_result(app, store):
     answer(use_sample(app), ["rodent ulcer", "mole"])
     row = store.answers().iloc[0]
-    assert (row["rank_1"], row["rank_2"], row["confidence"]) == ("BCC", "NEV", 60)
+    assert (row["rank_1"], row["rank_2"], row["confidence"]) == ("BCC", "NEV", 70)
     assert row["seconds"] > 0
-    assert "◆ Your 1st, basal cell carcinoma," in texts(app)
-    assert "◆ Your 2nd, nevus," in texts(app)
-    assert {"1st", "2nd"} <= set(app.table[0].value["Yours"])
-    marked = [bar.proto.text for bar in app.get("progress") if "◆ your" in bar.proto.text]
-    assert len(marked) == 2
+    assert "Basal cell carcinoma 70%" in texts(app)
+    assert "2nd Nevus" in texts(app)
+    assert "◆ Basal cell carcinoma" in texts(app)
+    assert any({"1st", "2nd"} <= set(table.value.get("Yours", ())) for table in app.table)
 
 
-@pytest.mark.parametrize(("give_case", "known"), [(type_words, "26"), (use_sample, "six")])
+@pytest.mark.parametrize(("give_case", "known"), [(type_words, "26"), (use_sample, "6")])
 def test_diagnosis_outside_the_label_set_stays_as_written(app, store, give_case, known):
     written = "Granuloma *annulare* <b>?"
     answer(give_case(app), [written])
     assert store.answers().iloc[0]["rank_1"] == written
-    shown = "\n".join(text.value for text in app.text)
-    assert f"◆ Your 1st, {written}, is outside the {known} types that this model knows" in shown
+    assert f"{written} 70%" in [text.value for text in app.text]
+    assert f"Your diagnosis is not one of the {known} that the AI knows" in texts(app)
     assert written not in "\n".join(element.value for element in app.markdown)
+    assert not any("annulare" in element.proto.body for element in app.get("html"))
 
 
 def test_ai_at_once_is_marked_unblinded_for_good(app, store):
@@ -375,8 +377,7 @@ def test_ai_at_once_is_marked_unblinded_for_good(app, store):
     assert case(app).diagnosis is not None
     assert "unblinded" in texts(app)
     assert "◆" not in texts(app)
-    give(app, ["melanoma"], stage="after")
-    finish(app)
+    save_change(give(app, ["melanoma"], stage="after"))
     answers = store.answers()
     assert list(answers["stage"]) == ["after"]
     assert list(answers["blinded"]) == [False]
@@ -413,7 +414,7 @@ def test_what_was_begun_of_a_case_is_there_when_it_is_gone_on_with(app):
         assert ranks(app, "before").value == []
         button(app, "Continue").click().run()
         assert ranks(app, "before").value == ["melanoma", "my own idea"]
-        assert confidence(app, "before").value == 60
+        assert confidence(app, "before").value == 70
         assert app.text_input(key=f"reason_before_{case(app).id}").value == "the border"
         assert case(app).facts.answer("bleed") == "no"
         assert slider(app, "Size").value == 50
@@ -424,7 +425,7 @@ def test_what_was_begun_of_a_case_is_there_when_it_is_gone_on_with(app):
 
 def test_unchanged_answer_is_final_with_one_click(app, store):
     answer(use_sample(app), ["mole", "my own idea"], 70)
-    assert button(app, "Keep my answer unchanged").key == "final"
+    assert button(app, "Keep my answer").key == "keep"
     finish(app)
     assert "Your final answer is saved" in texts(app)
     before, after = store.answers().to_dict("records")
@@ -435,9 +436,7 @@ def test_unchanged_answer_is_final_with_one_click(app, store):
 
 def test_changed_answer_is_saved_beside_the_first_one(app, store):
     answer(use_sample(app), ["mole"], 70)
-    give(app, ["melanoma"], 90, "after")
-    assert app.button(key="final").label == "Save my final answer"
-    finish(app)
+    save_change(change(app, ["melanoma"], 90))
     assert list(store.answers()["rank_1"]) == ["NEV", "MEL"]
     assert list(store.answers()["confidence"]) == [70, 90]
     assert "Before: Nevus, 70% confident" in texts(app)
@@ -451,12 +450,33 @@ def test_feedback_is_saved_and_can_be_changed(app, store):
     app.text_area(key=f"comment_{id_}").set_value("Too sure.").run()
     app.button(key="send_feedback").click().run()
     assert [success.value for success in app.success] == ["Your feedback is saved. Thank you."]
+    open_heatmap(app)
     app.segmented_control(key=f"agrees_{id_}").set_value(4)
     app.segmented_control(key=f"heatmap_on_lesion_{id_}").set_value(5).run()
     app.button(key="send_feedback").click().run()
     row = store.answers().iloc[-1]
     assert (row["agrees"], row["heatmap_on_lesion"], row["comment"]) == (4, 5, "Too sure.")
     assert rows_of(store)["feedback"] == 1
+
+
+def test_empty_feedback_is_not_saved(app, store):
+    finish(answer(use_sample(app)))
+    app.button(key="send_feedback").click().run()
+    assert problems(app) == ["Give a rating or write a comment first."]
+    assert not app.success
+    assert "feedback" not in rows_of(store)
+
+
+def test_answer_of_the_former_scale_is_kept_as_it_is_and_changed_in_five_steps(app, store):
+    """Before there were five steps, 0 to 100 in tens could be chosen."""
+    answer(use_sample(app), ["mole"])
+    with store.writing() as session:
+        session.scalars(select(Answer)).one().confidence = 60
+    assert "Nevus 60%" in texts(app.run())
+    assert confidence(change(app, ["melanoma"]), "after").value == 70
+    again = reload(app)
+    finish(again)
+    assert list(store.answers()["confidence"]) == [60, 60]
 
 
 def test_browser_that_forgot_the_feedback_cannot_overwrite_it(app, store):
@@ -482,8 +502,9 @@ def test_deleted_case_leaves_nothing(app, store, drawn_photo):
     upload(app, "lesion.jpg", drawn_photo)
     app.checkbox(key=case(app).key("keep_photo")).check().run()
     finish(answer(type_words(app)))
+    app.text_area(key=f"comment_{case(app).id}").set_value("No help.").run()
     app.button(key="send_feedback").click().run()
-    assert rows_of(store)["photos"] == 1
+    assert rows_of(store)["photos"] == rows_of(store)["feedback"] == 1
     app.button(key="delete").click().run()
     assert rows_of(store) == {"clinicians": 1}
     assert words_area(app).value == ""
@@ -527,12 +548,6 @@ def reload(app: AppTest) -> AppTest:
     return reloaded
 
 
-def show_heatmap(app: AppTest) -> AppTest:
-    app.toggle(key="heatmap").set_value(True).run()
-    assert not app.exception
-    return app
-
-
 @pytest.mark.parametrize("is_kept", [False, True])
 def test_reload_shows_the_kept_result_and_needs_the_photo_for_maps_only(
     app, drawn_photo, no_more_models, is_kept
@@ -548,16 +563,16 @@ def test_reload_shows_the_kept_result_and_needs_the_photo_for_maps_only(
     assert case(reloaded).diagnosis.answer == case(app).diagnosis.answer
     assert case(reloaded).diagnosis.steps == case(app).diagnosis.steps
     assert case(reloaded).diagnosis.heatmaps == {}
-    assert ranks(reloaded, "after").value == ["melanoma"]
+    open_heatmap(reloaded)
     if not is_kept:
         assert "was not kept" in reloaded.info[1].value
-        assert "heatmap" not in {toggle.key for toggle in reloaded.toggle}
+        assert "heatmap_type" not in {box.key for box in reloaded.selectbox}
         upload(reloaded, "lesion.jpg", as_jpeg(DRAWN[1].draw()))
         (problem,) = problems(reloaded)
         assert "choose the same file" in problem
         assert not is_without_result(reloaded)
         upload(reloaded, "lesion.jpg", drawn_photo)
-    show_heatmap(reloaded)
+    assert not reloaded.exception
     assert problems(reloaded) == []
     maps, before = case(reloaded).diagnosis.heatmaps, case(app).diagnosis.heatmaps
     assert maps.keys() == before.keys()
@@ -577,7 +592,7 @@ def test_kept_result_of_another_version_of_the_bundle_is_shown_without_what_need
     assert "another version of bundle" in reloaded.info[1].value
     assert case(reloaded).diagnosis.answer == case(app).diagnosis.answer
     assert not is_without_result(reloaded)
-    assert "heatmap" not in {toggle.key for toggle in reloaded.toggle}
+    assert "Where the photo model looked" not in [expander.label for expander in reloaded.expander]
     assert "what_if_symptom" not in {box.key for box in reloaded.selectbox}
     finish(reloaded)
     assert set(store.answers()["bundle_sha256"]) == {"d" * 64}
@@ -651,12 +666,13 @@ def test_result_that_cannot_be_saved_is_not_shown_until_it_is(app, store):
 
 def test_failed_final_answer_and_feedback_keep_what_was_typed(app, store):
     answer(type_words(app), ["mole"])
-    give(app, ["melanoma"], 90, "after")
     with full_disk(store, "answers"):
         finish(app)
         assert problems(app) == [DISK_IS_FULL]
+        save_change(change(app, ["melanoma"], 90))
+        assert problems(app) == [DISK_IS_FULL]
     assert ranks(app, "after").value == ["melanoma"]
-    finish(app)
+    save_change(app)
     assert list(store.answers()["rank_1"]) == ["NEV", "MEL"]
     app.text_area(key=f"comment_{case(app).id}").set_value("Too sure.").run()
     with full_disk(store, "feedback"):
@@ -690,9 +706,8 @@ def labels(app: AppTest) -> list[str]:
 
 def is_without_result(app: AppTest) -> bool:
     """Whether nothing is shown that only the AI could have said."""
-    headings = "\n".join(element.value for element in (*app.header, *app.subheader))
-    charts = [*app.get("plotly_chart"), *app.get("progress"), *app.table]
-    return not charts and "eliminated" not in headings and "Answer" not in headings
+    html = "\n".join(element.proto.body for element in app.get("html"))
+    return not app.table and not any(part in html for part in ("verdict", "funnel", "Malignant"))
 
 
 def kept_case(store: Store, case_id: str) -> Case:

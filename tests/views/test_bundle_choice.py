@@ -19,9 +19,11 @@ from app_at_work import (
     deck_zip,
     finish,
     give,
+    open_heatmap,
     open_symptom_form,
     problems,
     rows_of,
+    save_change,
     table_of,
     texts,
     type_words,
@@ -237,22 +239,22 @@ def foreign(refusing_app) -> AppTest:
 
 
 def sections(app: AppTest) -> list[str]:
-    """Headings of the result's parts."""
-    return [element.value for element in app.subheader if element.value[:4] in ("1 · ", "2 · ", "3 · ")]
+    """The parts of the result that stand behind a click."""
+    titles = ("Why each was ruled out", "Where the photo model looked", "All numbers")
+    return [expander.label for expander in app.expander if expander.label in titles]
 
 
 def test_result_of_a_foreign_photo_is_a_guess_and_hidden_until_asked_for(foreign, store):
     assert not foreign.exception
     assert problems(foreign) == []
-    assert f"**Note:** {FLAGS['photo_unlike_alone']}" in texts(foreign)
+    assert FLAGS["photo_unlike_alone"] in texts(foreign)
     assert sections(foreign) == []
     assert not foreign.table
-    assert not foreign.get("plotly_chart")
-    assert not foreign.get("progress")
+    assert "possible" not in texts(foreign)
     foreign.toggle(key="show_anyway").set_value(True).run()
     assert not foreign.exception
-    assert len(sections(foreign)) == 3
-    assert foreign.get("plotly_chart")
+    assert "All numbers" in sections(foreign)
+    assert "Not sure: all types are still possible." in texts(foreign)
     assert rows_of(store)["runs"] == 1
 
 
@@ -293,23 +295,30 @@ def test_foreign_photo_at_once_leads_to_the_final_answer_too(refusing_app, store
     choose(refusing_app, SKIN)
     words_area(use_sample(refusing_app)).set_value("").run()
     button(refusing_app, AT_ONCE).click().run()
-    finish(give(refusing_app, ["mole"], stage="after"))
+    save_change(give(refusing_app, ["mole"], stage="after"))
     assert list(store.answers()["blinded"]) == [False]
 
 
 def test_foreign_photo_with_words_hides_only_what_the_photo_model_says(refusing_app):
     choose(refusing_app, SKIN)
     answer(use_sample(refusing_app))
-    assert f"**Note:** {FLAGS['photo_unlike']}" in texts(refusing_app)
-    assert len(sections(refusing_app)) == 3
-    assert not refusing_app.get("progress")
+    assert FLAGS["photo_unlike"] in texts(refusing_app)
+    assert "Photo alone" not in table_of(refusing_app)
+    open_heatmap(refusing_app)
+    assert "evidence" not in texts(refusing_app)
     refusing_app.toggle(key="show_anyway").set_value(True).run()
-    assert len(refusing_app.get("progress")) == 6
+    assert "evidence" in texts(refusing_app)
+    assert "Photo alone" in table_of(refusing_app)
 
 
-@pytest.mark.parametrize(("give_case", "is_judged"), [(type_words, False), (use_sample, True)])
-def test_heatmap_is_judged_only_where_there_is_one(app_of_two, give_case, is_judged):
-    finish(answer(give_case(app_of_two)))
+@pytest.mark.parametrize(
+    ("give_case", "is_judged"), [(type_words, False), (use_sample, False), (use_sample, True)]
+)
+def test_heatmap_is_judged_only_where_one_was_opened(app_of_two, give_case, is_judged):
+    answer(give_case(app_of_two))
+    if is_judged:
+        open_heatmap(app_of_two)
+    finish(app_of_two)
     assert "I agree with the AI's answer" in labels(app_of_two)
     assert (HEATMAP in labels(app_of_two)) == is_judged
 

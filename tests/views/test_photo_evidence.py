@@ -54,7 +54,7 @@ def shown(diagnosis: Diagnosis, models: Callable[[], Bundle], measured: dict | N
         kwargs={"diagnosis": diagnosis, "models": models, "measured": measured},
         default_timeout=TIMEOUT,
     )
-    app.run().toggle(key="heatmap").set_value(True).run()
+    app.run()
     assert not app.exception
     return app
 
@@ -124,7 +124,7 @@ def test_another_case_in_the_same_session_gets_its_own_map(bundle, diagnoses):
 
     kwargs = {"on_screen": on_screen, "models": Loader(bundle)}
     app = AppTest.from_function(page, kwargs=kwargs, default_timeout=TIMEOUT)
-    app.run().toggle(key="heatmap").set_value(True).run()
+    app.run()
     choose(app, "layer_cam").selectbox(key="heatmap_type").set_value("NEV").run()
     former = app.session_state["case"].maps["layer_cam", "NEV"]
     del on_screen[0]

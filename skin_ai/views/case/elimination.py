@@ -28,9 +28,9 @@ WHAT_ODDS_MEAN = (
 
 def percent(probability: float) -> str:
     """A probability for reading: never 0% or 100% for what is neither."""
-    if 0 < probability < 0.005:
+    if 0 < probability <= 0.005:
         return "<1%"
-    if 0.995 < probability < 1:
+    if 0.995 <= probability < 1:
         return ">99%"
     return f"{probability:.0%}"
 

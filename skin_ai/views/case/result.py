@@ -157,7 +157,7 @@ def _cautions(diagnosis: Diagnosis) -> list[str]:
         said.append(words.in_words(diagnosis.matters))
     if diagnosis.undecided and not diagnosis.is_foreign:
         said += [
-            f"The photo alone suggests {DISEASES[item.type].name} ({percent(item.probability)})."
+            f"The photo alone gives {DISEASES[item.type].name} {percent(item.probability)}."
             for rank, item in enumerate(diagnosis.recommendations)
             if DISEASES[item.type].nature is Nature.MALIGNANT
             and (rank == 0 or item.probability >= LEAST_SUSPICION)

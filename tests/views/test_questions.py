@@ -1,0 +1,67 @@
+"""The next best question on the Case page, on the real bundle."""
+
+import pytest
+from app_at_work import answer, button, case, problems, rows_of, texts, type_words, upload
+from drawn_cases import as_jpeg
+from streamlit.testing.v1 import AppTest
+
+from skin_ai.predict.ask_next import MOST_QUESTIONS
+from skin_ai.views.case import questions
+from skin_ai.views.case.samples import SAMPLES
+
+OPEN = "I am 62. It is on my nose."
+
+
+@pytest.fixture
+def app(app, tmp_path) -> AppTest:
+    """A result that some symptom could change."""
+    file = as_jpeg(SAMPLES[7].pixels())
+    return answer(type_words(upload(app, "lesion.jpg", file), OPEN))
+
+
+def asked(app):
+    return [button for button in app.button if button.key and button.key.startswith("asked_")]
+
+
+def tap(app, said="no"):
+    (choice,) = [button for button in asked(app) if button.key.startswith(f"asked_{said}_")]
+    return choice.click().run()
+
+
+def test_an_answer_changes_the_result_and_is_kept_with_the_run(app, store):
+    before = case(app).diagnosis
+    assert [button.label for button in asked(app)] == list(questions.CHOICES.values())
+    app = tap(app)
+    assert not problems(app)
+    now = case(app).diagnosis
+    assert now.answer != before.answer
+    assert now.recommendations == before.recommendations
+    (kept,) = case(app).asked
+    assert kept["before"]["type"] == before.answer[0].type
+    assert questions.in_words(kept) in texts(app)
+    (run,) = rows_of(store, "runs")
+    assert [kept] == run["result"]["asked"]
+    assert run["result"]["answer"][0]["type"] == before.answer[0].type
+
+
+def test_no_symptom_is_asked_twice_and_it_ends(app):
+    symptoms = []
+    while asked(app):
+        symptoms.append(case(app).asking.question.symptom)
+        app = tap(app, "unknown")
+    assert 0 < len(symptoms) == len(set(symptoms)) <= MOST_QUESTIONS
+    assert questions.NOTHING_MORE in texts(app)
+
+
+def test_nothing_is_asked_after_the_final_answer(app):
+    app = tap(app)
+    said = questions.in_words(case(app).asked[0])
+    app.button(key="keep").click().run()
+    assert not asked(app)
+    assert said in texts(app)
+
+
+def test_nothing_is_asked_before_the_own_answer(app):
+    app = type_words(button(app, "New case").click().run(), OPEN)
+    assert not asked(app)
+    assert case(app).asking is None
