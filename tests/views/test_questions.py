@@ -1,11 +1,13 @@
 """The next best question on the Case page, on the real bundle."""
 
 import pytest
-from app_at_work import answer, button, case, problems, rows_of, texts, type_words, upload
+from app_at_work import answer, button, case, problems, texts, type_words, upload
 from drawn_cases import as_jpeg
+from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
 from skin_ai.predict.ask_next import MOST_QUESTIONS
+from skin_ai.study.tables import Run
 from skin_ai.views.case import questions
 from skin_ai.views.case.samples import SAMPLES
 
@@ -39,9 +41,10 @@ def test_an_answer_changes_the_result_and_is_kept_with_the_run(app, store):
     (kept,) = case(app).asked
     assert kept["before"]["type"] == before.answer[0].type
     assert questions.in_words(kept) in texts(app)
-    (run,) = rows_of(store, "runs")
-    assert [kept] == run["result"]["asked"]
-    assert run["result"]["answer"][0]["type"] == before.answer[0].type
+    with store.reading() as session:
+        result = session.scalars(select(Run)).one().result
+    assert result["asked"] == [kept]
+    assert result["answer"][0]["type"] == before.answer[0].type
 
 
 def test_no_symptom_is_asked_twice_and_it_ends(app):
