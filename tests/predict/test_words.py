@@ -1,11 +1,12 @@
 """What the language model gets of the patient's words, and what the answer depends on."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from skin_ai.predict.diagnose import FEW_TYPES, NothingToDiagnose, diagnose
-from skin_ai.predict.extraction import Extraction, Found
+from skin_ai.predict.extraction import Extraction, Found, corrected, extract, from_kept, to_keep
 from skin_ai.predict.narrative import Answer, Facts, sentences
 from skin_ai.predict.prepared_photo import prepare
 from skin_ai.predict.words import NO_FACTS, NOT_ENGLISH, in_words, read
@@ -42,6 +43,42 @@ def test_facts_that_a_person_confirmed_replace_those_found(bundle):
 
 def test_bundle_that_reads_words_gets_them_unchanged():
     assert read(WORDS, None).prompt == WORDS
+
+
+def test_bundle_that_reads_words_gets_confirmed_facts_beside_them():
+    itches = Facts(itch=Answer.YES)
+    assert read(WORDS, None, itches).prompt == f"{WORDS} {sentences(itches)}"
+    assert read(OTHER_LANGUAGES[0], None, itches).prompt == sentences(itches)
+
+
+def test_bundle_is_told_no_fact_that_it_was_not_trained_on(bundle):
+    confirmed = replace(FACTS, duration="year", burn=Answer.YES)
+    assert read(WORDS, bundle.extractor, confirmed).prompt == sentences(FACTS)
+
+
+@pytest.mark.parametrize(("words", "flag"), [(WORDS, NO_FACTS), (OTHER_LANGUAGES[0], NOT_ENGLISH), ("", "")])
+def test_words_from_which_nothing_was_confirmed_are_said_to_be_set_aside(bundle, words, flag):
+    found = read(words, bundle.extractor, Facts())
+    assert (found.prompt, found.flag) == ("", flag)
+
+
+@pytest.mark.parametrize("words", [WORDS, "age 54, site: nose - itch: y - bleed: n - pain no"])
+def test_extraction_that_was_kept_is_read_as_when_it_was_made(bundle, words):
+    made = extract(words, bundle.extractor)
+    kept = from_kept(made.text, json.loads(json.dumps(to_keep(made))))
+    assert kept.uncertain == made.uncertain
+    assert {name: found.span for name, found in kept.facts.items()} == {
+        name: found.span for name, found in made.facts.items()
+    }
+    assert read(words, bundle.extractor, kept) == read(words, bundle.extractor)
+
+
+def test_what_a_person_said_of_a_kept_extraction_is_certain(bundle):
+    made = extract("age 54, site: nose - itch: y - bleed: n - pain no", bundle.extractor)
+    assert "bleed" in made.uncertain
+    told = corrected(made, {"bleed": "yes", "kind": "rash"})
+    assert "bleed" not in told.uncertain
+    assert sentences(Facts(bleed=Answer.YES)) in read(made.text, bundle.extractor, told).prompt
 
 
 @pytest.mark.parametrize("words", OTHER_LANGUAGES)

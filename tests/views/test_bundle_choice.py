@@ -10,7 +10,6 @@ from app_at_work import (
     AT_ONCE,
     LATER,
     TIMEOUT,
-    WORDS,
     answer,
     as_drawn_anew,
     button,
@@ -37,7 +36,6 @@ from skin_ai.model_card.labels import label
 from skin_ai.model_card.tables import interval
 from skin_ai.predict import bundle as bundles
 from skin_ai.predict.diagnose import FLAGS
-from skin_ai.predict.narrative import clean_narrative
 from skin_ai.study import deck as study_deck
 from skin_ai.study import flow
 from skin_ai.study.flow import FlowError
@@ -368,38 +366,6 @@ def test_form_asks_for_what_the_bundle_reads(app_of_two):
     assert len(further_fields(open_symptom_form(app_of_two))) == 4
     choose(app_of_two, PAD)
     assert further_fields(app_of_two) == []
-
-
-def test_further_facts_are_told_to_a_bundle_that_reads_words_beside_them(app_of_two, store):
-    def field(kind: str, name: str):
-        return getattr(app_of_two, kind)(key=f"{name}_{case(app_of_two).id}_0")
-
-    open_symptom_form(type_words(app_of_two, "My skin has been peculiar lately."))
-    field("selectbox", "kind").set_value("rash")
-    field("selectbox", "duration").set_value("month")
-    field("multiselect", "more_sites").set_value(["LEG", "TORSO_BACK"])
-    field("multiselect", symptom_form.ALSO).set_value(["burn", "fever"]).run()
-    chips = [button.label for button in app_of_two.button if button.key.startswith("chip_")]
-    assert set(chips) >= {"A rash", "One to four weeks", "Leg, back", "Burns", "Fever or chills"}
-    answer(app_of_two)
-    read = case(app_of_two).diagnosis.narrative
-    assert read == clean_narrative(read)
-    for part in (
-        "My skin has been peculiar lately.",
-        "rash",
-        "my back",
-        "one to four weeks",
-        "burn",
-        "fever",
-    ):
-        assert part in read
-    assert case(app_of_two).diagnosis.bundle == SKIN
-
-
-def test_words_alone_are_read_as_they_are_where_nothing_was_corrected(app_of_two):
-    answer(type_words(app_of_two))
-    assert case(app_of_two).diagnosis.bundle == SKIN
-    assert case(app_of_two).diagnosis.narrative == WORDS
 
 
 # What is said of each

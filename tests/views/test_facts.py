@@ -23,8 +23,9 @@ from streamlit.testing.v1 import AppTest
 from skin_ai.predict.narrative import AGE_LIMIT, Answer, Facts, sentences
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case
+from skin_ai.views.case import bundle_choice
 from skin_ai.views.case import facts as chips
-from skin_ai.views.case.symptom_form import CHIPS, OTHER_FACTS, in_words
+from skin_ai.views.case.symptom_form import ALSO, CHIPS, OTHER_FACTS, in_words
 from skin_ai.views.case.understood import Understood, asked
 
 HUSBAND = (
@@ -42,6 +43,7 @@ TOLD = Facts(
 )
 GERMAN = "Ich bin 70. Der Fleck am Rücken juckt seit drei Wochen und blutet."
 FORM_STYLE = "age 54, site: nose\n- itch: y\n- bleed: n\n- pain no"  # whether it bleeds is left unsure
+PECULIAR = "My skin has been peculiar lately."
 MARKUP = "1) It *itches* <b>a lot</b>, cost $5 or $10, **Bleeds** :red[x] [l](http://a.b) on my nose."
 
 
@@ -126,7 +128,7 @@ def test_markup_in_the_words_is_shown_as_typed(app):
 
 
 def test_words_without_facts_and_words_that_are_not_english_are_said_to_be_so(app):
-    type_words(app, "Good morning, thank you for seeing me today.")
+    type_words(app, "Good morning doctor, thank you for seeing me.")
     assert chips.NOTHING_FOUND in texts(app)
     type_words(app, GERMAN)
     assert shown(app) == []
@@ -267,6 +269,26 @@ def test_words_that_are_not_english_leave_the_facts_set_by_hand(app, store):
     assert kept(store).narrative == GERMAN
 
 
+def test_bundle_that_reads_words_is_told_what_was_set_by_hand_beside_them(app):
+    open_symptom_form(type_words(app, PECULIAR))
+    field(app, "selectbox", "kind").set_value("rash")
+    field(app, "selectbox", "duration").set_value("month")
+    field(app, "multiselect", "more_sites").set_value(["LEG", "TORSO_BACK"])
+    app.multiselect(key=f"{ALSO}_{case(app).id}_0").set_value(["burn", "fever"]).run()
+    assert set(shown(app)) >= {"A rash", "One to four weeks", "Leg, back", "Burns", "Fever or chills"}
+    answer(app)
+    assert case(app).diagnosis.bundle == "skin-26"
+    read = case(app).diagnosis.narrative
+    for part in (PECULIAR, "rash", "my back", "one to four weeks", "burn", "fever"):
+        assert part in read
+
+
+def test_bundle_that_reads_words_gets_them_as_they_are_where_nothing_was_corrected(app):
+    answer(type_words(app, HUSBAND))
+    assert case(app).diagnosis.bundle == "skin-26"
+    assert case(app).diagnosis.narrative == HUSBAND
+
+
 def test_case_put_away_keeps_its_corrections(app, store):
     click(type_words(app, HUSBAND), "bleed", 3)
     button(app, LATER).click().run()
@@ -310,6 +332,7 @@ def test_facts_of_a_deck_are_fixed_when_it_is_loaded_and_cannot_be_changed(app, 
     assert ":gray-badge[Nose]" in texts(app)
     assert "Has not bled?]" in texts(app)
     assert "Symptom form" not in [expander.label for expander in app.expander]
+    bundle_choice.models("pad-ufes-20")  # which reads a few words once
     monkeypatch.setattr("skin_ai.predict.words.extract", lambda *_: pytest.fail("The words were read again."))
     monkeypatch.setattr("skin_ai.views.case.understood.load_extraction", lambda: pytest.fail("Read again."))
     app.radio(key="bundle_choice").set_value("pad-ufes-20").run()

@@ -11,7 +11,7 @@ from skin_ai.predict.bundle import BundleError, load_extraction
 from skin_ai.predict.narrative import FACTS_READ, Answer
 from skin_ai.study.kept_facts import by_hand, found_answer, is_confirmed
 from skin_ai.study.tables import Case
-from skin_ai.vocabulary import ALL_SYMPTOMS, MORE_SYMPTOMS
+from skin_ai.vocabulary import ALL_SYMPTOMS, MORE_SYMPTOMS, SYMPTOMS
 
 if TYPE_CHECKING:  # torch comes with them, and the first page must not wait for torch
     from skin_ai.predict.extraction import Extraction, Extractor
@@ -82,11 +82,11 @@ class Understood:
 
     def _put_in_order(self) -> None:
         facts = (*FACTS_READ, *FURTHER_FACTS)
-        # A click cannot add a site or an age, so there is no chip for one that is perhaps in the words.
+        # Of what is perhaps in the words, only what a click can add and every bundle reads.
         uncertain = [
             fact
             for fact in facts
-            if self.is_uncertain(fact) and (fact in ALL_SYMPTOMS or self.answer(fact) != UNSAID)
+            if self.is_uncertain(fact) and (fact in SYMPTOMS or self.answer(fact) != UNSAID)
         ]
         said = [
             fact
