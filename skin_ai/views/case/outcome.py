@@ -25,11 +25,11 @@ GO_TO: Final = (
 )
 
 
-def heading(text: str, id_: str, case_id: str) -> None:
+def heading(text: str, id_: str, case_id: str, *, takes_focus: bool = True) -> None:
     """A heading that takes scroll and focus when it appears. text: our own words, never a clinician's."""
+    go = GO_TO.format(there=id_) if takes_focus else ""
     st.html(
-        f'<h2 class="arrival" id="{id_}" tabindex="-1" data-case="{case_id}">{text}</h2>'
-        f"{GO_TO.format(there=id_)}",
+        f'<h2 class="arrival" id="{id_}" tabindex="-1" data-case="{case_id}">{text}</h2>{go}',
         unsafe_allow_javascript=True,
     )
 

@@ -36,7 +36,13 @@ WHAT_PROBABILITIES_MEAN: Final = {
 
 
 def show_verdict(
-    diagnosis: Diagnosis, manifest: Mapping[str, Any], own: Own, confidence: int | None, case_id: str
+    diagnosis: Diagnosis,
+    manifest: Mapping[str, Any],
+    own: Own,
+    confidence: int | None,
+    case_id: str,
+    *,
+    takes_focus: bool = True,
 ) -> None:
     """What it is, how sure, whether both agree, and how it was found; "Show anyway" where it is a guess.
 
@@ -45,7 +51,7 @@ def show_verdict(
     st.html(STYLE)
     is_guess = diagnosis.is_foreign and not diagnosis.narrative
     if is_guess and not st.toggle(SHOW_ANYWAY, key="show_anyway"):
-        outcome.heading("The AI's answer is a guess", "verdict", case_id)
+        outcome.heading("The AI's answer is a guess", "verdict", case_id, takes_focus=takes_focus)
         _unsure([FLAGS[UNLIKE_ALONE]])
         return
     with st.container(key="verdict"):
@@ -53,7 +59,7 @@ def show_verdict(
             with st.container(key="verdict_photo"):
                 pictures.show(pictures.as_uri(diagnosis.square), "", "The lesion, as the model saw it")
         with st.container(key="verdict_side", gap="xsmall"):
-            outcome.heading(headline(diagnosis, own), "verdict", case_id)
+            outcome.heading(headline(diagnosis, own), "verdict", case_id, takes_focus=takes_focus)
             with st.container(key="both", horizontal=True, gap="medium"):
                 if confidence is not None:
                     _yours(own, confidence)
