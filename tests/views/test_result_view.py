@@ -54,12 +54,12 @@ def shown(
     own_ranks: tuple[str, ...], of: Diagnosis | None = None, manifest: dict | None = MANIFEST
 ) -> AppTest:
     def page(diagnosis, manifest, own_ranks):
-        from skin_ai.views.case import result
+        from skin_ai.views.case import details, result
         from skin_ai.views.case.own_answer import Own
 
         own = Own(own_ranks)
-        result.show_verdict(diagnosis, manifest or {}, own, 70 if own_ranks else None, "abc")
-        result.show_details(diagnosis, manifest, own, lambda: None, lambda: None, lambda: None)
+        result.show(diagnosis, manifest or {}, own, 70 if own_ranks else None, "abc")
+        details.show(diagnosis, manifest, own, lambda: None, lambda: None, lambda: None)
 
     kwargs = {"diagnosis": of or diagnosis(), "manifest": manifest, "own_ranks": own_ranks}
     app = AppTest.from_function(page, kwargs=kwargs, default_timeout=TIMEOUT).run()

@@ -72,7 +72,7 @@ def _ask_for_photo_again(case: CaseState, why: str) -> None:
 
 
 def _show_result(case: CaseState, progress: Progress) -> None:
-    from skin_ai.views.case import result
+    from skin_ai.views.case import details, result
 
     diagnosis = case.diagnosis
     assert diagnosis is not None
@@ -85,12 +85,12 @@ def _show_result(case: CaseState, progress: Progress) -> None:
     manifest = bundle_choice.manifest_if_unchanged(name, case.bundle_sha256)
     confidence = before.confidence if before else None
     is_new = progress.after is None
-    result.show_verdict(diagnosis, manifest or {}, own, confidence, case.id, takes_focus=is_new)
+    result.show(diagnosis, manifest or {}, own, confidence, case.id, takes_focus=is_new)
     if before is None:
         st.caption("You saw the AI before giving an answer: your final answer is marked as unblinded.")
     if manifest is None:
         st.info(OTHER_VERSION.format(name))
-    result.show_details(
+    details.show(
         diagnosis,
         manifest,
         own,
