@@ -173,7 +173,7 @@ def results(diagnosis: Diagnosis) -> list[str]:
         'id="verdict"',
         "Malignant in total",
         "Taken together:",
-        "Your diagnosis is not one of the 6 that the AI knows",
+        "The AI does not know your diagnosis",
         f"{name(first.type)} {percent(first.probability)}",
         funnel.html(diagnosis.steps, diagnosis.undecided, Own((OWN,))),
         *elimination.sentences(diagnosis.steps, diagnosis.undecided, Own((OWN,))),

@@ -81,22 +81,20 @@ def _verdict(
 
 def headline(diagnosis: Diagnosis, own: Own) -> str:
     """Whether the clinician and the AI agree."""
-    first = diagnosis.answer[0].type
-    if diagnosis.undecided:
-        if not own.ranks:
-            return "The AI is not sure"
-        is_possible = own.ranks[0] in diagnosis.undecided
-        return f"The AI is not sure; yours is {'among' if is_possible else 'not among'} its candidates"
+    first, types = diagnosis.answer[0].type, [item.type for item in diagnosis.answer]
+    says = "The AI is not sure" if diagnosis.undecided else "The AI's answer"
     if not own.ranks:
-        return "The AI's answer"
-    if own.ranks[0] == first:
+        return says
+    yours = own.ranks[0]
+    if diagnosis.undecided and yours not in types:
+        return f"{says}; it does not know your diagnosis"
+    if diagnosis.undecided:
+        return f"{says}; yours is {'a' if yours in diagnosis.undecided else 'not a'} candidate"
+    if yours == first:
         return "You and the AI agree"
     if own.ordinal(first):
         return f"The AI's first diagnosis is your {own.ordinal(first)}"
-    types = [item.type for item in diagnosis.answer]
-    if own.ranks[0] not in types:
-        return f"Your diagnosis is not one of the {len(types)} that the AI knows"
-    return "You and the AI differ"
+    return "You and the AI differ" if yours in types else "The AI does not know your diagnosis"
 
 
 def _yours(own: Own, confidence: int) -> None:
@@ -171,6 +169,7 @@ def _cautions(diagnosis: Diagnosis) -> list[str]:
     said += [
         stability.in_words(variant, type_, diagnosis.narrative)
         for variant, type_ in diagnosis.unstable.items()
+        if type_ not in diagnosis.undecided
     ]
     return [*said, *(FLAGS[flag] for flag in diagnosis.flags if flag in SERIOUS)]
 
