@@ -15,7 +15,7 @@ from skin_ai.predict import heatmap_overlay
 from skin_ai.predict.bundle import Bundle, bundle_names, load_bundle
 from skin_ai.predict.diagnose import Diagnosis, diagnose
 from skin_ai.predict.prepared_photo import prepare
-from skin_ai.views.case import elimination, pictures
+from skin_ai.views.case import funnel, pictures
 from skin_ai.views.case.samples import SAMPLES
 
 RUNS = 15
@@ -78,14 +78,13 @@ def _bare_passes(inputs: Tensor, bundle: Bundle, prompts: list[dict[str, Tensor]
 
 
 def _draw(diagnosis: Diagnosis) -> None:
-    """One map over the photo, and the elimination's picture with its table."""
+    """One map over the photo, and the funnel."""
     assert diagnosis.square is not None
     square = pictures.smaller(diagnosis.square)
     scale = heatmap_overlay.common_scale(diagnosis.heatmaps)
     evidence = diagnosis.heatmaps[diagnosis.recommendations[0].type]
     heatmap_overlay.on_photo(square, heatmap_overlay.overlay(evidence, scale, len(square)), 0.6)
-    elimination.figure(diagnosis.steps)
-    elimination.table(diagnosis.steps)
+    funnel.html(diagnosis.steps, diagnosis.undecided)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ SCREENS = {"laptop": (1280, 800), "phone": (390, 844)}
 THEMES = ("dark", "light")  # the page is left in the last one
 PATIENCE = 180_000  # milliseconds: the models load
 STORY = "I am 24. For two weeks itchy red scaly patches on both elbows and knees. My father has psoriasis."
-SHRUNK = 1 / 3  # of the screenshots that are looked at from afar
 COUNT = """() => {
     const main = document.querySelector('[data-testid=stMain]'), height = window.innerHeight;
     const bottom = document.querySelector('.st-key-ai, .unsure').getBoundingClientRect().bottom;
@@ -31,18 +30,16 @@ COUNT = """() => {
         .map(part => part.innerText).join(' ');
     document.querySelectorAll('[data-testid=stIconMaterial]').forEach(icon => icon.style.display = '');
     return {
-        text,
         verdict: bottom / height,
         page: main.scrollHeight / height,
         words: text.split(/\\s+/).filter(word => /[\\p{L}\\p{N}]/u.test(word)).length,
         pixels: sizes.length ? Math.min(...sizes) : 0,
-        focused: document.activeElement.id,
     };
 }"""
 
 
 @dataclass(frozen=True)
-class Path_:
+class Way:
     """One way to a result. sample: a name, "" for words alone."""
 
     name: str
@@ -54,13 +51,13 @@ class Path_:
 
 WAYS = (
     *(
-        Path_(f"{number} {sample.reference}", "basal cell carcinoma", sample.name)
+        Way(f"{number} {sample.reference}", "basal cell carcinoma", sample.name)
         for number, sample in enumerate(SAMPLES, start=1)
     ),
-    Path_("photo alone", "nevus", SAMPLES[1].name, words=False),
-    Path_("history alone, 26 types", "psoriasis"),
-    Path_("history alone, own outside", "granuloma faciale"),
-    Path_("final answer saved", "melanoma", SAMPLES[0].name, after=True),
+    Way("photo alone", "nevus", SAMPLES[1].name, words=False),
+    Way("history alone, 26 types", "psoriasis"),
+    Way("history alone, own outside", "granuloma faciale"),
+    Way("final answer saved", "melanoma", SAMPLES[0].name, after=True),
 )
 
 
@@ -82,7 +79,7 @@ def main() -> None:
         browser.close()
 
 
-def measure(browser: Browser, address: str, way: Path_, screen: str, folder: Path | None) -> None:
+def measure(browser: Browser, address: str, way: Way, screen: str, folder: Path | None) -> None:
     width, height = SCREENS[screen]
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="light")
     context.set_default_timeout(PATIENCE)
@@ -92,7 +89,7 @@ def measure(browser: Browser, address: str, way: Path_, screen: str, folder: Pat
     found = page.evaluate(COUNT)
     print(
         f"| {way.name} | {screen} | {found['verdict']:.2f} | {found['page']:.2f} | {found['words']} "
-        f"| {found['pixels']:.0f} px | {found['focused']}",
+        f"| {found['pixels']:.0f} px |",
         flush=True,
     )
     if folder is not None:
@@ -100,7 +97,7 @@ def measure(browser: Browser, address: str, way: Path_, screen: str, folder: Pat
     context.close()
 
 
-def go_to_result(page: Page, way: Path_) -> None:
+def go_to_result(page: Page, way: Way) -> None:
     if way.sample:
         page.get_by_role("radio", name="Sample").click()
         page.locator(f".st-key-sample_{way.sample} button").click()
@@ -134,7 +131,7 @@ def settle(page: Page) -> None:
 
 
 def keep_screenshots(page: Page, folder: Path, name: str) -> None:
-    """The first screenful in both themes, the whole page, and the first screenful shrunk."""
+    """The first screenful in both themes, and the whole page."""
     folder.mkdir(exist_ok=True)
     for theme in THEMES:
         page.emulate_media(color_scheme=theme)

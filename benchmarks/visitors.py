@@ -32,7 +32,7 @@ from skin_ai.views.case.samples import SAMPLES
 VISITORS, CASES = 20, 500
 PATIENCE = 300  # seconds
 WORDS = "I am 67. The shiny bump beside my nose has grown for a year and bled twice."
-SAVE, SAME = "Save my diagnosis and show the AI's", "Keep my answer unchanged"
+SAVE, SAME = "Save my diagnosis and show the AI's", "Keep my answer"
 QUEUE = re.compile(r"\d+ cases? ahead of you")
 TOKEN = re.compile(rb"token[0-9a-f]{16}")  # in a visitor's words; must not reach another visitor
 
@@ -68,7 +68,7 @@ class Visitor:
         self._upload(_photo())
         self._type(f"{WORDS} {self.token}")
         self._choose("multiselect", "Your diagnosis", "melanoma")
-        self._choose("button_group", "How confident", "60%")
+        self._choose("button_group", "How confident", "70%")
         start = time.perf_counter()
         self._click(SAVE)
         took = time.perf_counter() - start

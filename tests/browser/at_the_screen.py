@@ -156,7 +156,7 @@ def use_sample(page: Page) -> None:
     expect(page.get_by_text("What the model sees")).to_be_visible()
 
 
-def give(page: Page, diagnoses: Sequence[str], sure: int | None = 60) -> None:
+def give(page: Page, diagnoses: Sequence[str], sure: int | None = 70) -> None:
     """Types an own answer, without saving it."""
     settle(page)
     box = page.get_by_role("combobox", name="Your diagnosis")
@@ -172,7 +172,7 @@ def give(page: Page, diagnoses: Sequence[str], sure: int | None = 60) -> None:
     settle(page)
 
 
-def answer(page: Page, diagnoses: Sequence[str] = ("melanoma",), sure: int = 60) -> None:
+def answer(page: Page, diagnoses: Sequence[str] = ("melanoma",), sure: int = 70) -> None:
     """The own diagnosis, saved: the AI's is shown."""
     give(page, diagnoses, sure)
     click(page, SAVE)
@@ -180,13 +180,16 @@ def answer(page: Page, diagnoses: Sequence[str] = ("melanoma",), sure: int = 60)
 
 
 def expect_result(page: Page) -> None:
-    expect(page.get_by_role("heading", name="Your final answer")).to_be_visible()
-    expect(page.locator(".js-plotly-plot").get_by_text("remains").first).to_be_visible()
+    expect(page.locator("#verdict")).to_be_visible()
+    expect(page.locator(".funnel")).to_be_visible()
     settle(page)
 
 
 def change_to(page: Page, diagnosis: str) -> None:
     """Another diagnosis in the place of the only one that is filled in."""
+    click(page, "Change it")
+    expect(page.get_by_role("heading", name="Your final answer")).to_be_visible()
+    settle(page)
     page.get_by_role("combobox", name="Your diagnosis").click()
     page.keyboard.press("Backspace")
     page.keyboard.press("Tab")
@@ -194,7 +197,7 @@ def change_to(page: Page, diagnosis: str) -> None:
     give(page, [diagnosis], None)
 
 
-def finish(page: Page, label: str = "Keep my answer unchanged") -> None:
+def finish(page: Page, label: str = "Keep my answer") -> None:
     click(page, label)
     expect(page.get_by_role("heading", name="Your final answer is saved")).to_be_visible()
     settle(page)

@@ -34,7 +34,7 @@ from skin_ai.predict import heatmap_overlay
 from skin_ai.predict.bundle import Bundle
 from skin_ai.predict.diagnose import Diagnosis, diagnose
 from skin_ai.predict.prepared_photo import prepare
-from skin_ai.views.case import elimination_text
+from skin_ai.views.case import elimination, funnel
 from skin_ai.views.case.elimination import name, percent
 from skin_ai.views.case.own_answer import Own
 from skin_ai.views.case.samples import SAMPLES
@@ -67,21 +67,19 @@ def test_own_answer_leads_to_the_result_and_on_to_feedback(
     visit.keep_screenshots("1-before")
     click(page, SAVE)
     expect_result(page)
-    for text in (
-        "What the photo model recommends",
-        "How the options were eliminated",
-        "Step 1:",
-        "Taken together:",
-        "Your 1st, basal cell carcinoma,",
-        f"Your 3rd, {OWN}, is outside the six types that this model knows",
-    ):
+    expect(page.locator("#verdict")).to_be_focused()
+    for in_sight in ("#verdict", ".st-key-ai", ".st-key-you", ".funnel .count >> nth=0", ".st-key-keep"):
+        expect(page.locator(in_sight)).to_be_in_viewport()
+    for text in ("Malignant in total", "Basal cell carcinoma 70%", f"2nd Melanoma, 3rd {OWN}", "6 possible"):
         expect(page.get_by_text(text).first).to_be_visible()
-    expect(page.locator(".js-plotly-plot").get_by_text("remains")).to_be_visible()
-    page.get_by_text("Show where the photo model found evidence").click()
-    expect(page.get_by_text("Strength of the colours")).to_be_visible()
     visit.expect_no_sideways_scrolling()
     visit.keep_screenshots("2-after")
+    open_up(page, "Where the photo model looked")
+    expect(page.get_by_text("Strength of the colours")).to_be_visible()
+    visit.expect_no_sideways_scrolling()
     finish(page)
+    expect(page.locator("#outcome")).to_be_focused()
+    expect(page.locator("#outcome")).to_be_in_viewport()
     page.get_by_role("radio", name="4", exact=True).first.click()
     page.get_by_label("Comment").fill("The steps were clear.")
     click(page, "Send feedback")
@@ -160,19 +158,13 @@ def results(diagnosis: Diagnosis) -> list[str]:
     scale = heatmap_overlay.common_scale(diagnosis.heatmaps)
     shown_first = diagnosis.recommendations[0].type
     return [
-        "What the photo model recommends",
-        "How the options were eliminated",
-        "Your diagnosis and the AI's",
+        'id="verdict"',
+        "Malignant in total",
         "Taken together:",
-        r"%{customdata[1]}\u003cextra",  # of the picture of the elimination; Compare has the first half
-        f"{name(first.type)}, {percent(first.probability)}",
-        *(f"{name(item.type)} · **{percent(item.probability)}**" for item in diagnosis.recommendations),
-        *(
-            sentence.removeprefix(f"Step {number}:")
-            for number, sentence in enumerate(
-                elimination_text.step_sentences(diagnosis.steps, Own((OWN,))), start=1
-            )
-        ),
+        "The AI does not know your diagnosis",
+        f"{name(first.type)} {percent(first.probability)}",
+        funnel.html(diagnosis.steps, diagnosis.undecided, Own((OWN,))),
+        *elimination.sentences(diagnosis.steps, diagnosis.undecided, Own((OWN,))),
         heatmap_overlay.in_words(diagnosis.heatmaps[shown_first], scale, DISEASES[shown_first].name),
     ]
 
@@ -213,7 +205,7 @@ def test_nothing_of_the_result_is_sent_before_the_own_answer_is_saved(
     assert reader.received("What the model sees")
     assert reader.received(*secrets) == second.received(*secrets) == set()
     answer(page, [OWN])
-    page.get_by_text("Show where the photo model found evidence").click()
+    open_up(page, "Where the photo model looked")
     expect(page.get_by_text("Strength of the colours")).to_be_visible()
     settle(page)
     assert reader.received(*secrets) == set(secrets)
@@ -229,7 +221,7 @@ def test_double_clicks_save_once_and_a_reload_loses_nothing(reader: Visit, serve
     give(page, ["melanoma"])
     page.get_by_role("button", name=SAVE).dblclick()
     expect_result(page)
-    page.get_by_role("button", name="Keep my answer unchanged").dblclick()
+    page.get_by_role("button", name="Keep my answer").dblclick()
     expect(page.get_by_role("heading", name="Your final answer is saved")).to_be_visible()
     settle(page)
     page.get_by_label("Comment").fill("The steps were clear.")
@@ -258,18 +250,30 @@ def test_double_clicks_save_once_and_a_reload_loses_nothing(reader: Visit, serve
 # The page around it
 
 
-def test_picture_stays_readable_when_the_theme_changes(reader: Visit) -> None:
+def test_funnel_follows_the_theme(reader: Visit) -> None:
     page = reader.page
     type_words(page)
     answer(page)
-    text = page.locator(".js-plotly-plot").get_by_text("remains")
-    expect(text).to_be_visible()
-    before = page.locator(".stApp").evaluate("element => getComputedStyle(element).color")
-    expect(text).to_have_css("fill", before)
+    pill = page.locator(".funnel .pill.kept").first
+    text = page.locator(".stApp").evaluate("element => getComputedStyle(element).color")
+    expect(pill).to_have_css("color", text)
     page.emulate_media(color_scheme="dark")
-    expect(page.locator(".stApp")).not_to_have_css("color", before)
+    expect(page.locator(".stApp")).not_to_have_css("color", text)
     after = page.locator(".stApp").evaluate("element => getComputedStyle(element).color")
-    expect(text).to_have_css("fill", after)
+    expect(pill).to_have_css("color", after)
+
+
+def test_printed_page_has_the_result_and_nothing_to_click(reader: Visit) -> None:
+    page = reader.page
+    use_sample(page)
+    answer(page)
+    page.emulate_media(media="print")
+    for text in ("not a medical device", "Malignant in total", "6 possible", "History: ", "Reader's answer"):
+        expect(page.get_by_text(text).first).to_be_visible()
+    for hidden in (".st-key-bar", ".st-key-details", ".st-key-next", "[data-testid=stHeader]"):
+        expect(page.locator(hidden)).to_be_hidden()
+    printed = page.pdf(format="A4")
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
 
 
 def test_about_fits_the_screen(visit: Visit) -> None:

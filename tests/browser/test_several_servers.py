@@ -24,6 +24,7 @@ from at_the_screen import (
     expect_connected,
     expect_result,
     finish,
+    open_up,
     open_window,
     settle,
     sign_in,
@@ -230,7 +231,7 @@ def test_page_works_under_the_proxys_headers(
     answer(page)
     [reader] = [cookie for cookie in context.cookies() if cookie["name"] == "skin_ai_reader"]
     assert reader["secure"]
-    page.get_by_text("Show where the photo model found evidence").click()
+    open_up(page, "Where the photo model looked")
     settle(page)
     finish(page)
     assert [text for text in said if "Content Security Policy" in text] == []

@@ -37,7 +37,7 @@ READERS = (
     ),
     (("basal cell carcinoma", "basal cell carcinoma"), ("melanoma", "nevus"), ("melanoma", "melanoma")),
 )
-RESULT = ("How the options were eliminated", "What the photo model recommends", "hovertemplate")
+RESULT = ('id="verdict"', 'class="funnel', "Malignant in total")
 
 
 @pytest.fixture
@@ -72,8 +72,10 @@ def case_on_screen(page: Page) -> int:
     return shown[0]
 
 
-def answer_case(visit: Visit, answers: tuple[tuple[str, str], ...], reloads: bool = False) -> int:
-    """The case on screen, before and after the AI; the reference is sent at the end only. Which it was."""
+def answer_case(
+    visit: Visit, answers: tuple[tuple[str, str], ...], reloads: bool = False, is_last: bool = False
+) -> int:
+    """The case on screen, before and after the AI; the reference comes after the last only. Which it was."""
     page, number = visit.page, case_on_screen(visit.page)
     explanation = EXPLANATION.format(REFERENCES[number])
     before, after = answers[number]
@@ -96,8 +98,8 @@ def answer_case(visit: Visit, answers: tuple[tuple[str, str], ...], reloads: boo
     else:
         change_to(page, after)
         finish(page, "Save my final answer")
-    expect(page.get_by_role("heading", name="Reference diagnosis")).to_be_visible()
-    assert visit.received(explanation) == {explanation}
+    expect(page.get_by_text("Reference diagnosis:")).to_have_count(int(is_last))
+    assert visit.received(explanation) == ({explanation} if is_last else set())
     return number
 
 
@@ -127,7 +129,7 @@ def test_two_readers_of_a_deck_find_their_counts_on_compare(
         click(page, "Pause")
         click(page, "Continue")
         assert case_on_screen(page) == left
-        order.append(answer_case(visit, answers))
+        order.append(answer_case(visit, answers, is_last=True))
         assert sorted(order) == [0, 1, 2]
         expect(page.get_by_text("You have answered every case of this deck.")).to_be_visible()
         click(page, "See how I compare")

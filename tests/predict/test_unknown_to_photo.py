@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from app_at_work import table_of, texts
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -41,10 +42,16 @@ def refusing(bundle):
 
 def shown(diagnosis: Diagnosis) -> AppTest:
     def page(diagnosis):
-        from skin_ai.views.case import bundle_choice, result
+        import streamlit as st
 
+        from skin_ai.views.case import bundle_choice, details, result
+        from skin_ai.views.case.case_state import current_case
+        from skin_ai.views.case.own_answer import NONE
+
+        st.session_state[f"heatmap_{current_case().id}"] = True
         manifest = bundle_choice.manifest_of("pad-ufes-20")
-        result.show(diagnosis, manifest, lambda: None)
+        result.show(diagnosis, manifest, NONE, None, "abc")
+        details.show(diagnosis, manifest, NONE, lambda: None, lambda: None, lambda: None)
 
     kwargs = {"diagnosis": diagnosis}
     app = AppTest.from_function(page, kwargs=kwargs, default_timeout=TIMEOUT).run()
@@ -55,8 +62,6 @@ def shown(diagnosis: Diagnosis) -> AppTest:
 def test_page_says_that_there_is_no_map_of_the_answer_and_offers_the_others(familiar):
     app = shown(familiar)
     assert NO_MAP in [caption.value for caption in app.caption]
-    app.toggle(key="heatmap").set_value(True).run()
-    assert not app.exception
     assert len(app.selectbox(key="heatmap_type").options) == 6
 
 
@@ -65,28 +70,27 @@ def test_page_says_nothing_of_it_where_the_photo_model_knows_the_answer(familiar
         familiar, answer=tuple(sorted(familiar.answer, key=lambda item: item.type not in familiar.heatmaps))
     )
     assert known.answer[0].type in familiar.heatmaps
-    assert not any("has no map" in caption.value for caption in shown(known).caption)
+    assert not any("No heatmap" in caption.value for caption in shown(known).caption)
 
 
 def test_page_of_a_foreign_photo_shows_its_recommendations_only_where_asked_for(unlike):
     app = shown(unlike)
-    assert app.markdown[0].value == f"**Note:** {FLAGS['photo_unlike']}"
-    assert app.subheader[0].value.startswith("1 · What the photo model recommends")
+    assert FLAGS["photo_unlike"] in texts(app)
     assert [toggle.label for toggle in app.toggle] == [result.SHOW_ANYWAY]
-    assert not app.get("progress")
+    assert "Photo alone" not in table_of(app)
     app.toggle(key="show_anyway").set_value(True).run()
     assert not app.exception
-    assert len(app.get("progress")) == 6
-    assert "heatmap" in {toggle.key for toggle in app.toggle}
+    assert "Photo alone" in table_of(app)
+    assert "heatmap_type" in {box.key for box in app.selectbox}
 
 
 def test_page_of_a_foreign_photo_without_words_shows_nothing_until_asked(bundle_of_26, drawn_photo):
     app = shown(diagnose(prepare(drawn_photo), "", refusing(bundle_of_26)))
-    assert f"**Note:** {FLAGS['photo_unlike_alone']}" in [text.value for text in app.markdown]
-    assert not app.subheader
+    assert FLAGS["photo_unlike_alone"] in texts(app)
+    assert not app.table
     app.toggle(key="show_anyway").set_value(True).run()
     assert not app.exception
-    assert app.subheader[0].value.startswith("1 · What the photo model recommends")
+    assert "Photo alone" in table_of(app)
 
 
 @pytest.fixture

@@ -361,13 +361,13 @@ def test_synonym_is_kept_as_its_type_and_marked_in_the_result(app, store):
     assert any({"1st", "2nd"} <= set(table.value.get("Yours", ())) for table in app.table)
 
 
-@pytest.mark.parametrize(("give_case", "known"), [(type_words, "26"), (use_sample, "6")])
-def test_diagnosis_outside_the_label_set_stays_as_written(app, store, give_case, known):
+@pytest.mark.parametrize("give_case", [type_words, use_sample])
+def test_diagnosis_outside_the_label_set_stays_as_written(app, store, give_case):
     written = "Granuloma *annulare* <b>?"
     answer(give_case(app), [written])
     assert store.answers().iloc[0]["rank_1"] == written
     assert f"{written} 70%" in [text.value for text in app.text]
-    assert f"Your diagnosis is not one of the {known} that the AI knows" in texts(app)
+    assert "not know your diagnosis" in texts(app)
     assert written not in "\n".join(element.value for element in app.markdown)
     assert not any("annulare" in element.proto.body for element in app.get("html"))
 

@@ -5,7 +5,7 @@ from made_up_steps import STEPS
 
 from skin_ai.predict.bundle import WEIGHTS, bundle_names, read_manifest
 from skin_ai.predict.chain import Probability
-from skin_ai.predict.diagnose import Diagnosis
+from skin_ai.predict.diagnose import FEW_TYPES, Diagnosis
 from skin_ai.views.case import reliability
 
 CONFUSION = [[40, 8, 2], [10, 30, 10], [0, 2, 8]]  # true BCC, SCC, MEL by what the answer put first
@@ -65,9 +65,10 @@ def test_none_of_ten_is_not_called_never():
         ({"narrative": ""}, "photos alone: when it is not sure, its most likely type is right in 5 of 10"),
         ({"photo_probabilities": None}, ""),
         ({"matters": ("bleed",)}, ""),
+        ({"flags": ("no_words", FEW_TYPES), "narrative": ""}, ""),
         ({"undecided": ("BCC", "PSO")}, ""),
     ],
-    ids=["both", "photo", "not measured", "depends on a fact", "a type without photos"],
+    ids=["both", "photo", "not measured", "depends on a fact", "few types", "a type without photos"],
 )
 def test_answer_that_is_not_sure_has_its_own_figure(changed, said):
     text = reliability.in_words(diagnosis(**{"undecided": ("BCC", "SCC")} | changed), MANIFEST)

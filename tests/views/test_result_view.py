@@ -54,12 +54,12 @@ def shown(
     own_ranks: tuple[str, ...], of: Diagnosis | None = None, manifest: dict | None = MANIFEST
 ) -> AppTest:
     def page(diagnosis, manifest, own_ranks):
-        from skin_ai.views.case import result
+        from skin_ai.views.case import details, result
         from skin_ai.views.case.own_answer import Own
 
         own = Own(own_ranks)
-        result.show_verdict(diagnosis, manifest or {}, own, 70 if own_ranks else None, "abc")
-        result.show_details(diagnosis, manifest, own, lambda: None, lambda: None, lambda: None)
+        result.show(diagnosis, manifest or {}, own, 70 if own_ranks else None, "abc")
+        details.show(diagnosis, manifest, own, lambda: None, lambda: None, lambda: None)
 
     kwargs = {"diagnosis": of or diagnosis(), "manifest": manifest, "own_ranks": own_ranks}
     app = AppTest.from_function(page, kwargs=kwargs, default_timeout=TIMEOUT).run()
@@ -94,10 +94,11 @@ def test_facts_that_were_read_from_the_words_are_shown(reads):
         (("BCC",), (), "You and the AI agree"),
         (("NEV",), (), "You and the AI differ"),
         (("NEV", "BCC"), (), "The AI's first diagnosis is your 2nd"),
-        (("dermatofibroma",), (), "Your diagnosis is not one of the 6 that the AI knows"),
+        (("dermatofibroma",), (), "The AI does not know your diagnosis"),
         ((), (), "The AI's answer"),
-        (("SCC",), ("BCC", "SCC"), "The AI is not sure; yours is among its candidates"),
-        (("NEV",), ("BCC", "SCC"), "The AI is not sure; yours is not among its candidates"),
+        (("SCC",), ("BCC", "SCC"), "The AI is not sure; yours is a candidate"),
+        (("NEV",), ("BCC", "SCC"), "The AI is not sure; yours is not a candidate"),
+        (("dermatofibroma",), ("BCC", "SCC"), "The AI is not sure; it does not know your diagnosis"),
         ((), ("BCC", "SCC"), "The AI is not sure"),
     ],
 )
@@ -134,7 +135,8 @@ def test_malignant_types_are_added_up():
 )
 def test_input_that_was_not_used_has_no_dots(flags, said):
     steps = tuple(
-        Step(tuple(replace(option, photo=0.0) for option in one.options)) for one in diagnosis().steps
+        Step(tuple(replace(option, words=0.5, photo=0.0) for option in one.options))
+        for one in diagnosis().steps
     )
     app = shown((), replace(diagnosis(), steps=steps, flags=flags))
     assert said in texts(app)
@@ -216,6 +218,11 @@ def test_foreign_photo_suggests_nothing():
 def test_each_variant_that_would_change_the_answer_is_a_sentence_in_the_box(unstable):
     said = amber(shown((), replace(diagnosis(), unstable=unstable)))
     assert said == " ".join(in_words(variant, type_, WORDS) for variant, type_ in unstable.items())
+
+
+def test_variant_that_only_leads_to_another_candidate_adds_nothing():
+    found = replace(diagnosis(), undecided=("BCC", "SCC"), unstable={IRRELEVANT: "SCC"})
+    assert "irrelevant" not in amber(shown((), found))
 
 
 def test_types_that_the_photo_model_does_not_know_are_not_said_to_be_ruled_out_by_it():

@@ -43,8 +43,9 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
         if not run.ask_models(store, case, progress, place):
             _show_given(case, kept)
             return
-    if progress.after is not None:
-        outcome.show(store, case, progress)
+    with st.container(key="outcome_place"):  # always there, so that the funnel is not drawn anew below it
+        if progress.after is not None:
+            outcome.show(store, case, progress)
     if case.diagnosis is not None:
         _show_result(store, case, progress)
     else:
@@ -52,7 +53,8 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
     if progress.after is None:
         _ask_final_answer(store, case, progress)
     else:
-        feedback_form.ask(store, case, progress)
+        with st.container(key="feedback"):
+            feedback_form.ask(store, case, progress)
     _offer_next(store, case, progress)
 
 
@@ -79,7 +81,7 @@ def _ask_for_photo_again(case: CaseState, why: str) -> None:
 
 
 def _show_result(store: Store, case: CaseState, progress: Progress) -> None:
-    from skin_ai.views.case import result
+    from skin_ai.views.case import details, result
 
     diagnosis = case.diagnosis
     assert diagnosis is not None
@@ -92,13 +94,14 @@ def _show_result(store: Store, case: CaseState, progress: Progress) -> None:
     name = diagnosis.bundle
     manifest = bundle_choice.manifest_if_unchanged(name, case.bundle_sha256)
     confidence = before.confidence if before else None
-    result.show_verdict(diagnosis, manifest or {}, own, confidence, case.id)
+    is_new = progress.after is None
+    result.show(diagnosis, manifest or {}, own, confidence, case.id, takes_focus=is_new)
     questions.show(case, progress)
     if before is None:
         st.caption("You saw the AI before giving an answer: your final answer is marked as unblinded.")
     if manifest is None:
         st.info(OTHER_VERSION.format(name))
-    result.show_details(
+    details.show(
         diagnosis,
         manifest,
         own,
@@ -115,8 +118,8 @@ def _ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None
     seconds = case.seconds_at(Stage.AFTER)
     changing = f"changes_{case.id}"
     if former is not None and not st.session_state.get(changing):
-        place = st.empty()
-        with st.container(key="bar", horizontal=True, wrap=False):
+        with st.container(key="bar", horizontal=True):
+            place = st.empty()
             if st.button("Keep my answer", type="primary", key="keep"):
                 kept = Given(tuple(former.ranks), former.confidence)
                 _save_final_answer(store, case, progress, kept, seconds, place)
@@ -124,16 +127,17 @@ def _ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None
                 st.session_state[changing] = True
                 st.rerun()
         return
-    outcome.heading("Your final answer", "final_answer", case.id)
-    diagnoses, confidence, reason = answer_form.ask(case, Stage.AFTER, former)
-    place = st.empty()
-    if st.button("Save my final answer", type="primary", key="final"):
-        try:
-            answer = flow.given(diagnoses, confidence, reason)
-        except (FlowError, NarrativeError) as error:
-            place.error(str(error))
-        else:
-            _save_final_answer(store, case, progress, answer, seconds, place)
+    outcome.heading("Your final answer", "final_answer", case.id, takes_focus=former is not None)
+    with st.container(key="final_form"):
+        diagnoses, confidence, reason = answer_form.ask(case, Stage.AFTER, former)
+        place = st.empty()
+        if st.button("Save my final answer", type="primary", key="final"):
+            try:
+                answer = flow.given(diagnoses, confidence, reason)
+            except (FlowError, NarrativeError) as error:
+                place.error(str(error))
+            else:
+                _save_final_answer(store, case, progress, answer, seconds, place)
 
 
 def _save_final_answer(

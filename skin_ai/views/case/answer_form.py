@@ -15,8 +15,8 @@ from skin_ai.views.case.case_state import CaseState, as_it_stands
 from skin_ai.views.case.elimination import name
 from skin_ai.views.case.own_answer import ORDINALS
 
-# Percent, the middle of each fifth of the scale. Until version 0.1 it had eleven steps, 0 to 100; both are
-# percent, so answers of then and now are compared as they are.
+# Percent, the middle of each fifth of the scale. Earlier answers were given in eleven steps, 0 to 100. Both
+# are percent, so they are kept and compared as they are.
 CONFIDENCES = {10: "10% guess", 30: "30%", 50: "50%", 70: "70%", 90: "90% very sure"}
 
 

@@ -15,7 +15,8 @@ from skin_ai.views.case.own_answer import MARK, NONE, Own
 if TYPE_CHECKING:  # torch comes with it
     from skin_ai.predict.chain import Option, Step
 
-SHOWN = 6  # pills of a column with more types, besides the clinician's own
+SHOWN = 6  # pills of the first column if it has more types, besides the clinician's own
+SHOWN_LATER = 3  # of a later column that has more than SHOWN
 SECONDS = 0.6  # from one step to the next
 LEGEND = "Bars: probability among the types left."
 
@@ -38,11 +39,13 @@ def html(steps: Sequence[Step], undecided: Collection[str] = (), own: Own = NONE
 
 
 def _column(number: int, options: Sequence[Option], reasons: dict[str, str], own: Own) -> str:
+    most = len(options) if len(options) <= SHOWN else SHOWN_LATER if number else SHOWN
+    shown = [option for rank, option in enumerate(options) if rank < most or own.ordinal(option.type)]
     pills = [
         _pill(option, own, "out" if option.type in reasons else "kept", reasons.get(option.type, ""))
-        for option in _shown(options, own)
+        for option in shown
     ]
-    others = [option for option in options if option not in _shown(options, own)]
+    others = [option for option in options if option not in shown]
     if others:
         out = sum(option.type in reasons for option in others)
         pills.append(f'<p class="more">+ {len(others)} more{f", {out} ✕" if out else ""}</p>')
@@ -58,10 +61,6 @@ def _last(number: int, options: Sequence[Option], undecided: Collection[str], ow
     if others := len(options) - len(candidates):
         pills.append(f'<p class="more">+ {others} less likely</p>')
     return _with_heading(number, f"{len(options)} {'left' if number else 'possible'}: not sure", pills)
-
-
-def _shown(options: Sequence[Option], own: Own) -> list[Option]:
-    return [option for rank, option in enumerate(options) if rank < SHOWN or own.ordinal(option.type)]
 
 
 def _with_heading(number: int, heading: str, pills: Sequence[str]) -> str:

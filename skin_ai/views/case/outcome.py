@@ -18,18 +18,27 @@ from skin_ai.views.free_text import plain
 if TYPE_CHECKING:  # torch comes with it
     from skin_ai.predict.diagnose import Diagnosis
 
-# Scrolls to an element and focuses it. A browser runs it when the HTML around it is new, not at every click.
-GO_TO: Final = (
-    "<script>(() => setTimeout(() => {{ const there = document.getElementById('{there}');"
-    " there?.scrollIntoView(); there?.focus({{preventScroll: true}}); }}, 100))()</script>"
-)
+# Scrolls to an element and focuses it, again while the page below grows, until the clinician does something.
+# A browser runs it when the HTML around it is new, not at every click.
+GO_TO: Final = """<script>(() => {
+const touched = new AbortController();
+for (const event of ["wheel", "pointerdown", "keydown"])
+    addEventListener(event, () => touched.abort(), {capture: true, signal: touched.signal});
+for (const wait of [100, 500, 1500]) setTimeout(() => {
+    const there = document.getElementById("PLACE");
+    if (touched.signal.aborted || !there) return;
+    there.scrollIntoView();
+    there.focus({preventScroll: true});
+    if (wait === 1500) touched.abort();
+}, wait);
+})()</script>"""
 
 
-def heading(text: str, id_: str, case_id: str) -> None:
+def heading(text: str, id_: str, case_id: str, *, takes_focus: bool = True) -> None:
     """A heading that takes scroll and focus when it appears. text: our own words, never a clinician's."""
+    go = GO_TO.replace("PLACE", id_) if takes_focus else ""
     st.html(
-        f'<h2 class="arrival" id="{id_}" tabindex="-1" data-case="{case_id}">{text}</h2>'
-        f"{GO_TO.format(there=id_)}",
+        f'<h2 class="arrival" id="{id_}" tabindex="-1" data-case="{case_id}">{text}</h2>{go}',
         unsafe_allow_javascript=True,
     )
 

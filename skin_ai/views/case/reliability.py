@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from skin_ai.diseases import DISEASES
-
-if TYPE_CHECKING:  # torch comes with it
-    from skin_ai.predict.diagnose import Diagnosis
+from skin_ai.predict.diagnose import FEW_TYPES, Diagnosis
 
 MEASURED_ON = {
     "chain": "photos with history",
@@ -100,7 +98,11 @@ def _when_not_sure(diagnosis: Diagnosis, mode: str, manifest: Mapping[str, Any])
     """Of answers that are not sure because no type is likely enough; others were not measured."""
     not_sure = manifest.get("not_sure", {})
     measured_types = not_sure.get("chain", {}).get("coverage_by_type", {})
-    if diagnosis.matters or not set(diagnosis.undecided) <= measured_types.keys():
+    if (
+        diagnosis.matters
+        or FEW_TYPES in diagnosis.flags
+        or not set(diagnosis.undecided) <= measured_types.keys()
+    ):
         return ""
     if mode == "chain" and "undecided" in not_sure:
         share = not_sure["undecided"]["true_type_among_them"]

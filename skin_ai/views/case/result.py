@@ -1,43 +1,36 @@
-"""The AI's result: verdict and funnel at a glance, everything else behind a click."""
+"""The AI's result at a glance: verdict and funnel; details.py has what stands behind a click."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import streamlit as st
 
 from skin_ai.diseases import DISEASES, Nature
-from skin_ai.predict import heatmap_overlay, stability, words
-from skin_ai.predict.bundle import READS_FACTS
+from skin_ai.predict import stability, words
 from skin_ai.predict.diagnose import FEW_TYPES, FLAGS, UNLIKE, UNLIKE_ALONE, Diagnosis
 from skin_ai.predict.words import NO_FACTS, NOT_ENGLISH
-from skin_ai.views.case import elimination, funnel, outcome, photo_evidence, pictures, reliability, what_if
-from skin_ai.views.case.case_state import current_case
+from skin_ai.views.case import elimination, funnel, outcome, pictures, reliability
 from skin_ai.views.case.elimination import in_a_row, name, percent
 from skin_ai.views.case.own_answer import ORDINALS, Own
 
-if TYPE_CHECKING:
-    from skin_ai.predict.bundle import Bundle
-
 STYLE: Final = Path(__file__).with_suffix(".css")
 SHOW_ANYWAY: Final = "Show anyway"
-LISTED: Final = 6  # types that a table of a larger label set lists, besides the clinician's own
 LEAST_SUSPICION: Final = 0.2  # of the photo model, from which a malignant type is named
-NOTABLE_DIFFERENCE: Final = 0.05  # of a probability, between chain and single pass
 SERIOUS: Final = (UNLIKE, UNLIKE_ALONE, NOT_ENGLISH, NO_FACTS, FEW_TYPES, "words_cut")  # flags on the verdict
 SAID_BY_THE_DOTS: Final = ("no_photo", "no_words", "disagree")  # the last one by the table of all numbers
 
-WHAT_PROBABILITIES_MEAN: Final = {
-    "balanced": "The probabilities assume that all types are equally common. A type that is rarer among your "
-    "patients is less probable than shown, one that is more common is more probable.",
-    "prior": "The probabilities assume types as common as in the clinic that the training data came from.",
-}  # by the manifest's "probabilities"
 
-
-def show_verdict(
-    diagnosis: Diagnosis, manifest: Mapping[str, Any], own: Own, confidence: int | None, case_id: str
+def show(
+    diagnosis: Diagnosis,
+    manifest: Mapping[str, Any],
+    own: Own,
+    confidence: int | None,
+    case_id: str,
+    *,
+    takes_focus: bool = True,
 ) -> None:
     """What it is, how sure, whether both agree, and how it was found; "Show anyway" where it is a guess.
 
@@ -46,15 +39,34 @@ def show_verdict(
     st.html(STYLE)
     is_guess = diagnosis.is_foreign and not diagnosis.narrative
     if is_guess and not st.toggle(SHOW_ANYWAY, key="show_anyway"):
-        outcome.heading("The AI's answer is a guess", "verdict", case_id)
+        outcome.heading("The AI's answer is a guess", "verdict", case_id, takes_focus=takes_focus)
         _unsure([FLAGS[UNLIKE_ALONE]])
         return
+    with st.container(key="result", gap="xsmall"):
+        _verdict(diagnosis, manifest, own, confidence, case_id, takes_focus)
+        notes = [FLAGS[flag] for flag in diagnosis.flags if flag not in (*SERIOUS, *SAID_BY_THE_DOTS)]
+        if has_funnel(diagnosis):
+            with st.container(key="funnel"):
+                st.html(funnel.html(diagnosis.steps, diagnosis.undecided, own))
+            notes = [funnel.LEGEND, *notes]
+        if notes:
+            st.caption(" ".join(notes))
+
+
+def _verdict(
+    diagnosis: Diagnosis,
+    manifest: Mapping[str, Any],
+    own: Own,
+    confidence: int | None,
+    case_id: str,
+    takes_focus: bool,
+) -> None:
     with st.container(key="verdict"):
         if diagnosis.square is not None:
             with st.container(key="verdict_photo"):
                 pictures.show(pictures.as_uri(diagnosis.square), "", "The lesion, as the model saw it")
         with st.container(key="verdict_side", gap="xsmall"):
-            outcome.heading(headline(diagnosis, own), "verdict", case_id)
+            outcome.heading(headline(diagnosis, own), "verdict", case_id, takes_focus=takes_focus)
             with st.container(key="both", horizontal=True, gap="medium"):
                 if confidence is not None:
                     _yours(own, confidence)
@@ -65,33 +77,24 @@ def show_verdict(
                 _unsure(cautions)
             if said := reliability.in_words(diagnosis, manifest):
                 st.html(f'<p class="reliability">{said}</p>')
-    if _has_funnel(diagnosis):
-        with st.container(key="funnel"):
-            st.html(funnel.html(diagnosis.steps, diagnosis.undecided, own))
-        st.caption(funnel.LEGEND)
-    for flag in diagnosis.flags:
-        if flag not in (*SERIOUS, *SAID_BY_THE_DOTS):
-            st.caption(FLAGS[flag])
 
 
 def headline(diagnosis: Diagnosis, own: Own) -> str:
     """Whether the clinician and the AI agree."""
-    first = diagnosis.answer[0].type
-    if diagnosis.undecided:
-        if not own.ranks:
-            return "The AI is not sure"
-        is_possible = own.ranks[0] in diagnosis.undecided
-        return f"The AI is not sure; yours is {'among' if is_possible else 'not among'} its candidates"
+    first, types = diagnosis.answer[0].type, [item.type for item in diagnosis.answer]
+    says = "The AI is not sure" if diagnosis.undecided else "The AI's answer"
     if not own.ranks:
-        return "The AI's answer"
-    if own.ranks[0] == first:
+        return says
+    yours = own.ranks[0]
+    if diagnosis.undecided and yours not in types:
+        return f"{says}; it does not know your diagnosis"
+    if diagnosis.undecided:
+        return f"{says}; yours is {'a' if yours in diagnosis.undecided else 'not a'} candidate"
+    if yours == first:
         return "You and the AI agree"
     if own.ordinal(first):
         return f"The AI's first diagnosis is your {own.ordinal(first)}"
-    types = [item.type for item in diagnosis.answer]
-    if own.ranks[0] not in types:
-        return f"Your diagnosis is not one of the {len(types)} that the AI knows"
-    return "You and the AI differ"
+    return "You and the AI differ" if yours in types else "The AI does not know your diagnosis"
 
 
 def _yours(own: Own, confidence: int) -> None:
@@ -115,7 +118,7 @@ def _ais(diagnosis: Diagnosis) -> None:
 
 
 def _facts(diagnosis: Diagnosis) -> str:
-    malignant = _total(diagnosis, Nature.MALIGNANT)
+    malignant = total(diagnosis, Nature.MALIGNANT)
     said = [
         f"<p>Malignant in total <b>{percent(malignant)}</b>"
         f'<span class="malignant" style="--share: {malignant:.0%}"></span></p>'
@@ -144,7 +147,7 @@ def _contribution(diagnosis: Diagnosis, source: elimination.Source) -> str:
     )
 
 
-def _has_funnel(diagnosis: Diagnosis) -> bool:
+def has_funnel(diagnosis: Diagnosis) -> bool:
     """Not where nothing was ruled out by evidence."""
     is_open = bool(diagnosis.steps) and len(diagnosis.undecided) == len(diagnosis.steps[0].options)
     return bool(diagnosis.steps) and not is_open and FEW_TYPES not in diagnosis.flags
@@ -166,6 +169,7 @@ def _cautions(diagnosis: Diagnosis) -> list[str]:
     said += [
         stability.in_words(variant, type_, diagnosis.narrative)
         for variant, type_ in diagnosis.unstable.items()
+        if type_ not in diagnosis.undecided
     ]
     return [*said, *(FLAGS[flag] for flag in diagnosis.flags if flag in SERIOUS)]
 
@@ -183,128 +187,6 @@ def _unsure(said: list[str]) -> None:
     st.html(f'<p class="unsure"><b>{first}</b> {" ".join(others)}</p>')
 
 
-def show_details(
-    diagnosis: Diagnosis,
-    manifest: Mapping[str, Any] | None,
-    own: Own,
-    models: Callable[[], Bundle],
-    ask_for_photo: Callable[[], None],
-    show_given: Callable[[], None],
-) -> None:
-    """What stands behind a click.
-
-    manifest and models: of the bundle that made the diagnosis, the models only where they are asked again;
-    manifest is None where that bundle is no longer there. ask_for_photo: asks for a photo that was not kept;
-    show_given: shows photo and words as they were given.
-    """
-    if diagnosis.is_foreign and not diagnosis.narrative and not st.session_state.get("show_anyway"):
-        show_given()
-        return
-    with st.container(key="details", gap="xxsmall"):
-        if _has_funnel(diagnosis):
-            with st.expander("Why each was ruled out"):
-                _reasons(diagnosis, own)
-        if diagnosis.recommendations and manifest is not None:
-            key = f"heatmap_{current_case().id}"
-            looked = st.expander("Where the photo model looked", key=key, on_change="rerun")
-            if looked.open:
-                with looked:
-                    _evidence(diagnosis, manifest, own, models, ask_for_photo)
-        if diagnosis.steps and manifest is not None:
-            what_if.show(diagnosis)
-        with st.expander("All numbers"):
-            _all_numbers(diagnosis, manifest or {}, own)
-        show_given()
-
-
-def _reasons(diagnosis: Diagnosis, own: Own) -> None:
-    taken = elimination.taken(diagnosis.steps, diagnosis.undecided)
-    for sentence in elimination.sentences(diagnosis.steps, diagnosis.undecided, own):
-        st.markdown(sentence)
-    if taken:
-        st.table(elimination.reasons_table(taken, own), hide_index=True, border="horizontal")
-        st.caption(elimination.WHAT_ODDS_MEAN)
-
-
-def _evidence(
-    diagnosis: Diagnosis,
-    manifest: Mapping[str, Any],
-    own: Own,
-    models: Callable[[], Bundle],
-    ask_for_photo: Callable[[], None],
-) -> None:
-    if diagnosis.is_foreign and diagnosis.narrative:
-        st.markdown("Hidden, because the photo is unlike those that the photo model was trained on.")
-        if not st.toggle(SHOW_ANYWAY, key="show_anyway"):
-            return
-    if diagnosis.square is None:
-        ask_for_photo()
-        return
-    current_case().saw_heatmap = True
-    known = [item.type for item in diagnosis.recommendations]
-    if diagnosis.answer[0].type not in known:
-        st.caption(heatmap_overlay.no_map_for(DISEASES[diagnosis.answer[0].type].name, known))
-    photo_evidence.show(diagnosis, own, models, manifest.get("figures", {}).get("heatmaps"))
-
-
-def _all_numbers(diagnosis: Diagnosis, manifest: Mapping[str, Any], own: Own) -> None:
-    single = {item.type: item.probability for item in diagnosis.single_pass}
-    hides_photo = diagnosis.is_foreign and not st.session_state.get("show_anyway")
-    photo = {} if hides_photo else {item.type: item.probability for item in diagnosis.recommendations}
-    listed = [item for rank, item in enumerate(diagnosis.answer) if rank < LISTED or own.ordinal(item.type)]
-    differs = any(
-        abs(item.probability - single.get(item.type, item.probability)) >= NOTABLE_DIFFERENCE
-        for item in diagnosis.answer
-    )
-    st.table(
-        [
-            {
-                "Type": f"{name(item.type)} ({DISEASES[item.type].icd10}), {DISEASES[item.type].nature}",
-                **({"Yours": own.ordinal(item.type)} if own.ranks else {}),
-                "Probability": percent(item.probability),
-                **({"Photo alone": percent(photo[item.type]) if item.type in photo else ""} if photo else {}),
-                **({"Asked once": percent(single[item.type])} if differs else {}),
-            }
-            for item in listed
-        ],
-        hide_index=True,
-        border="horizontal",
-    )
-    totals = ", ".join(f"{nature} {percent(_total(diagnosis, nature))}" for nature in Nature)
-    others = [item.probability for item in diagnosis.answer if item not in listed]
-    rest = f"{len(others)} others together {percent(sum(others))}. " if others else ""
-    st.markdown(f"{rest}Taken together: {totals}.")
-    if differs:
-        st.caption("Asked once: the same model without elimination, with all types as options.")
-    st.caption(WHAT_PROBABILITIES_MEAN.get(manifest.get("probabilities", ""), ""))
-    _measured(diagnosis, manifest)
-    if not diagnosis.steps:
-        st.markdown("Only the ranked answer of this result was saved.")
-        return
-    if manifest.get("language_model", {}).get("reads") == READS_FACTS and diagnosis.narrative:
-        st.text(f"Understood from the words: {diagnosis.narrative}")
-    if diagnosis.undecided:
-        st.markdown("The steps after the answer stopped being sure are listed too.")
-    st.table(elimination.steps_table(diagnosis.steps, own), hide_index=True, border="horizontal")
-    st.caption(
-        "History and photo: by how much each moved the type's logit relative to the other options; "
-        "+0.7 doubles the odds, -0.7 halves them."
-    )
-
-
-def _measured(diagnosis: Diagnosis, manifest: Mapping[str, Any]) -> None:
-    """The exact counts behind the sentence on the verdict."""
-    if not diagnosis.steps or diagnosis.undecided:
-        return
-    first = diagnosis.answer[0].type
-    if found := reliability.of_type(first, reliability.mode_of(diagnosis), manifest):
-        st.markdown(
-            f"Measured on {found.measured_on}: right in {found.right_when_said.exactly} answers "
-            f"“{DISEASES[first].name}”; found {found.found.exactly} true cases. Sure and unsure answers are "
-            "counted alike."
-        )
-        st.caption(manifest["figures"].get("protocol", ""))
-
-
-def _total(diagnosis: Diagnosis, nature: Nature) -> float:
+def total(diagnosis: Diagnosis, nature: Nature) -> float:
+    """The probability of all types of this nature together."""
     return sum(item.probability for item in diagnosis.answer if DISEASES[item.type].nature is nature)
