@@ -132,7 +132,7 @@ def _derived(row: dict[str, Any]) -> dict[str, Any]:
         "truth_nature": "" if nature is None else nature.value,
         "truth_malignant": None if nature is None else int(nature is Nature.MALIGNANT),
         "rating": rating,
-        "correct": int(first == truth) if truth else None,
+        "correct": int(first == truth) if truth in DISEASES else None,
         "ai_rank_1": ai[0][0] if ai else "",
         "ai_probability_1": ai[0][1] if ai else None,
         "outside_scope": int(first not in [type_ for type_, _ in ai]) if ai else None,
@@ -304,7 +304,7 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
 _SAME: Final = {
     ("reader",): ("role", "years_of_practice"),
     ("case",): ("deck", "sample", "age_band", "body_site", "fitzpatrick", "truth", PATIENT_WORDS),
-    ("reader", "case"): ("bundle", "bundle_version", "bundle_sha256", "ai_answer"),
+    ("reader", "case"): ("bundle", "bundle_version", "bundle_sha256", "ai_answer", "ai_undecided"),
 }
 
 
@@ -332,6 +332,8 @@ def _contradictions(records: dict[int, dict[str, Any]]) -> Iterator[str]:
     for row, record in records.items():
         if bool(record["bundle"]) != (record["ai_answer"] is not None):
             yield f"row {row}, ai_answer: needs a bundle, and the reverse; fill in or empty both."
+        if not {*record["ai_undecided"].split()} <= {type_ for type_, _ in record["ai_answer"] or ()}:
+            yield f"row {row}, ai_undecided: names types that ai_answer has not; correct one of them."
         if record["stage"] == "before":
             if not record["blinded"]:
                 yield f"row {row}, blinded: is 0, so there is no answer at stage before; remove the row."

@@ -45,6 +45,7 @@ ANSWER_TYPES: Final = {
     "fitzpatrick": "Int64",
     **dict.fromkeys(("truth", "bundle", "bundle_version", "bundle_sha256"), "str"),
     "ai_answer": "object",  # a Ranking; None without a run
+    "ai_undecided": "str",  # its candidates, separated by spaces; "" where the run gave a diagnosis
     **dict.fromkeys(SCALES, "Int64"),
     **dict.fromkeys(("comment", "narrative"), "str"),
 }
@@ -206,12 +207,16 @@ class Store:
             query = query.where(Answer.clinician == reader)
         if except_decks:
             query = query.where(deck_name.not_in(except_decks))
-        runs = select(Run.id, Run.bundle, Run.bundle_version, Run.bundle_sha256, Run.result["answer"]).where(
+        kept = (Run.result["answer"], Run.result["undecided"])
+        runs = select(Run.id, Run.bundle, Run.bundle_version, Run.bundle_sha256, *kept).where(
             Run.id.in_(query.with_only_columns(Reading.run_id).order_by(None))
         )
         with self.reading() as session:
             rows = session.execute(query).all()
-            of_run = {id_: (*bundle, _ranking(answer)) for id_, *bundle, answer in session.execute(runs)}
+            of_run = {
+                id_: (*bundle, _ranking(answer), " ".join(undecided or ()))
+                for id_, *bundle, answer, undecided in session.execute(runs)
+            }
         return _table(rows, of_run)
 
     def add_answers(self, answers: pd.DataFrame) -> None:
@@ -251,8 +256,9 @@ def _table(rows: Sequence[Any], of_run: Mapping[int, tuple[Any, ...]]) -> pd.Dat
     table = pd.DataFrame(dict(zip(rows[0]._fields, zip(*rows, strict=True), strict=True)))
     for place, column in enumerate(RANKS):
         table[column] = [ranks[place] if place < len(ranks) else "" for ranks in table["ranks"]]
-    runs = [of_run.get(run, ("", "", "", None)) for run in table["run_id"]]
-    for place, column in enumerate(("bundle", "bundle_version", "bundle_sha256", "ai_answer")):
+    runs = [of_run.get(run, ("", "", "", None, "")) for run in table["run_id"]]
+    columns = ("bundle", "bundle_version", "bundle_sha256", "ai_answer", "ai_undecided")
+    for place, column in enumerate(columns):
         table[column] = pd.Series([run[place] for run in runs], dtype=object)
     table["answered_at"] = pd.to_datetime(table["answered_at"], utc=True)
     return table[[*ANSWER_COLUMNS]].astype(ANSWER_TYPES)
@@ -291,7 +297,7 @@ def _as_rows(answers: pd.DataFrame) -> Iterator[list[Any]]:
             ranking = [{"type": type_, "probability": value} for type_, value in row["ai_answer"]]
             runs[case_id, row["bundle_sha256"]] = Run(
                 case_id=case_id,
-                result={"answer": ranking},
+                result={"answer": ranking, "undecided": row["ai_undecided"].split()},
                 **{column: row[column] for column in ("bundle", "bundle_version", "bundle_sha256")},
             )
     yield from map(list, (clinicians.values(), loaded.values(), cases.values(), runs.values()))

@@ -104,8 +104,8 @@ def test_statistics_of_an_import_are_those_of_the_original(answers, tmp_path, fi
     write(answers, tmp_path, file_format)
     original, imported = statistics.readings(answers), statistics.readings(read(tmp_path))
     assert len(original) > 40
+    assert statistics.is_undecided(original).any()
     assert_frame_equal(imported, original)
-    assert statistics.summary(imported) == statistics.summary(original)
 
 
 @each_format
