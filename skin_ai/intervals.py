@@ -107,7 +107,6 @@ class Spread:
 
     variance: float
     degrees: float
-    n_readings: int
     n_readers: int
     n_cases: int
 
@@ -121,14 +120,14 @@ class Spread:
         return float(stdtrit(self.degrees, INTERVAL[1] / 100))
 
     def effective_n(self, variance_of_one: float) -> float:
-        """The number of independent readings that would vary as much, at most all.
+        """The number of independent readings that would vary as much.
 
         Without any spread (nobody was wrong, or nobody changed), the larger of the numbers of readers and of
         cases: ten readings of one case are not ten independent observations.
         """
         if self.variance <= 0 or variance_of_one <= 0:
             return float(max(self.n_readers, self.n_cases))
-        return min(variance_of_one / self.variance, float(self.n_readings))
+        return variance_of_one / self.variance
 
 
 def spread(readings: pd.DataFrame, influence: np.ndarray) -> Spread:
@@ -142,7 +141,7 @@ def spread(readings: pd.DataFrame, influence: np.ndarray) -> Spread:
 
     reader, case = (pd.factorize(readings[column])[0] for column in ("reader", "case"))
     n_readers, n_cases = reader.max(initial=-1) + 1, case.max(initial=-1) + 1
-    counts = (len(readings), int(n_readers), int(n_cases))
+    counts = (int(n_readers), int(n_cases))
     if n_readers < 2 or n_cases < 2:
         return Spread(math.nan, math.inf, *counts)
     # A reader may have read a case twice, as the samples: such readings are taken together.
@@ -177,8 +176,8 @@ def wilson(value: float, n: float, t: float) -> tuple[float, float]:
     """Wilson's interval of a rate among n independent observations."""
     scale = 1 + t * t / n
     middle = (value + t * t / (2 * n)) / scale
-    half = t / scale * math.sqrt(value * (1 - value) / n + (t / (2 * n)) ** 2)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    half = t / scale * np.sqrt(value * (1 - value) / n + (t / (2 * n)) ** 2)
+    return np.maximum(0.0, middle - half), np.minimum(1.0, middle + half)
 
 
 def difference(readings: pd.DataFrame, gained: np.ndarray, lost: np.ndarray, among: np.ndarray) -> Estimate:
@@ -233,10 +232,11 @@ def median(readings: pd.DataFrame, values: np.ndarray) -> Estimate:
         return Estimate(None, None, None, n)
     value = float(np.median(values))
     up_to = values <= value
-    found = spread(readings, (up_to - up_to.mean()) / n)
+    share = float(up_to.mean())
+    found = spread(readings, (up_to - share) / n)
     if found.describes_only or values.min() == values.max():
         return Estimate(value, None, None, n)
-    ends = wilson(0.5, found.effective_n(0.25), found.t)
+    ends = wilson(0.5, found.effective_n(share * (1 - share)), found.t)
     low, high = np.quantile(values, ends)
     return Estimate(value, float(low), float(high), n)
 

@@ -448,7 +448,8 @@ def agreement(readings: pd.DataFrame, stage: Stage) -> Agreement:
     kappa = Estimate((observed - expected) / (1 - expected), None, None, n)
     found = spread(readings[among], influence)
     if not found.describes_only and len(set(own)) > 1 and len(set(ai)) > 1:
-        ends = wilson(observed, found.effective_n(observed * (1 - observed)), found.t)
+        # At most n: the delta method is too sure of kappa in small studies (benchmarks.coverage).
+        ends = wilson(observed, min(found.effective_n(observed * (1 - observed)), n), found.t)
         low, high = ((end - expected) / (1 - expected) for end in ends)
         kappa = replace(kappa, low=float(low), high=float(high))
     return Agreement(kappa, **left_out)

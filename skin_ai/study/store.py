@@ -6,6 +6,7 @@ the user and changes nothing. A reader's work on one case is in flow.py.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -130,7 +131,8 @@ class Store:
             for case, png in zip(deck.cases, photos, strict=True):
                 case_id = uuid.uuid4().hex
                 columns = {name: value for name, value in vars(case).items() if name != "photo"}
-                session.add(Case(id=case_id, deck_id=deck_id, **columns))
+                sha256 = "" if case.photo is None else pixels_sha256(case.photo)
+                session.add(Case(id=case_id, deck_id=deck_id, photo_sha256=sha256, **columns))
                 session.flush()
                 if png is not None:
                     session.add(Photo(case_id=case_id, png=png))
@@ -235,6 +237,11 @@ class Store:
 def open_store(url: str = "") -> Store:
     """The store of this computer, or of SKIN_AI_DATABASE_URL; raises StoreError with one sentence."""
     return Store(database.open_engine(url))
+
+
+def pixels_sha256(pixels: np.ndarray) -> str:
+    """A hash that shows whether a photo is the same."""
+    return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
 
 
 def as_png(pixels: np.ndarray) -> bytes:

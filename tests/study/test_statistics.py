@@ -678,7 +678,7 @@ def test_median_is_that_of_numpy_and_its_interval_of_order_statistics():
     assert found.value == pytest.approx(np.median(values))
     # Order statistics of independent values, as the median of a sample falls between them.
     ranks = beta.ppf([0.025, 0.975], 120.5, 120.5)
-    assert (found.low, found.high) == pytest.approx(np.quantile(values, ranks), abs=3)
+    assert (found.low, found.high) == pytest.approx(np.quantile(values, ranks), abs=4)
 
 
 def test_equal_values_have_no_interval():
@@ -752,9 +752,10 @@ def test_gain_is_paired(crossed):
 @pytest.mark.parametrize("influence", [0.3, 0.6])
 def test_intervals_cover_the_truth_as_often_as_they_say(influence):
     """A small part of benchmarks.coverage: the full simulation is in docs/study.md."""
-    covered = coverage.coverage(5, 20, influence, studies=100)
-    for figure in ("before", "gain"):
-        assert 0.88 <= covered[figure].share <= 1.0
+    covered = coverage.coverage(5, 20, influence, studies=300)
+    for figure in ("Accuracy before", "Gain", "Kappa after"):
+        share, shown = covered[figure]
+        assert 0.9 <= share <= 1.0 and shown == 1.0
 
 
 def test_figures_are_the_same_again_and_in_any_order(crossed):

@@ -11,7 +11,7 @@ from skin_ai.predict.photo import Crop
 from skin_ai.study import flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.flow import FlowError, Progress
-from skin_ai.study.store import Store
+from skin_ai.study.store import Store, pixels_sha256
 from skin_ai.study.tables import Case, Stage
 from skin_ai.views.case import answer_form, bundle_choice, feedback_form, inputs, run, samples
 from skin_ai.views.case.case_state import CaseState, begin_case
@@ -47,7 +47,7 @@ def _refuse_another_photo(case: CaseState, kept: Case) -> None:
     has_square = case.diagnosis is not None and case.diagnosis.square is not None
     if has_square or case.photo is None or not kept.photo_sha256:
         return
-    if flow.pixels_sha256(case.photo.pixels) != kept.photo_sha256:
+    if pixels_sha256(case.photo.pixels) != kept.photo_sha256:
         case.photo = None
         case.refuse("This is not the photo of this case; choose the same file.")
 
@@ -92,7 +92,6 @@ def _show_result(case: CaseState, progress: Progress) -> None:
 def _ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None:
     st.header("Your final answer")
     former = progress.before
-    seconds = case.seconds_at(Stage.AFTER)
     diagnoses, confidence, reason = answer_form.ask(case, Stage.AFTER, former)
     place = st.container()
     try:
@@ -105,7 +104,7 @@ def _ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None
             place.error(problem)
             return
         try:
-            flow.commit(store, progress.reading.clinician, case.id, Stage.AFTER, answer, seconds)
+            flow.commit(store, progress.reading.clinician, case.id, Stage.AFTER, answer)
         except (FlowError, StoreError) as error:
             place.error(str(error))
         else:

@@ -5,10 +5,10 @@ Not in the page's script: it runs again at every click, and objects of redefined
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -62,8 +62,8 @@ class CaseState:
     formers: key -> content of replaced text areas in which the clinician may still be typing.
     loaded: names of the bundles whose models are in memory; bundle: the one that was asked, "" before;
     bundle_sha256: of its manifest when it made the diagnosis. maps: (method, type) -> heatmap, as computed.
-    asked_at: when the models were first asked, 0 before; stage_shown, since: the stage on screen and since
-    when. Times are of time.monotonic().
+    asked_at: when the models were first asked, of time.monotonic(), 0 before; begun_at: when the clinician
+    gave the photo or words that are on screen, None before.
     """
 
     id: str = field(default_factory=new_id)
@@ -84,8 +84,7 @@ class CaseState:
     particulars: dict[str, Any] = field(default_factory=dict)
     is_restored: bool = False
     asked_at: float = 0.0
-    stage_shown: str = ""
-    since: float = 0.0
+    begun_at: datetime | None = None
 
     def take(self, photo: Photo) -> None:
         self.photo, self.problem = photo, ""
@@ -128,10 +127,11 @@ class CaseState:
                 self.formers[key] = typed
                 self.go_on_from(words, changed_alike(words, before, typed))
 
-    def seconds_at(self, stage: str) -> float:
-        if self.stage_shown != stage:
-            self.stage_shown, self.since = stage, time.monotonic()
-        return time.monotonic() - self.since
+    def note_begin(self, has_inputs: bool) -> None:
+        if not has_inputs:
+            self.begun_at = None
+        elif self.begun_at is None:
+            self.begun_at = datetime.now(UTC)
 
 
 def changed_alike(words: str, before: str, after: str) -> str:

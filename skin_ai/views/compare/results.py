@@ -54,7 +54,7 @@ def show(answers: pd.DataFrame) -> None:
     readings = statistics.of_bundle(finished, bundle)
     unfinished = statistics.of_bundle(statistics.unfinished(answers), bundle)
     summary = statistics.summary(readings, unfinished)
-    st.markdown(f"**{tables.size(summary)}**")
+    st.markdown(f"**{tables.size(summary)}** AI: bundle {plain(bundle)}.")
     st.markdown(f"{tables.excluded(answers, len(finished))} {tables.scope(summary)}")
     if few := tables.few(summary):
         st.info(few)
@@ -169,6 +169,7 @@ def _agreement(summary: Summary, readings: pd.DataFrame) -> None:
     blocks = statistics.kappa_over_time(readings)
     if len(blocks) > 1:
         st.markdown("#### Kappa over time")
+        st.markdown("In small blocks of readings, without intervals: look for a trend, not at single points.")
         _chart_beside_table(charts.over_time(blocks), tables.over_time_table(blocks), "over_time")
 
 

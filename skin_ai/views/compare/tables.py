@@ -279,7 +279,7 @@ def confusion_table(counts: pd.DataFrame) -> Table:
 
 def over_time_table(blocks: pd.DataFrame) -> Table:
     def kappa(value: float) -> str:
-        return "too few in scope" if np.isnan(value) else f"{value:.2f}"
+        return "not defined" if np.isnan(value) else f"{value:.2f}"
 
     return [
         {"Block": str(block), "Before": kappa(before), "After": kappa(after), "n": f"{n:,}"}
