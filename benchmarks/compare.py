@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from benchmarks.machine import machine, medians
 from benchmarks.server import ROOT
-from skin_ai.study.statistics import by_group, readings, summary
+from skin_ai.study.statistics import by_group, readings, summary, unfinished
 from skin_ai.study.store import open_store
 from tests.study import made_up_study
 
@@ -25,15 +25,15 @@ def main() -> None:
         store = open_store()
         store.add_answers(made_up_study.answers(READERS, CASES, seed=0))
         answers = store.answers()
-        read = readings(answers)
+        read, left = readings(answers), unfinished(answers)
         page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
         page.switch_page("skin_ai/pages/compare.py").run()
         if page.exception or not page.get("plotly_chart"):
             raise SystemExit("The page was not drawn.")
         works = {
             "from the database": store.answers,
-            "readings and summary": lambda: summary(readings(answers)),
-            "by four groups": lambda: [by_group(read, group) for group in GROUPS],
+            "readings and summary": lambda: summary(readings(answers), unfinished(answers)),
+            "by four groups": lambda: [by_group(read, left, group) for group in GROUPS],
             "the whole page, drawn on the server": page.run,
         }
         print(f"machine: {machine()}")

@@ -26,7 +26,7 @@ def add_parser(commands: Any) -> None:
     command = actions.add_parser("export", help="every answer, one row each, with its data dictionary")
     command.add_argument("out", type=Path, metavar="OUT", help="a folder")
     command.add_argument("--deck", metavar="NAME", help="only answers to this deck")
-    command.add_argument("--format", choices=("csv", "jsonl"), default="csv")
+    command.add_argument("--format", choices=("csv", "jsonl", "imrmc"), default="csv")
     command.add_argument("--with-patient-words", action="store_true", help="the narratives too")
     command.set_defaults(run=export)
 

@@ -150,7 +150,12 @@ def with_facts(deck: Deck) -> Deck:
 
 def small_photo(data: bytes) -> np.ndarray:
     """The pixels of read_photo, at most MAX_SIDE long."""
-    photo = Image.fromarray(read_photo(data))
+    return small(read_photo(data))
+
+
+def small(pixels: np.ndarray) -> np.ndarray:
+    """The pixels (h, w, 3) as a deck holds them, at most MAX_SIDE long."""
+    photo = Image.fromarray(pixels)
     photo.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     return np.array(photo)
 

@@ -18,11 +18,16 @@ import pandas as pd
 
 from skin_ai.diseases import DISEASES, Nature, find
 from skin_ai.study.kept_facts import check as check_facts
+from skin_ai.study.imrmc import malignancy_score, to_imrmc
 from skin_ai.study.store import ANSWER_COLUMNS, ANSWER_TYPES, SCALES, Ranking
 from skin_ai.vocabulary import AGE_BANDS, ROLES, SITES, YEARS_OF_PRACTICE
 
-FileFormat = Literal["csv", "jsonl"]
-FILES: Final[dict[FileFormat, str]] = {"csv": "answers.csv", "jsonl": "answers.jsonl"}
+FileFormat = Literal["csv", "jsonl", "imrmc"]
+FILES: Final[dict[FileFormat, str]] = {
+    "csv": "answers.csv",
+    "jsonl": "answers.jsonl",
+    "imrmc": "readings.imrmc",  # cannot be imported
+}
 SCHEMA: Final = Path(__file__).with_name("dataset_schema.md")
 PATIENT_WORDS: Final = ("narrative", "facts_extracted", "facts_confirmed")  # and what they say
 JSON_COLUMNS: Final = ("ai_answer", "facts_extracted", "facts_confirmed")
@@ -30,7 +35,7 @@ DERIVED_COLUMNS: Final = (
     "modality",
     "truth_nature",
     "truth_malignant",
-    "rating",
+    "malignancy_score",
     "correct",
     "ai_rank_1",
     "ai_probability_1",
@@ -73,10 +78,13 @@ def write(
 ) -> None:
     """Writes a folder with the answers and their data dictionary; replaces an earlier export.
 
-    Raises ExportError if the folder holds other files or cannot be written.
+    Raises ExportError if the folder holds other files or cannot be written, and NoScores.
     """
-    make = {"csv": to_csv, "jsonl": to_jsonl}[file_format]
-    text = make(answers, with_patient_words=with_patient_words)
+    if file_format == "imrmc":
+        text = to_imrmc(answers)
+    else:
+        make = {"csv": to_csv, "jsonl": to_jsonl}[file_format]
+        text = make(answers, with_patient_words=with_patient_words)
     try:
         out.mkdir(parents=True, exist_ok=True)
         if any(out.iterdir()) and not (out / SCHEMA.name).exists():
@@ -125,17 +133,13 @@ def _rows(answers: pd.DataFrame, with_patient_words: bool) -> Iterator[dict[str,
 def _derived(row: dict[str, Any]) -> dict[str, Any]:
     first, truth = _code(row["rank_1"]), _code(row["truth"])
     nature = DISEASES[truth].nature if truth in DISEASES else None
-    rating = None
-    if first in DISEASES:
-        is_malignant = DISEASES[first].nature is Nature.MALIGNANT
-        rating = row["confidence"] if is_malignant else 100 - row["confidence"]
     ai = row["ai_answer"]
     return {
         "modality": MODALITIES[row["stage"]],
         "truth_nature": "" if nature is None else nature.value,
         "truth_malignant": None if nature is None else int(nature is Nature.MALIGNANT),
-        "rating": rating,
-        "correct": int(first == truth) if truth else None,
+        "malignancy_score": malignancy_score(first, row["confidence"]),
+        "correct": int(first == truth) if truth in DISEASES else None,
         "ai_rank_1": ai[0][0] if ai else "",
         "ai_probability_1": ai[0][1] if ai else None,
         "outside_scope": int(first not in [type_ for type_, _ in ai]) if ai else None,
@@ -168,9 +172,10 @@ def _replace(path: Path, data: bytes) -> None:
 
 def _file_of(path: Path) -> Path:
     if path.is_dir():
-        files = [path / name for name in FILES.values() if (path / name).is_file()]
+        names_of_answers = [FILES["csv"], FILES["jsonl"]]
+        files = [path / name for name in names_of_answers if (path / name).is_file()]
         if len(files) != 1:
-            names = " and ".join(FILES.values())
+            names = " and ".join(names_of_answers)
             raise ExportError(f"{path} holds {len(files)} of {names}: choose a folder with one of them.")
         return files[0]
     if path.suffix.lower() not in (".csv", ".jsonl"):
@@ -330,7 +335,7 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
 _SAME: Final = {
     ("reader",): ("role", "years_of_practice"),
     ("case",): ("deck", "sample", "age_band", "body_site", "fitzpatrick", "truth", *PATIENT_WORDS),
-    ("reader", "case"): ("bundle", "bundle_version", "bundle_sha256", "ai_answer"),
+    ("reader", "case"): ("bundle", "bundle_version", "bundle_sha256", "ai_answer", "ai_undecided"),
 }
 
 
@@ -358,6 +363,8 @@ def _contradictions(records: dict[int, dict[str, Any]]) -> Iterator[str]:
     for row, record in records.items():
         if bool(record["bundle"]) != (record["ai_answer"] is not None):
             yield f"row {row}, ai_answer: needs a bundle, and the reverse; fill in or empty both."
+        if not {*record["ai_undecided"].split()} <= {type_ for type_, _ in record["ai_answer"] or ()}:
+            yield f"row {row}, ai_undecided: names types that ai_answer has not; correct one of them."
         if record["stage"] == "before":
             if not record["blinded"]:
                 yield f"row {row}, blinded: is 0, so there is no answer at stage before; remove the row."

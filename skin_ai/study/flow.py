@@ -10,6 +10,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +22,8 @@ from sqlalchemy.orm import Session
 
 from skin_ai.diseases import find
 from skin_ai.predict.narrative import clean_text
-from skin_ai.study.store import MAX_RANKS, Store, as_png
+from skin_ai.study import database
+from skin_ai.study.store import MAX_RANKS, Store, as_png, pixels_sha256
 from skin_ai.study.tables import Answer, Case, Clinician, Deck, Feedback, Photo, Reading, Run, Stage
 
 if TYPE_CHECKING:  # torch comes with them
@@ -61,7 +63,11 @@ class Given:
 
 @dataclass(frozen=True)
 class Progress:
-    """A reader's progress with a case. bundle: the one whose result they were shown, else ""."""
+    """A reader's progress with a case.
+
+    bundle: the one whose result they were shown, else ""; deck_bundle: the one that all readers of the deck
+    are shown, "" until the first of them was.
+    """
 
     case: Case
     deck: Deck | None
@@ -71,6 +77,7 @@ class Progress:
     feedback: Feedback | None
     has_kept_photo: bool
     bundle: str
+    deck_bundle: str = ""
 
     @property
     def is_revealed(self) -> bool:
@@ -103,15 +110,19 @@ def given(diagnoses: Sequence[str], confidence: int | None, reason: str = "") ->
     return Given(tuple(ranks), confidence, clean_text(reason, TEXT_LIMIT))
 
 
-def pixels_sha256(pixels: np.ndarray) -> str:
-    """A hash that shows whether a photo chosen again is the same."""
-    return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
-
-
-def keep_case(store: Store, reader: str, case: Case, photo: np.ndarray | None = None) -> None:
+def keep_case(
+    store: Store,
+    reader: str,
+    case: Case,
+    photo: np.ndarray | None = None,
+    begun_at: datetime | None = None,
+    seen: np.ndarray | None = None,
+) -> None:
     """Saves a reader's own case; it can be saved again until they answer it or choose to see the AI.
 
-    photo: the pixels, only if the clinician wants them kept.
+    photo: the pixels, only if the clinician wants them kept; begun_at: when they gave its photo or words;
+    seen: the pixels as a deck would hold them. Raises FlowError if a deck holds the same photo or words and
+    the reader has not finished that case: they would no longer be blinded to the AI there.
     """
     png = None if photo is None else as_png(photo)
     with store.writing() as session:
@@ -123,16 +134,42 @@ def keep_case(store: Store, reader: str, case: Case, photo: np.ndarray | None = 
         reading = session.get(Reading, (reader, case.id))
         if reading is not None and (reading.unblinded or _answers(session, reader, case.id)):
             return
+        _refuse_case_of_deck(session, reader, case, "" if seen is None else pixels_sha256(seen))
         case.owner = reader
         session.merge(case)
         session.flush()
-        session.merge(Reading(clinician=reader, case_id=case.id))
+        if reading is None:
+            kept_at = database.clock(session)
+            opened_at = kept_at if begun_at is None else min(begun_at, kept_at)
+            session.add(Reading(clinician=reader, case_id=case.id, opened_at=opened_at))
         had_photo = session.scalar(delete(Photo).where(Photo.case_id == case.id).returning(Photo.case_id))
         if png is not None:
             session.add(Photo(case_id=case.id, png=png))
     if had_photo and png is None:
         store.forget_deleted()
     log.info("case saved", extra={"case": case.id})
+
+
+def _refuse_case_of_deck(session: Session, reader: str, case: Case, photo_sha256: str) -> None:
+    """Compares exact pixels, and words without differences in case and spaces."""
+    finished = exists().where(
+        Answer.case_id == Case.id, Answer.clinician == reader, Answer.stage == Stage.AFTER
+    )
+    of_decks = (
+        select(Deck.name, Case.photo_sha256, Case.narrative)
+        .join(Case, Case.deck_id == Deck.id)
+        .where(~finished)
+    )
+    words = _plain_words(case.narrative)
+    for deck, sha256, narrative in session.execute(of_decks):
+        same_photo = photo_sha256 and sha256 == photo_sha256
+        if same_photo or (words and _plain_words(narrative) == words):
+            what = "photo" if same_photo else "text"
+            raise FlowError(f"The deck “{deck}” has this {what}. Answer it there, so that you stay blinded.")
+
+
+def _plain_words(text: str | None) -> str:
+    return " ".join((text or "").casefold().split())
 
 
 def open_deck_case(store: Store, reader: str, case_id: str) -> None:
@@ -142,7 +179,8 @@ def open_deck_case(store: Store, reader: str, case_id: str) -> None:
         if case is None or case.deck_id is None:
             raise FlowError(NO_LONGER_THERE)
         if session.get(Reading, (reader, case_id)) is None:
-            session.add(Reading(clinician=reader, case_id=case_id))
+            opened_at = database.clock(session)
+            session.add(Reading(clinician=reader, case_id=case_id, opened_at=opened_at))
 
 
 def progress(store: Store, reader: str, case_id: str) -> Progress | None:
@@ -185,20 +223,24 @@ def unfinished_decks(store: Store, reader: str) -> set[str]:
     return {deck.name for deck in begun if waiting_cases(deck_order(store, reader, deck.id))}
 
 
-def commit(store: Store, reader: str, case_id: str, stage: Stage, answer: Given, seconds: float) -> None:
+def commit(store: Store, reader: str, case_id: str, stage: Stage, answer: Given) -> None:
     """Saves an answer for good; a second answer at the same stage changes nothing.
 
-    Raises FlowError if it is not this stage's turn.
+    Its time is the database's, so that pauses and reloads count: from opening the case to the first answer,
+    and from the first answer to the final one. A clock that goes backwards gives 0 seconds. Raises FlowError
+    if it is not this stage's turn.
     """
     with store.writing() as session:
         reading = _held(session, reader, case_id)
-        stages = {given.stage for given in _answers(session, reader, case_id)}
+        stages = {given.stage: given for given in _answers(session, reader, case_id)}
         if stage in stages:
             return
         if stage is Stage.BEFORE and (reading.unblinded or Stage.AFTER in stages):
             raise FlowError("You have already seen the AI's result, so you cannot answer this case blinded.")
         if stage is Stage.AFTER and not (reading.unblinded or Stage.BEFORE in stages):
             raise FlowError("Give your own answer first.")
+        since = stages[Stage.BEFORE].answered_at if Stage.BEFORE in stages else reading.opened_at
+        answered_at = max(since, database.clock(session))
         session.add(
             Answer(
                 clinician=reader,
@@ -208,7 +250,8 @@ def commit(store: Store, reader: str, case_id: str, stage: Stage, answer: Given,
                 ranks=list(answer.ranks),
                 confidence=answer.confidence,
                 reason=answer.reason,
-                seconds=round(seconds, 1),
+                seconds=round((answered_at - since).total_seconds(), 1),
+                answered_at=answered_at,
             )
         )
     log.info("answer saved", extra={"case": case_id, "stage": stage.value})
@@ -230,17 +273,24 @@ def reveal(
 ) -> Diagnosis:
     """Runs the AI on a case and keeps the run; raises FlowError, and runs nothing, before its turn.
 
-    A reader gets one bundle's result a case: FlowError also for any other one.
+    A reader gets one bundle's result a case, and all readers of a deck the same bundle's: FlowError also for
+    any other one.
     """
     case = progress(store, reader, case_id)
     if case is None or not case.is_revealed:
         raise FlowError("The AI runs only after your own answer is saved.")
     _refuse_another(case.bundle, bundle)
+    with store.reading() as session:
+        _refuse_another_of_deck(session, case.case.deck_id, bundle)
     diagnosis = diagnose()
     with store.writing() as session:
         reading = _held(session, reader, case_id)
         former = None if reading.run_id is None else session.get(Run, reading.run_id)
         _refuse_another(former.bundle if former else "", bundle)
+        deck = case.case.deck_id
+        if deck is not None:  # of two readers who are the deck's first, the second waits
+            session.get(Deck, deck, with_for_update=HELD)
+            _refuse_another_of_deck(session, deck, bundle)
         run = session.scalar(select(Run).where(Run.case_id == case_id, Run.bundle_sha256 == bundle.sha256))
         if run is None:
             run = Run(
@@ -280,6 +330,24 @@ def kept_run(store: Store, reader: str, case_id: str) -> Run | None:
 def _refuse_another(seen: str, bundle: Bundle) -> None:
     if seen and seen != bundle.name:
         raise FlowError(f"You already have the result of bundle {seen} for this case; it cannot be replaced.")
+
+
+def _first_run(session: Session, deck: str | None) -> Run | None:
+    """The first run of a deck: its bundle is the deck's."""
+    if deck is None:
+        return None
+    of_deck = select(Run).join(Case, Case.id == Run.case_id).where(Case.deck_id == deck)
+    return session.scalar(of_deck.order_by(Run.id).limit(1))
+
+
+def _refuse_another_of_deck(session: Session, deck: str | None, bundle: Bundle) -> None:
+    first = _first_run(session, deck)
+    if first is not None and first.bundle_sha256 != bundle.sha256:
+        version = f"{first.bundle} {first.bundle_version} ({first.bundle_sha256[:6]})"
+        raise FlowError(
+            f"This deck is read with bundle {version}, this is {bundle.name} ({bundle.sha256[:6]}). Install "
+            "the former again, or load the deck anew under another name."
+        )
 
 
 def keep_feedback(
@@ -339,6 +407,7 @@ def _progress(session: Session, reader: str, which: Any) -> list[Progress]:
         .where(Reading.clinician == reader, which)
         .order_by(Reading.opened_at.desc())
     ).all()
+    firsts = {deck.id: _first_run(session, deck.id) for _, _, deck, _, _ in opened if deck is not None}
     ids = select(Case.id).where(which)
     answers = session.scalars(select(Answer).where(Answer.clinician == reader, Answer.case_id.in_(ids))).all()
     stages = {(answer.case_id, answer.stage): answer for answer in answers}
@@ -356,6 +425,7 @@ def _progress(session: Session, reader: str, which: Any) -> list[Progress]:
             feedback.get(case.id),
             has_photo,
             bundle,
+            first.bundle if deck is not None and (first := firsts[deck.id]) is not None else "",
         )
         for reading, case, deck, has_photo, bundle in opened
     ]

@@ -6,6 +6,7 @@ the user and changes nothing. A reader's work on one case is in flow.py.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -45,6 +46,7 @@ ANSWER_TYPES: Final = {
     "fitzpatrick": "Int64",
     **dict.fromkeys(("truth", "bundle", "bundle_version", "bundle_sha256"), "str"),
     "ai_answer": "object",  # a Ranking; None without a run
+    "ai_undecided": "str",  # its candidates, separated by spaces; "" where the run gave a diagnosis
     **dict.fromkeys(SCALES, "Int64"),
     **dict.fromkeys(("comment", "narrative"), "str"),
     **dict.fromkeys(("facts_extracted", "facts_confirmed"), "object"),  # as in tables.Case
@@ -133,7 +135,8 @@ class Store:
             for case, png in zip(deck.cases, photos, strict=True):
                 case_id = uuid.uuid4().hex
                 columns = {name: value for name, value in vars(case).items() if name != "photo"}
-                session.add(Case(id=case_id, deck_id=deck_id, **columns))
+                sha256 = "" if case.photo is None else pixels_sha256(case.photo)
+                session.add(Case(id=case_id, deck_id=deck_id, photo_sha256=sha256, **columns))
                 session.flush()
                 if png is not None:
                     session.add(Photo(case_id=case_id, png=png))
@@ -212,12 +215,16 @@ class Store:
             query = query.where(Answer.clinician == reader)
         if except_decks:
             query = query.where(deck_name.not_in(except_decks))
-        runs = select(Run.id, Run.bundle, Run.bundle_version, Run.bundle_sha256, Run.result["answer"]).where(
+        kept = (Run.result["answer"], Run.result["undecided"])
+        runs = select(Run.id, Run.bundle, Run.bundle_version, Run.bundle_sha256, *kept).where(
             Run.id.in_(query.with_only_columns(Reading.run_id).order_by(None))
         )
         with self.reading() as session:
             rows = session.execute(query).all()
-            of_run = {id_: (*bundle, _ranking(answer)) for id_, *bundle, answer in session.execute(runs)}
+            of_run = {
+                id_: (*bundle, _ranking(answer), " ".join(undecided or ()))
+                for id_, *bundle, answer, undecided in session.execute(runs)
+            }
         return _table(rows, of_run)
 
     def add_answers(self, answers: pd.DataFrame) -> None:
@@ -236,6 +243,11 @@ class Store:
 def open_store(url: str = "") -> Store:
     """The store of this computer, or of SKIN_AI_DATABASE_URL; raises StoreError with one sentence."""
     return Store(database.open_engine(url))
+
+
+def pixels_sha256(pixels: np.ndarray) -> str:
+    """A hash that shows whether a photo is the same."""
+    return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
 
 
 def as_png(pixels: np.ndarray) -> bytes:
@@ -257,8 +269,9 @@ def _table(rows: Sequence[Any], of_run: Mapping[int, tuple[Any, ...]]) -> pd.Dat
     table = pd.DataFrame(dict(zip(rows[0]._fields, zip(*rows, strict=True), strict=True)))
     for place, column in enumerate(RANKS):
         table[column] = [ranks[place] if place < len(ranks) else "" for ranks in table["ranks"]]
-    runs = [of_run.get(run, ("", "", "", None)) for run in table["run_id"]]
-    for place, column in enumerate(("bundle", "bundle_version", "bundle_sha256", "ai_answer")):
+    runs = [of_run.get(run, ("", "", "", None, "")) for run in table["run_id"]]
+    columns = ("bundle", "bundle_version", "bundle_sha256", "ai_answer", "ai_undecided")
+    for place, column in enumerate(columns):
         table[column] = pd.Series([run[place] for run in runs], dtype=object)
     table["answered_at"] = pd.to_datetime(table["answered_at"], utc=True)
     return table[[*ANSWER_COLUMNS]].astype(ANSWER_TYPES)
@@ -294,7 +307,7 @@ def _as_rows(answers: pd.DataFrame) -> Iterator[list[Any]]:
             ranking = [{"type": type_, "probability": value} for type_, value in row["ai_answer"]]
             runs[case_id, row["bundle_sha256"]] = Run(
                 case_id=case_id,
-                result={"answer": ranking},
+                result={"answer": ranking, "undecided": row["ai_undecided"].split()},
                 **{column: row[column] for column in ("bundle", "bundle_version", "bundle_sha256")},
             )
     yield from map(list, (clinicians.values(), loaded.values(), cases.values(), runs.values()))

@@ -21,8 +21,9 @@ if TYPE_CHECKING:  # slow to import, and needed only for the PDF
 
 PROTOCOL = (
     "Protocol: you answered every case twice, first without the AI and then with its result on screen. A "
-    "diagnosis is right if it is the deck's reference diagnosis. In brackets: 95% bootstrap intervals over "
-    "cases. Cases in which you saw the AI from the start are excluded."
+    "diagnosis is right if it is the deck's reference diagnosis. Your figures describe your answers only and "
+    "have no interval; that of the AI, in brackets, is a 95% interval over cases. Cases in which you saw the "
+    "AI from the start are excluded."
 )
 WHO: dict[Who, str] = {"before": "Before the AI", "after": "After the AI", "ai": "AI alone"}
 ACCURACY_TITLES = {1: "First diagnosis right", 3: "Right among the first three"}  # by top
@@ -39,7 +40,10 @@ COLOURS = {"before": GREY, "after": ACCENT, "ai": ORANGE}
 
 @dataclass(frozen=True)
 class TakeHome:
-    """helped, misled: reference diagnosis -> number of beneficial and harmful switches."""
+    """helped, misled: reference diagnosis -> number of beneficial and harmful switches.
+
+    with_other_bundles: cases that are left out, because no figure pools several bundles.
+    """
 
     reader: str
     deck: str
@@ -49,25 +53,30 @@ class TakeHome:
     of_those_with_truth: Summary
     helped: dict[str, int]
     misled: dict[str, int]
+    with_other_bundles: int
 
 
 def take_home(answers: pd.DataFrame) -> TakeHome | None:
     """The summary of one reader's answers to one deck; None if no case has answers before and after."""
-    readings = statistics.readings(answers)
-    if readings.empty:
+    finished = statistics.readings(answers)
+    if finished.empty:
         return None
-    with_truth = readings[readings["truth"] != ""]
-    by_type = statistics.by_group(with_truth, "truth")
+    bundle = statistics.bundles(finished)[0]
+    readings = statistics.of_bundle(finished, bundle)
+    unfinished = statistics.of_bundle(statistics.unfinished(answers), bundle)
+    with_truth = readings[statistics.is_scored(readings)]
+    by_type = statistics.by_group(with_truth, unfinished, "truth")
     last = answers.loc[answers["answered_at"].idxmax()]
     return TakeHome(
         reader=last["reader"],
         deck=last["deck"],
         day=last["answered_at"].date(),
-        ai=" ".join(filter(None, (last["bundle"], last["bundle_version"]))),
-        summary=statistics.summary(readings),
-        of_those_with_truth=statistics.summary(with_truth),
+        ai=bundle,
+        summary=statistics.summary(readings, unfinished),
+        of_those_with_truth=statistics.summary(with_truth, unfinished),
         helped=_counts({type_: group.switches.beneficial for type_, group in by_type.items()}),
         misled=_counts({type_: group.switches.harmful for type_, group in by_type.items()}),
+        with_other_bundles=len(finished) - len(readings),
     )
 
 
@@ -105,38 +114,36 @@ def _listed(counts: dict[str, int]) -> str:
 
 
 def confidence_lines(summary: TakeHome) -> list[str]:
-    """How well confidence matched accuracy, before and after."""
+    """Confidence beside accuracy, before and after; one reader's answers are too few to judge it."""
     lines = []
     for stage in STAGES:
         right = summary.of_those_with_truth.accuracy[stage, 1]
-        if right.value is None or right.low is None or right.high is None:
-            confidence = summary.summary.confidence[stage].value
-            if confidence is not None:
-                lines.append(f"{WHO[stage]}: your mean confidence was {confidence:.0f}%.")
-            continue
-        confidence = summary.of_those_with_truth.confidence[stage].value or 0.0
-        if confidence > 100 * right.high:
-            verdict = "you were overconfident"
-        elif confidence < 100 * right.low:
-            verdict = "you were underconfident"
-        else:
-            verdict = f"no difference detectable in {plural(right.n, 'case')}"
-        lines.append(
-            f"{WHO[stage]}: your mean confidence was {confidence:.0f}%, and {right.value:.0%} of your first "
-            f"diagnoses were right: {verdict}."
-        )
+        confidence = summary.summary.confidence[stage].value
+        if right.value is not None:
+            confidence = summary.of_those_with_truth.confidence[stage].value
+            lines.append(
+                f"{WHO[stage]}: your mean confidence was {confidence:.0f}%, and {right.value:.0%} of your "
+                f"first diagnoses were right ({right.count} of {right.n})."
+            )
+        elif confidence is not None:
+            lines.append(f"{WHO[stage]}: your mean confidence was {confidence:.0f}%.")
     return lines
 
 
 def time_line(summary: TakeHome) -> str:
     before, after = (summary.summary.seconds[stage].text(" s") for stage in STAGES)
-    return f"Median time per case: {before}, until your first answer; {after}, with the AI's result."
+    return (
+        f"Median time per case: {before}, until your first answer; {after}, from there to the final one, the "
+        "AI's computing time included."
+    )
 
 
 def case_count(summary: TakeHome) -> str:
     n, with_truth = summary.summary.n_readings, summary.summary.n_with_truth
     reference = "all" if with_truth == n else str(with_truth) if with_truth else "none"
-    return f"{plural(n, 'case')}, {reference} with a reference diagnosis"
+    others = summary.with_other_bundles
+    left_out = f"; {plural(others, 'case')} with another bundle left out" if others else ""
+    return f"{plural(n, 'case')}, {reference} with a reference diagnosis{left_out}"
 
 
 def pdf(summary: TakeHome, notice: str, *, compress: bool = True) -> bytes:

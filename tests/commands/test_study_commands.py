@@ -28,7 +28,7 @@ def answer_everything(deck: str) -> None:
     for case_id, _ in flow.deck_order(store, reader, deck_id):
         flow.open_deck_case(store, reader, case_id)
         for stage in Stage:
-            flow.commit(store, reader, case_id, stage, flow.given(["nevus"], 70), 2.0)
+            flow.commit(store, reader, case_id, stage, flow.given(["nevus"], 70))
 
 
 def test_made_deck_says_that_its_cases_are_known_to_the_bundle(deck_folder, capsys):

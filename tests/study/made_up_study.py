@@ -14,6 +14,7 @@ OUTSIDE_SCOPE = np.array(["PSO", "foreign body reaction"])
 AI_ACCURACY = 0.75
 # How often a reader's first diagnosis before the AI is right, by role.
 SKILL = dict(zip(ROLES, (0.72, 0.62, 0.48, 0.45, 0.4, 0.38, 0.3), strict=True))
+UNDECIDED_BELOW = 0.4  # the AI is undecided between its first two types if the first has less
 UNBLINDED = 0.02  # of the readings, and there is no answer before
 EXTRACTED = {
     "language": "en",
@@ -116,6 +117,10 @@ def _cases(random: np.random.Generator, n: int) -> pd.DataFrame:
             "bundle_sha256": "0" * 64,
             "ai_answer": [
                 tuple((str(TYPES[k]), round(float(row[k]), 4)) for k in ranked)
+                for row, ranked in zip(probabilities, order, strict=True)
+            ],
+            "ai_undecided": [
+                " ".join(TYPES[ranked[:2]]) if row[ranked[0]] < UNDECIDED_BELOW else ""
                 for row, ranked in zip(probabilities, order, strict=True)
             ],
             "ai_first": TYPES[order[:, 0]],

@@ -44,7 +44,7 @@ def save_answers(store: Store) -> Iterator[tuple[str, str, str, int]]:
         flow.keep_case(store, reader, Case(id=case_id, narrative="It bleeds. " * 90), photo)
         for stage in Stage:
             answer = an_answer(number)
-            flow.commit(store, reader, case_id, stage, answer, 1.0)
+            flow.commit(store, reader, case_id, stage, answer)
             yield reader, case_id, str(stage), answer.confidence
 
 

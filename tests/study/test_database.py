@@ -434,7 +434,7 @@ def test_database_that_went_away_is_told_and_found_again(postgresql: str, case: 
     assert str(error.value) == (
         "Not saved: the database cannot be reached. What you entered is still here; try again."
     )
-    flow.commit(store, reader, case.id, Stage.BEFORE, flow.given(["mole"], 50), 1)
+    flow.commit(store, reader, case.id, Stage.BEFORE, flow.given(["mole"], 50))
     assert len(store.answers()) == 1
     killer.dispose()
     store.engine.dispose()

@@ -37,7 +37,7 @@ NASTY = (
     ";'-",
 )
 
-each_format = pytest.mark.parametrize("file_format", FILES)
+each_format = pytest.mark.parametrize("file_format", ["csv", "jsonl"])
 
 
 @pytest.fixture
@@ -104,8 +104,8 @@ def test_statistics_of_an_import_are_those_of_the_original(answers, tmp_path, fi
     write(answers, tmp_path, file_format)
     original, imported = statistics.readings(answers), statistics.readings(read(tmp_path))
     assert len(original) > 40
+    assert statistics.is_undecided(original).any()
     assert_frame_equal(imported, original)
-    assert statistics.summary(imported) == statistics.summary(original)
 
 
 @each_format
@@ -172,14 +172,14 @@ NO_RUN = {"ai_answer": None, "bundle": "", "bundle_version": "", "bundle_sha256"
 @pytest.mark.parametrize(
     ("given", "derived"),
     [
-        ({"rank_1": "MEL", "truth": "MEL"}, ("malignant", 1, 80, 1, "MEL", 0.7, 0)),
+        ({"rank_1": "MEL", "truth": "MEL"}, ("malignant", 1, 181, 1, "MEL", 0.7, 0)),
         ({"rank_1": "NEV", "truth": "MEL"}, ("malignant", 1, 20, 0, "MEL", 0.7, 0)),
         ({"rank_1": "ACK", "truth": "NEV"}, ("benign", 0, 20, 0, "MEL", 0.7, 0)),
-        ({"rank_1": "BCC", "truth": "ACK"}, ("pre-malignant", 0, 80, 0, "MEL", 0.7, 1)),
-        ({"rank_1": "keloid", "truth": " Keloid"}, ("", None, None, 1, "MEL", 0.7, 1)),
-        ({"rank_1": "melanoma", "truth": "MEL"}, ("malignant", 1, 80, 1, "MEL", 0.7, 0)),
-        ({"rank_1": "MEL", "truth": ""}, ("", None, 80, None, "MEL", 0.7, 0)),
-        ({"rank_1": "MEL", "truth": "MEL"} | NO_RUN, ("malignant", 1, 80, 1, "", None, None)),
+        ({"rank_1": "BCC", "truth": "ACK"}, ("pre-malignant", 0, 181, 0, "MEL", 0.7, 1)),
+        ({"rank_1": "keloid", "truth": " Keloid"}, ("", None, None, None, "MEL", 0.7, 1)),
+        ({"rank_1": "melanoma", "truth": "MEL"}, ("malignant", 1, 181, 1, "MEL", 0.7, 0)),
+        ({"rank_1": "MEL", "truth": ""}, ("", None, 181, None, "MEL", 0.7, 0)),
+        ({"rank_1": "MEL", "truth": "MEL"} | NO_RUN, ("malignant", 1, 181, 1, "", None, None)),
     ],
 )
 def test_derived_columns(answers, given, derived):

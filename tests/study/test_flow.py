@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
 
@@ -15,15 +15,16 @@ from sqlalchemy import func, select
 from skin_ai.predict.bundle import Bundle
 from skin_ai.predict.diagnose import Diagnosis, diagnose
 from skin_ai.predict.narrative import NarrativeError
-from skin_ai.study import flow
+from skin_ai.study import database, flow
 from skin_ai.study.deck import Deck, DeckCase
 from skin_ai.study.flow import Awaits, FlowError, Given
-from skin_ai.study.store import Store
+from skin_ai.study.store import Store, pixels_sha256
 from skin_ai.study.tables import Base, Case, Run, Stage, now
 
 ANSWER = Given(("MEL", "NEV"), 60, "the edge")
 OTHER = Given(("BCC",), 10)
 OWN = "0123456789abcdef0123456789abcdef"
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ALREADY_SEEN = "already seen the AI's result"
 
 
@@ -110,10 +111,10 @@ def test_a_case_goes_from_stage_to_stage(
         return found.awaits, found.is_revealed
 
     assert awaits() == (Awaits.BEFORE, False)
-    flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER, 12.34)
+    flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER)
     assert awaits() == (Awaits.AFTER, True)
     flow.reveal(store, reader, case.id, bundle, lambda: diagnosis)
-    flow.commit(store, reader, case.id, Stage.AFTER, OTHER, 3)
+    flow.commit(store, reader, case.id, Stage.AFTER, OTHER)
     assert awaits() == (Awaits.FEEDBACK, True)
     flow.keep_feedback(store, reader, case.id, {"agrees": 4}, "good\0")
     assert awaits() == (Awaits.NOTHING, True)
@@ -121,7 +122,7 @@ def test_a_case_goes_from_stage_to_stage(
     assert (tuple(progress.before.ranks), progress.before.confidence, progress.before.reason) == (
         ("MEL", "NEV"), 60, "the edge",
     )  # fmt: skip
-    assert (progress.before.seconds, progress.before.blinded, progress.after.blinded) == (12.3, True, True)
+    assert (progress.before.blinded, progress.after.blinded) == (True, True)
     assert timedelta(0) <= now() - progress.before.answered_at < timedelta(minutes=1)
     assert progress.feedback.comment == "good"
     assert (progress.case.age_band, progress.case.body_site, progress.case.fitzpatrick) == (
@@ -134,19 +135,70 @@ def test_a_case_goes_from_stage_to_stage(
 @pytest.mark.parametrize("stage", list(Stage))
 def test_the_first_answer_of_a_stage_stands(store: Store, reader: str, case: Case, stage: Stage) -> None:
     flow.keep_case(store, reader, case)
-    flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER, 1)
-    flow.commit(store, reader, case.id, stage, ANSWER, 1)
+    flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER)
+    flow.commit(store, reader, case.id, stage, ANSWER)
     for again in (ANSWER, OTHER):
-        flow.commit(store, reader, case.id, stage, again, 99)
+        flow.commit(store, reader, case.id, stage, again)
     answers = store.answers()
     assert answers["stage"].tolist() == list(dict.fromkeys(["before", str(stage)]))
-    assert set(answers["rank_1"]) == {"MEL"} and set(answers["seconds"]) == {1.0}
+    assert set(answers["rank_1"]) == {"MEL"}
+
+
+def at_moments(monkeypatch: pytest.MonkeyPatch, *seconds: float) -> None:
+    """The database's clock shows these seconds, one after the other."""
+    shown = iter(seconds)
+    monkeypatch.setattr(database, "clock", lambda session: START + timedelta(seconds=next(shown)))
+
+
+def test_time_is_counted_by_the_database_with_all_pauses(
+    store: Store, reader: str, deck_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case_id = first_case(store, deck_id)
+    at_moments(monkeypatch, 0, 100, 400)
+    flow.open_deck_case(store, reader, case_id)
+    flow.open_deck_case(store, reader, case_id)  # a reload, a day later: the first sight counts
+    flow.commit(store, reader, case_id, Stage.BEFORE, ANSWER)
+    flow.commit(store, reader, case_id, Stage.AFTER, ANSWER)
+    answers = store.answers()
+    assert answers["seconds"].tolist() == [100.0, 300.0]
+    assert answers["answered_at"].tolist() == [START + timedelta(seconds=100), START + timedelta(seconds=400)]
+
+
+def test_clock_that_goes_backwards_puts_no_answer_before_another(
+    store: Store, reader: str, deck_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case_id = first_case(store, deck_id)
+    at_moments(monkeypatch, 1000, 990, 50)
+    flow.open_deck_case(store, reader, case_id)
+    for stage in Stage:
+        flow.commit(store, reader, case_id, stage, ANSWER)
+    answers = store.answers()
+    assert answers["stage"].tolist() == ["before", "after"]
+    assert answers["seconds"].tolist() == [0.0, 0.0]
+    assert answers["answered_at"].tolist() == [START + timedelta(seconds=1000)] * 2
+
+
+def test_own_case_is_timed_from_its_first_photo_or_words(
+    store: Store, reader: str, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_moments(monkeypatch, 60, 90)
+    flow.keep_case(store, reader, case, begun_at=START)
+    flow.keep_case(store, reader, Case(id=case.id, narrative="More words."), begun_at=START + timedelta(1))
+    flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER)
+    assert store.answers()["seconds"].tolist() == [90.0]
+
+
+def test_clock_is_that_of_the_database(store: Store) -> None:
+    with store.reading() as session:
+        first, second = database.clock(session), database.clock(session)
+    assert timedelta(0) <= second - first and abs(now() - first) < timedelta(minutes=1)
+    assert first.utcoffset() == timedelta(0)
 
 
 def test_final_answer_needs_one_before(store: Store, reader: str, case: Case) -> None:
     flow.keep_case(store, reader, case)
     with pytest.raises(FlowError, match="Give your own answer first"):
-        flow.commit(store, reader, case.id, Stage.AFTER, ANSWER, 1)
+        flow.commit(store, reader, case.id, Stage.AFTER, ANSWER)
     assert store.answers().empty
 
 
@@ -154,19 +206,19 @@ def test_who_saw_the_ai_at_once_gives_no_blind_answer(store: Store, reader: str,
     flow.keep_case(store, reader, case)
     flow.show_at_once(store, reader, case.id)
     with pytest.raises(FlowError, match=ALREADY_SEEN):
-        flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER, 1)
-    flow.commit(store, reader, case.id, Stage.AFTER, ANSWER, 1)
+        flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER)
+    flow.commit(store, reader, case.id, Stage.AFTER, ANSWER)
     with pytest.raises(FlowError, match=ALREADY_SEEN):
-        flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER, 1)
+        flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER)
     answers = store.answers()
     assert answers["stage"].tolist() == ["after"] and answers["blinded"].tolist() == [False]
 
 
 def test_show_at_once_after_an_answer_changes_nothing(store: Store, reader: str, case: Case) -> None:
     flow.keep_case(store, reader, case)
-    flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER, 1)
+    flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER)
     flow.show_at_once(store, reader, case.id)
-    flow.commit(store, reader, case.id, Stage.AFTER, ANSWER, 1)
+    flow.commit(store, reader, case.id, Stage.AFTER, ANSWER)
     assert store.answers()["blinded"].tolist() == [True, True]
     assert not flow.progress(store, reader, case.id).reading.unblinded
 
@@ -184,7 +236,7 @@ def test_a_deck_is_read_blind(store: Store, reader: str, deck_id: str, bundle: B
 @pytest.mark.parametrize(
     "act",
     [
-        lambda store, reader: flow.commit(store, reader, OWN, Stage.BEFORE, ANSWER, 1),
+        lambda store, reader: flow.commit(store, reader, OWN, Stage.BEFORE, ANSWER),
         lambda store, reader: flow.show_at_once(store, reader, OWN),
         lambda store, reader: flow.keep_feedback(store, reader, OWN, {}, ""),
         lambda store, reader: flow.open_deck_case(store, reader, OWN),
@@ -203,6 +255,32 @@ def test_what_is_not_there_or_of_somebody_else_is_told(
     assert rows_of(store) == before
 
 
+@pytest.mark.parametrize("same", ["photo", "text"])
+def test_case_of_a_deck_cannot_be_tried_out_beside_it(
+    store: Store, reader: str, case: Case, same: str
+) -> None:
+    photo = np.random.default_rng(0).integers(0, 255, (60, 90, 3), np.uint8)
+    deck_case = DeckCase(photo, "It  grew, and\nnow it bleeds.", "", "", None, "MEL", "")
+    deck_id = store.add_deck(Deck("Spring", True, (deck_case,)))
+    case.narrative = "IT grew, and now it bleeds." if same == "text" else "Other words."
+    seen = photo.copy() if same == "photo" else None
+    with pytest.raises(FlowError, match=f"The deck “Spring” has this {same}"):
+        flow.keep_case(store, reader, case, seen=seen)
+    assert flow.progress(store, reader, case.id) is None
+    case_id = first_case(store, deck_id)
+    flow.open_deck_case(store, reader, case_id)
+    for stage in Stage:
+        flow.commit(store, reader, case_id, stage, ANSWER)
+    flow.keep_case(store, reader, case, seen=seen)  # once it is finished there, it may be tried out
+    assert flow.progress(store, reader, case.id) is not None
+
+
+def test_other_cases_are_kept_beside_a_deck(store: Store, reader: str, deck_id: str, case: Case) -> None:
+    case.narrative = ""  # as many cases of decks have no words
+    flow.keep_case(store, reader, case, seen=np.zeros((9, 9, 3), np.uint8))
+    assert flow.progress(store, reader, case.id) is not None
+
+
 # The AI
 
 
@@ -215,7 +293,7 @@ def test_ai_is_not_asked_before_the_answer_is_saved(
     with pytest.raises(FlowError, match="only after your own answer"):
         flow.reveal(store, reader, case.id, bundle, never)
     assert "runs" not in rows_of(store)
-    flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER, 1)
+    flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER)
     asked: list[int] = []
     for _ in range(2):
         found = flow.reveal(store, reader, case.id, bundle, lambda: (asked.append(1), diagnosis)[1])
@@ -229,11 +307,30 @@ def test_ai_of_another_reader_stays_hidden(
     case_id, other = first_case(store, deck_id), store.add_clinician()
     for one in (reader, other):
         flow.open_deck_case(store, one, case_id)
-    flow.commit(store, reader, case_id, Stage.BEFORE, ANSWER, 1)
+    flow.commit(store, reader, case_id, Stage.BEFORE, ANSWER)
     flow.reveal(store, reader, case_id, bundle, lambda: diagnosis)
     assert not flow.progress(store, other, case_id).is_revealed
     with pytest.raises(FlowError):
         flow.reveal(store, other, case_id, bundle, never)
+
+
+def test_deck_keeps_its_first_bundle(
+    store: Store, reader: str, deck_id: str, bundle: Bundle, diagnosis: Diagnosis
+) -> None:
+    first, second = (case_id for case_id, _ in flow.deck_order(store, reader, deck_id)[:2])
+    other = store.add_clinician()
+    for one, case_id in ((reader, first), (other, first), (other, second)):
+        flow.open_deck_case(store, one, case_id)
+        flow.commit(store, one, case_id, Stage.BEFORE, ANSWER)
+    assert flow.progress(store, reader, first).deck_bundle == ""
+    flow.reveal(store, reader, first, bundle, lambda: diagnosis)
+    assert flow.progress(store, other, second).deck_bundle == bundle.name
+    for another in (replace(bundle, name="other", sha256="b" * 64), replace(bundle, sha256="c" * 64)):
+        for case_id in (first, second):
+            with pytest.raises(FlowError, match=f"This deck is read with bundle {bundle.name}"):
+                flow.reveal(store, other, case_id, another, never)
+    flow.reveal(store, other, second, bundle, lambda: diagnosis)
+    assert set(store.answers()["bundle_sha256"]) == {"", bundle.sha256}
 
 
 def test_kept_run_is_of_the_reader_who_was_given_it(
@@ -242,7 +339,7 @@ def test_kept_run_is_of_the_reader_who_was_given_it(
     case_id, other = first_case(store, deck_id), store.add_clinician()
     for one in (reader, other):
         flow.open_deck_case(store, one, case_id)
-        flow.commit(store, one, case_id, Stage.BEFORE, ANSWER, 1)
+        flow.commit(store, one, case_id, Stage.BEFORE, ANSWER)
     assert flow.kept_run(store, reader, case_id) is None
     flow.reveal(store, reader, case_id, bundle, lambda: diagnosis)
     assert flow.kept_run(store, reader, case_id).result == diagnosis.as_json()
@@ -260,7 +357,7 @@ def test_run_is_kept_whole_with_what_made_it(
     assert (run.bundle, run.bundle_version) == (bundle.name, bundle.manifest["code_version"])
     assert run.bundle_sha256 == bundle.sha256 and len(bundle.sha256) == 64
     assert run.result == diagnosis.as_json() and run.made_at.utcoffset() == timedelta(0)
-    flow.commit(store, reader, case.id, Stage.AFTER, ANSWER, 1)
+    flow.commit(store, reader, case.id, Stage.AFTER, ANSWER)
     row = store.answers().iloc[0]
     assert (row["bundle"], row["bundle_sha256"]) == (bundle.name, bundle.sha256)
 
@@ -270,13 +367,13 @@ def test_run_of_another_bundle_changes_no_finished_reading(
 ) -> None:
     newer, newest = replace(bundle, sha256="b" * 64), replace(bundle, sha256="c" * 64)
     flow.keep_case(store, reader, case)
-    flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER, 1)
+    flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER)
     for one in (bundle, newer):  # before the final answer the last one counts
         flow.reveal(store, reader, case.id, one, lambda: diagnosis)
         assert set(store.answers()["bundle_sha256"]) == {one.sha256}
 
     def final_answer_meanwhile() -> Diagnosis:
-        flow.commit(store, reader, case.id, Stage.AFTER, ANSWER, 1)
+        flow.commit(store, reader, case.id, Stage.AFTER, ANSWER)
         return diagnosis
 
     flow.reveal(store, reader, case.id, newest, final_answer_meanwhile)
@@ -312,7 +409,7 @@ def test_case_can_be_changed_until_it_is_answered(store: Store, reader: str, cas
     changed = flow.progress(store, reader, case.id).case
     assert (changed.narrative, changed.fitzpatrick, changed.crop) == ("It itches.", None, [0.1, 0.2, 0.3])
     assert changed.opened_at == opened
-    flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER, 1)
+    flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER)
     flow.keep_case(store, reader, Case(id=case.id, narrative="Another story."), np.zeros((9, 9, 3), np.uint8))
     progress = flow.progress(store, reader, case.id)
     assert progress.case.narrative == "It itches." and not progress.has_kept_photo
@@ -354,8 +451,8 @@ def test_photo_is_kept_only_where_asked_and_until_one_changes_ones_mind(
     assert flow.progress(store, reader, case.id).has_kept_photo
     kept = flow.kept_photo(store, case.id)
     assert kept.dtype == np.uint8 and np.array_equal(kept, photo)
-    assert flow.pixels_sha256(kept) == flow.pixels_sha256(photo)
-    assert flow.pixels_sha256(photo) != flow.pixels_sha256(photo.reshape(120, 80, 3))
+    assert pixels_sha256(kept) == pixels_sha256(photo)
+    assert pixels_sha256(photo) != pixels_sha256(photo.reshape(120, 80, 3))
     flow.keep_case(store, reader, case, photo[::-1])
     assert np.array_equal(flow.kept_photo(store, case.id), photo[::-1])
     flow.keep_case(store, reader, case)
@@ -374,11 +471,9 @@ def test_deleted_case_is_gone_from_every_table_and_file(
     case.narrative = "My unmistakable aunt. " * 100
     flow.keep_case(store, reader, case, np.random.default_rng(0).integers(0, 255, (80, 120, 3), np.uint8))
     flow.keep_case(store, reader, case, np.random.default_rng(0).integers(0, 255, (80, 120, 3), np.uint8))
-    flow.commit(
-        store, reader, case.id, Stage.BEFORE, Given(("unmistakable aunt",), 1, "unmistakable aunt"), 1
-    )
+    flow.commit(store, reader, case.id, Stage.BEFORE, Given(("unmistakable aunt",), 1, "unmistakable aunt"))
     flow.reveal(store, reader, case.id, bundle, lambda: diagnosis)
-    flow.commit(store, reader, case.id, Stage.AFTER, ANSWER, 1)
+    flow.commit(store, reader, case.id, Stage.AFTER, ANSWER)
     flow.keep_feedback(store, reader, case.id, {}, "unmistakable aunt")
     assert len(rows_of(store)) == len(before) + 4
     flow.delete_case(store, reader, case.id)
@@ -396,9 +491,9 @@ def test_unfinished_cases_are_offered_newest_first(store: Store, reader: str, de
         flow.keep_case(store, reader, Case(id=case_id))
         time.sleep(0.002)
     flow.open_deck_case(store, reader, first_case(store, deck_id))
-    flow.commit(store, reader, ids[1], Stage.BEFORE, ANSWER, 1)
+    flow.commit(store, reader, ids[1], Stage.BEFORE, ANSWER)
     for stage in Stage:
-        flow.commit(store, reader, ids[2], stage, ANSWER, 1)
+        flow.commit(store, reader, ids[2], stage, ANSWER)
     found = [(one.case.id, one.awaits) for one in flow.unfinished(store, reader)]
     assert found == [(ids[3], Awaits.BEFORE), (ids[1], Awaits.AFTER), (ids[0], Awaits.BEFORE)]
     assert flow.unfinished(store, store.add_clinician()) == []
@@ -410,7 +505,7 @@ def test_unfinished_cases_are_offered_newest_first(store: Store, reader: str, de
 def test_what_is_said_later_takes_the_place_of_former_feedback(store: Store, reader: str, case: Case) -> None:
     flow.keep_case(store, reader, case)
     flow.show_at_once(store, reader, case.id)
-    flow.commit(store, reader, case.id, Stage.AFTER, ANSWER, 1)
+    flow.commit(store, reader, case.id, Stage.AFTER, ANSWER)
     flow.keep_feedback(store, reader, case.id, {"agrees": 1, "would_use": 2}, "no")
     flow.keep_feedback(store, reader, case.id, {"agrees": 5, "would_use": None}, "yes")
     feedback = flow.progress(store, reader, case.id).feedback
@@ -434,8 +529,8 @@ def test_order_of_a_deck_is_the_readers_own_and_stays(store: Store, reader: str,
     assert len({frozenset(order) for order in orders}) == 1 and len(set(orders[0])) == 12
     for case_id in orders[0][:5]:
         flow.open_deck_case(store, reader, case_id)
-        flow.commit(store, reader, case_id, Stage.BEFORE, ANSWER, 1)
-    flow.commit(store, reader, orders[0][0], Stage.AFTER, ANSWER, 1)
+        flow.commit(store, reader, case_id, Stage.BEFORE, ANSWER)
+    flow.commit(store, reader, orders[0][0], Stage.AFTER, ANSWER)
     flow.open_deck_case(store, reader, orders[0][5])
     again = flow.deck_order(store, reader, deck_id)
     assert [case for case, _ in again] == orders[0]
@@ -453,7 +548,7 @@ def test_deck_is_unfinished_from_the_first_case_to_the_last_answer(
         flow.open_deck_case(store, reader, case_id)
         assert flow.unfinished_decks(store, reader) == {"A deck"}
         for stage in Stage:
-            flow.commit(store, reader, case_id, stage, ANSWER, 1)
+            flow.commit(store, reader, case_id, stage, ANSWER)
     assert flow.unfinished_decks(store, reader) == set()
     assert flow.unfinished_decks(store, store.add_clinician()) == set()
 
@@ -509,9 +604,7 @@ def test_answer_committed_by_several_clicks_is_saved_once(store: Store, reader: 
         case_id = f"{number:032x}"
         flow.keep_case(store, reader, Case(id=case_id))
         at_once(
-            lambda click, id_=case_id: flow.commit(
-                store, reader, id_, Stage.BEFORE, Given(("MEL",), click), 1
-            )
+            lambda click, id_=case_id: flow.commit(store, reader, id_, Stage.BEFORE, Given(("MEL",), click))
         )
         assert rows_of(store)["answers"] == number + 1
 
@@ -532,7 +625,7 @@ def test_readers_who_reveal_one_case_together_share_its_run(
         case_id = flow.deck_order(store, "", deck_id)[number][0]
         for reader in readers:
             flow.open_deck_case(store, reader, case_id)
-            flow.commit(store, reader, case_id, Stage.BEFORE, ANSWER, 1)
+            flow.commit(store, reader, case_id, Stage.BEFORE, ANSWER)
         seen = at_once(
             lambda one, id_=case_id: flow.reveal(store, readers[one], id_, bundle, lambda: diagnosis)
         )
@@ -550,7 +643,7 @@ def test_seeing_the_ai_and_answering_blind_exclude_each_other(store: Store, read
             if click % 2:
                 flow.show_at_once(store, reader, id_)
             else:
-                flow.commit(store, reader, id_, Stage.BEFORE, ANSWER, 1)
+                flow.commit(store, reader, id_, Stage.BEFORE, ANSWER)
 
         errors = [error for error in at_once(act) if error is not None]
         progress = flow.progress(store, reader, case_id)
@@ -568,7 +661,7 @@ def test_case_is_not_changed_by_a_click_that_meets_its_answer(store: Store, read
             if click:
                 flow.keep_case(store, reader, Case(id=id_, narrative=f"changed by {click}"))
             else:
-                flow.commit(store, reader, id_, Stage.BEFORE, ANSWER, 1)
+                flow.commit(store, reader, id_, Stage.BEFORE, ANSWER)
                 answered.append(flow.progress(store, reader, id_).case.narrative)
 
         at_once(act)
@@ -584,7 +677,7 @@ def test_deleting_meets_answering_without_an_error(store: Store, reader: str) ->
             if click == 1:
                 flow.delete_case(store, reader, id_)
             else:
-                flow.commit(store, reader, id_, Stage.BEFORE, ANSWER, 1)
+                flow.commit(store, reader, id_, Stage.BEFORE, ANSWER)
 
         errors = [error for error in at_once(act) if error is not None]
         assert all("was deleted" in str(error) for error in errors)

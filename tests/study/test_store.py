@@ -23,6 +23,7 @@ from skin_ai.study.tables import Answer, Base, Case, Clinician, Reading, Run, St
 TYPES = {
     **dict.fromkeys(ANSWER_COLUMNS, "str"),
     "ai_answer": "object",
+    "ai_undecided": "str",
     "blinded": "bool",
     "answered_at": "datetime64[us, UTC]",
     "seconds": "float64",
@@ -51,9 +52,7 @@ def cases_of(store: Store, deck_id: str) -> list[str]:
 
 def answer(store: Store, reader: str, case_id: str, *stages: Stage) -> None:
     for stage in stages:
-        flow.commit(
-            store, reader, case_id, stage, Given(("MEL", "clear cell acanthoma"), 70, "the edge"), 3.21
-        )
+        flow.commit(store, reader, case_id, stage, Given(("MEL", "clear cell acanthoma"), 70, "the edge"))
 
 
 def run_of(store: Store, reader: str, case_id: str, sha256: str = "a" * 64) -> None:
@@ -68,7 +67,7 @@ def run_of(store: Store, reader: str, case_id: str, sha256: str = "a" * 64) -> N
             bundle="pad",
             bundle_version="0.1.0",
             bundle_sha256=sha256,
-            result={"answer": ranking, "flags": []},
+            result={"answer": ranking, "undecided": ["MEL", "NEV"]},
         )
         session.add(run)
         session.flush()
@@ -148,7 +147,7 @@ def test_what_no_database_takes_is_left_out(store: Store, reader: str, case: Cas
 def test_text_comes_back_as_written(store: Store, reader: str, case: Case, written: str) -> None:
     case.narrative = written
     flow.keep_case(store, reader, case)
-    flow.commit(store, reader, case.id, Stage.BEFORE, Given((written,), 1, written), 1)
+    flow.commit(store, reader, case.id, Stage.BEFORE, Given((written,), 1, written))
     row = store.answers().iloc[0]
     assert (row["narrative"], row["rank_1"], row["reason"]) == (written, written, written)
 
@@ -272,7 +271,10 @@ def test_answers_tell_all_of_a_reading(store: Store, reader: str) -> None:
     assert list(table) == list(ANSWER_COLUMNS)
     assert table["answered_at"].between(start, now()).all()
     before, after = (
-        table.drop(columns="answered_at").astype(object).where(table.notna(), None).to_dict("records")
+        table.drop(columns=["answered_at", "seconds"])
+        .astype(object)
+        .where(table.notna(), None)
+        .to_dict("records")
     )
     assert before == {
         "reader": reader,
@@ -283,7 +285,6 @@ def test_answers_tell_all_of_a_reading(store: Store, reader: str) -> None:
         "sample": "",
         "stage": "before",
         "blinded": True,
-        "seconds": 3.2,
         "rank_1": "MEL",
         "rank_2": "clear cell acanthoma",
         "rank_3": "",
@@ -298,6 +299,7 @@ def test_answers_tell_all_of_a_reading(store: Store, reader: str) -> None:
         "bundle_version": "0.1.0",
         "bundle_sha256": "a" * 64,
         "ai_answer": (("MEL", 0.75), ("NEV", 0.25)),
+        "ai_undecided": "MEL NEV",
         **dict.fromkeys(SCALES),
         "comment": "",
         "narrative": "It grew.",

@@ -50,7 +50,7 @@ def test_figures_are_written_with_interval_and_n(estimate, unit, text):
 def test_figures_are_those_of_the_statistics(mine):
     readings = statistics.readings(mine)
     summary = take_home(mine)
-    assert summary.summary == statistics.summary(readings)
+    assert summary.summary == statistics.summary(readings, statistics.unfinished(mine))
     assert sum(summary.helped.values()) == summary.summary.switches.beneficial.count
     assert sum(summary.misled.values()) == summary.summary.switches.harmful.count
     assert summary.day == mine["answered_at"].max().date()
@@ -85,7 +85,7 @@ def test_pdf_says_what_it_is_and_of_whom(mine):
         str(mine["answered_at"].max().date()),
         f"{len(statistics.readings(mine))} cases, all with a reference diagnosis",
         "Made-up deck",
-        "pad-ufes-20 1.0",
+        "AI: pad-ufes-20",
     ):
         assert part in text
 
@@ -143,11 +143,27 @@ def test_unblinded_answers_give_no_summary(mine):
     assert take_home(mine[mine["stage"] == "after"].assign(blinded=False)) is None
 
 
-@pytest.mark.parametrize(("confidence", "verdict"), [(100, "overconfident"), (5, "underconfident")])
-def test_confidence_is_set_against_what_was_right(mine, confidence, verdict):
-    for sentence in confidence_lines(take_home(mine.assign(confidence=confidence))):
-        assert verdict in sentence
-        assert f"{confidence}%" in sentence
+def test_confidence_stands_beside_what_was_right(mine):
+    summary = take_home(mine.assign(confidence=100))
+    for stage, sentence in zip(("before", "after"), confidence_lines(summary), strict=True):
+        right = summary.summary.accuracy[stage, 1]
+        assert "100%" in sentence
+        assert f"{right.count} of {right.n}" in sentence
+
+
+def test_one_reader_has_no_interval(mine):
+    figures = take_home(mine).summary
+    assert [figures.accuracy[stage, 1].low for stage in ("before", "after")] == [None, None]
+    assert figures.accuracy["ai", 1].low is not None
+
+
+def test_summary_is_of_one_bundle(mine):
+    others = mine["case"].isin(sorted(mine["case"].unique())[:10])
+    both = pd.concat([mine[~others], mine[others].assign(bundle="skin-26", bundle_sha256="1" * 64)])
+    summary = take_home(both)
+    n = statistics.readings(mine[others])["case"].nunique()
+    assert (summary.ai, summary.with_other_bundles) == ("pad-ufes-20", n)
+    assert f"{n} cases with another bundle left out" in text_of(page_of(both))
 
 
 def test_moments_name_both_sides_even_where_nothing_happened(mine):

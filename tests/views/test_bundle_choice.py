@@ -326,7 +326,7 @@ def test_case_that_was_answered_without_a_result_stays_readable(app_of_two, stor
     button(type_words(app_of_two), LATER).click().run()
     reader, (id_,) = app_of_two.session_state["reader"], kept_cases(store)
     for stage in (Stage.BEFORE, Stage.AFTER):
-        flow.commit(store, reader, id_, stage, flow.given(["melanoma"], 60), 1.0)
+        flow.commit(store, reader, id_, stage, flow.given(["melanoma"], 60))
     again = AppTest.from_file(APP, default_timeout=TIMEOUT)
     again.session_state["reader"] = reader
     again.query_params["case"] = id_

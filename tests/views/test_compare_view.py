@@ -24,13 +24,18 @@ from tests.study.made_up_study import DECK, WORDS_OF_THE_PATIENT, answers
 PAGE = str(Path(__file__).parents[2] / "skin_ai" / "pages" / "compare.py")
 EVERYONE = answers(n_readers=6, n_cases=15, seed=2)
 READINGS = statistics.readings(EVERYONE)
-SUMMARY = statistics.summary(READINGS)
+UNFINISHED = statistics.unfinished(EVERYONE)
+SUMMARY = statistics.summary(READINGS, UNFINISHED)
 FEW = READINGS.head(3)
-FEW_SUMMARY = statistics.summary(FEW)
+FEW_SUMMARY = statistics.summary(FEW, UNFINISHED)
 
 
 def cells(table: compare_tables.Table) -> str:
     return "\n".join(cell for row in table for cell in row.values())
+
+
+def grouped(column: str) -> dict[str, statistics.Summary]:
+    return statistics.by_group(READINGS, UNFINISHED, column)
 
 
 def labels_in(figure) -> list[str]:
@@ -79,12 +84,14 @@ def test_tables_hold_the_figures_of_the_statistics():
 )
 def test_few_readings_give_words_instead_of_figures(table):
     assert "too few (n = " in cells(table)
+    table = [{name: cell for name, cell in row.items() if name != "Left out"} for row in table]
     assert not re.search(r"\d\.\d|\d (s|%)|\d to \d", cells(table))
 
 
 def test_chart_of_few_readings_says_so_and_draws_nothing():
     figure = compare_charts.intervals(compare.accuracy_rows(FEW_SUMMARY))
-    assert sum("too few (n = 3)" in label for label in labels_in(figure)) == 6
+    assert sum("too few (n = 3)" in label for label in labels_in(figure)) == 4
+    assert sum("too few (n = " in label and "cases" in label for label in labels_in(figure)) == 2  # the AI
     assert not of_mode(figure, "markers")
 
 
@@ -107,7 +114,7 @@ def test_markers_differ_beside_colour():
 
 
 def figures():
-    bins = compare_tables.calibration(READINGS)
+    bins = statistics.calibrations(READINGS)
     yield compare_charts.intervals([Row("Accuracy", {"ai": SUMMARY.accuracy["ai", 1]})])
     yield compare_charts.before_to_after(compare_tables.flow_counts(statistics.flow(READINGS)))
     yield compare_charts.confusion(compare_tables.most_frequent(statistics.confusion(READINGS, "before")))
@@ -171,18 +178,16 @@ def test_rare_types_of_a_large_label_set_are_summed():
 
 
 def test_calibration_shows_readers_and_ai_in_one_chart():
-    bins = compare_tables.calibration(READINGS)
+    bins = statistics.calibrations(READINGS)
     lines = of_mode(compare_charts.calibration(bins), "lines+markers")
     assert [line.name for line in lines] == ["before", "after", "AI"]
-    expected = statistics.calibration(
-        READINGS["ai_probability"].to_numpy(), statistics.correct(READINGS, "ai")
-    )
-    assert list(lines[2].y) == list(expected["accuracy"])
+    assert [list(line.y) for line in lines] == [list(bins[who]["accuracy"]) for who in WHO]
+    assert all(" cases" in row["Accuracy"] for row in compare_tables.calibration_table({"ai": bins["ai"]}))
     assert len(compare_tables.calibration_table(bins)) == sum(len(table) for table in bins.values())
 
 
 def test_groups_have_every_figure_with_its_n():
-    groups = statistics.by_group(READINGS, "role")
+    groups = grouped("role")
     tables = compare_tables.group_tables(groups)
     for group, summary in groups.items():
         rows = {title: next(row for row in table if row[""] == group) for title, table in tables.items()}
@@ -196,6 +201,7 @@ def test_groups_have_every_figure_with_its_n():
     [
         ("Skin type", "5", "Type 5"),
         ("Skin type", "not stated", "Not stated"),
+        ("Disease type", "reference not understood", "Reference not understood"),
         ("Disease type", "BCC", "Basal cell carcinoma"),
         ("Disease type", "tick bite", "Tick bite"),
         ("Role", "nurse", "Nurse"),
@@ -222,6 +228,55 @@ def test_scope_counts_what_the_ai_could_not_have_said():
     outside = SUMMARY.agreement["before"].outside_scope
     assert outside
     assert f"{outside} before" in compare_tables.scope(SUMMARY)
+
+
+def test_missing_final_answers_are_shown_beside_the_gain():
+    assert "No final answer is missing" in compare_tables.missing(SUMMARY.missing[1], SUMMARY.gain[1])
+    left = EVERYONE.drop(EVERYONE[(EVERYONE["stage"] == "after") & EVERYONE["blinded"]].index[:9])
+    summary = statistics.summary(statistics.readings(left), statistics.unfinished(left))
+    assert f"9 of {len(READINGS)}" in compare_tables.missing(summary.missing[1], summary.gain[1])
+    kept, changed = compare_tables.accuracy_table(summary)[-2:]
+    for top, found in summary.missing.items():
+        assert kept[f"Top {top}"] == f"{found.kept:.2f}"
+        assert changed[f"Top {top}"] == f"{found.changed:.2f}"
+    assert summary.missing[1].kept != summary.missing[1].changed
+
+
+def test_few_readers_or_cases_are_said():
+    assert compare_tables.few(SUMMARY) == ""
+    two = READINGS[READINGS["reader"].isin(READINGS["reader"].unique()[:2])]
+    text = compare_tables.few(statistics.summary(two, UNFINISHED))
+    assert "2 readers and 15 cases" in text and "describe these answers only" in text
+
+
+def test_undecided_results_are_said_with_what_readers_did():
+    found = SUMMARY.undecided
+    assert found.n_cases
+    text = compare_tables.undecided(SUMMARY)
+    assert found.decided.text() in text
+    assert found.changed.text() in text
+    table = cells(compare_tables.undecided_table(SUMMARY))
+    assert all(estimate.text() in table for estimate in (*found.candidate.values(), *found.right.values()))
+    assert f"{found.n_cases} case" in compare_tables.decided(SUMMARY)
+
+
+def test_references_that_the_ai_cannot_name_have_rows():
+    assert compare_tables.references_table(SUMMARY) == []
+    cases = sorted(EVERYONE["case"].unique())
+    named = dict.fromkeys(cases[:5], "PSO") | dict.fromkeys(cases[5:7], "something odd")
+    table = EVERYONE.assign(truth=EVERYONE["case"].map(named).fillna(EVERYONE["truth"]))
+    summary = statistics.summary(statistics.readings(table), UNFINISHED)
+    rows = {row["Reference"]: row for row in compare_tables.references_table(summary)}
+    assert rows["Outside the AI's types"]["Cases"] == "5"
+    assert rows["Outside the AI's types"][WHO["before"]] == summary.references["outside"].before.text()
+    assert rows["Not understood"]["Cases"] == "2"
+    assert rows["Not understood"][WHO["after"]] == "not judged"
+
+
+def test_chart_says_what_each_n_counts():
+    figure = compare_charts.intervals(compare.accuracy_rows(SUMMARY))
+    n, n_cases = SUMMARY.gain[1].n, SUMMARY.accuracy["ai", 1].n
+    assert any(f"n = {n}, {n_cases} cases" in label for label in labels_in(figure))
 
 
 @pytest.mark.parametrize(
@@ -332,7 +387,7 @@ def test_every_grouping_can_be_shown(store, grouping):
     page = visit()
     page.segmented_control(key="grouping").set_value(grouping).run()
     assert not page.exception
-    groups = statistics.by_group(READINGS, compare_tables.GROUPINGS[grouping])
+    groups = grouped(compare_tables.GROUPINGS[grouping])
     text = said(page)
     assert all(compare_tables.group_name(grouping, group) in text for group in groups)
 
@@ -347,6 +402,28 @@ def test_study_without_reference_shows_agreement_time_and_confidence_only(store)
     assert "Disease type" not in page.segmented_control(key="grouping").options
 
 
+def test_bundles_are_shown_one_at_a_time(store):
+    other = {"bundle": "skin-26", "bundle_sha256": "1" * 64}
+    cases = EVERYONE["case"].isin(sorted(EVERYONE["case"].unique())[:5])
+    store.add_answers(pd.concat([EVERYONE[~cases], EVERYONE[cases].assign(**other)]))
+    page = visit()
+    finished = statistics.readings(EVERYONE)
+    n = {
+        name: int((finished["case"].isin(EVERYONE.loc[cases, "case"]) == is_other).sum())
+        for name, is_other in (("pad-ufes-20", False), ("skin-26", True))
+    }
+    assert page.selectbox(key="compare_bundle").options == ["pad-ufes-20", "skin-26"]
+    assert f"{n['pad-ufes-20']} readings of 10 cases" in said(page)
+    page.selectbox(key="compare_bundle").set_value("skin-26").run()
+    assert not page.exception
+    assert f"{n['skin-26']} readings of 5 cases" in said(page)
+
+
+def test_one_bundle_needs_no_choice(store):
+    store.add_answers(EVERYONE)
+    assert [box.key for box in visit().selectbox] == ["compare_choice"]
+
+
 def test_diagnoses_that_are_all_outside_the_scope_break_nothing(store):
     store.add_answers(EVERYONE.assign(rank_1="foreign body reaction"))
     assert "too few (n = 0)" in said(visit()).replace("\u00a0", " ")
@@ -358,6 +435,7 @@ def test_reader_sees_their_own_answers_first_with_a_summary_to_take_home(store):
     page = visit(reader)
     assert choices(page)[0] == "My answers"
     assert "by 1 reader" in said(page)
+    assert "describe these answers only" in said(page)
     assert "The AI helped" in said(page)
     assert page.selectbox(key="take_home_deck").options == [DECK, "Second deck"]
     assert len(page.get("download_button")) == 3
@@ -397,9 +475,8 @@ def test_unfinished_deck_is_kept_from_its_reader_in_every_choice(store):
 
 def test_hostile_names_are_shown_as_they_were_written(store):
     hostile = "![x](http://evil.example/x.png) :red[x]"
-    store.add_answers(EVERYONE.assign(deck=hostile, truth=hostile))
+    store.add_answers(EVERYONE.assign(deck=hostile, truth=hostile, bundle=hostile))
     page = visit(EVERYONE["reader"].iloc[0])
-    page.segmented_control(key="grouping").set_value("Disease type").run()
     assert not page.exception
     shown = said(page)
     assert "![x](" not in shown

@@ -176,8 +176,8 @@ def two_readings(store: Store) -> Store:
         if role == "nurse":
             show_at_once(store, reader, id_)
         else:
-            commit(store, reader, id_, Stage.BEFORE, Given(("NEV",), 50), 9)
-        commit(store, reader, id_, Stage.AFTER, Given(("MEL", "=own"), 80), 9)
+            commit(store, reader, id_, Stage.BEFORE, Given(("NEV",), 50))
+        commit(store, reader, id_, Stage.AFTER, Given(("MEL", "=own"), 80))
         scales = {"agrees": 2, "heatmap_on_lesion": None, "steps_helped": 5, "would_use": None}
         keep_feedback(store, reader, id_, scales, comment)
     return store

@@ -11,7 +11,7 @@ from skin_ai.predict.photo import Crop
 from skin_ai.study import flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.flow import FlowError, Given, Progress
-from skin_ai.study.store import Store
+from skin_ai.study.store import Store, pixels_sha256
 from skin_ai.study.tables import Case, Stage
 from skin_ai.views.case import (
     answer_form,
@@ -68,7 +68,7 @@ def _refuse_another_photo(case: CaseState, kept: Case) -> None:
     has_square = case.diagnosis is not None and case.diagnosis.square is not None
     if has_square or case.photo is None or not kept.photo_sha256:
         return
-    if flow.pixels_sha256(case.photo.pixels) != kept.photo_sha256:
+    if pixels_sha256(case.photo.pixels) != kept.photo_sha256:
         case.photo = None
         case.refuse("This is not the photo of this case; choose the same file.")
 
@@ -115,14 +115,13 @@ def _show_result(store: Store, case: CaseState, progress: Progress) -> None:
 def _ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None:
     """Keep or change: a bar that is always in sight; the form only for who changes, or has no answer yet."""
     former = progress.before
-    seconds = case.seconds_at(Stage.AFTER)
     changing = f"changes_{case.id}"
     if former is not None and not st.session_state.get(changing):
         with st.container(key="bar", horizontal=True):
             place = st.empty()
             if st.button("Keep my answer", type="primary", key="keep"):
                 kept = Given(tuple(former.ranks), former.confidence)
-                _save_final_answer(store, case, progress, kept, seconds, place)
+                _save_final_answer(store, case, progress, kept, place)
             if st.button("Change it", key="change"):
                 st.session_state[changing] = True
                 st.rerun()
@@ -137,7 +136,7 @@ def _ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None
             except (FlowError, NarrativeError) as error:
                 place.error(str(error))
             else:
-                _save_final_answer(store, case, progress, answer, seconds, place)
+                _save_final_answer(store, case, progress, answer, place)
 
 
 def _save_final_answer(
@@ -145,11 +144,10 @@ def _save_final_answer(
     case: CaseState,
     progress: Progress,
     answer: Given,
-    seconds: float,
     place: st.delta_generator.DeltaGenerator,
 ) -> None:
     try:
-        flow.commit(store, progress.reading.clinician, case.id, Stage.AFTER, answer, seconds)
+        flow.commit(store, progress.reading.clinician, case.id, Stage.AFTER, answer)
     except (FlowError, StoreError) as error:
         place.error(str(error))
     else:

@@ -10,8 +10,9 @@ from skin_ai.predict.narrative import NarrativeError
 from skin_ai.predict.photo import Crop
 from skin_ai.study import flow
 from skin_ai.study.database import StoreError
+from skin_ai.study.deck import small
 from skin_ai.study.flow import FlowError, Progress
-from skin_ai.study.store import Store
+from skin_ai.study.store import Store, pixels_sha256
 from skin_ai.study.tables import Case, Stage
 from skin_ai.views.case import answer_form, bundle_choice, facts, inputs, photo_notes, run
 from skin_ai.views.case.case_state import CaseState, as_it_stands, begin_case
@@ -26,11 +27,10 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
     of_deck = progress.case if progress is not None and progress.deck is not None else None
     if of_deck is not None:
         inputs.show_given(case, of_deck)
-        seconds = case.seconds_at(Stage.BEFORE)
     else:
         crop, keeps_photo, words = _ask_for_inputs(case, progress)
         is_begun = case.photo is not None or words != "" or bool(case.facts.set_by_hand)
-        seconds = case.seconds_at(Stage.BEFORE if is_begun else "nothing")
+        case.note_begin(is_begun)
     st.subheader("Your diagnosis")
     diagnoses, confidence, reason = answer_form.ask(case, Stage.BEFORE)
     role, years = "", ""
@@ -43,7 +43,7 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
             "Show me the AI at once", help="Your answer then counts as unblinded."
         )
         keeps = not of_deck and not kiosk.is_on() and st.button("Keep for later", type="tertiary")
-        bundle_choice.say_who_is_asked(case)
+        bundle_choice.say_who_is_asked(case, progress)
     place = st.empty()
     if not (commits or at_once or keeps):
         _load_models_meanwhile(case, progress, place)
@@ -56,10 +56,12 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
         own = None if of_deck else _as_case(case, progress, crop, words)
         reader = readers.joined_reader(store, role, years)
         if own is not None:
-            flow.keep_case(store, reader, own, case.photo.pixels if case.photo and keeps_photo else None)
+            pixels = case.photo.pixels if case.photo else None
+            seen = None if pixels is None else small(pixels)
+            flow.keep_case(store, reader, own, pixels if keeps_photo else None, case.begun_at, seen)
             case.is_restored = True  # if anything fails from here on, what is on screen is newer
         if answer is not None:
-            flow.commit(store, reader, case.id, Stage.BEFORE, answer, seconds)
+            flow.commit(store, reader, case.id, Stage.BEFORE, answer)
         elif at_once:
             flow.show_at_once(store, reader, case.id)
     except (FlowError, NarrativeError, StoreError) as error:
@@ -138,7 +140,7 @@ def _as_case(case: CaseState, progress: Progress | None, crop: Crop, words: str 
         age_band="" if age == UNSAID else age_band_of(age),
         body_site="" if site == UNSAID else site,
         fitzpatrick=case.fitzpatrick,
-        photo_sha256=flow.pixels_sha256(case.photo.pixels) if case.photo else "",
+        photo_sha256=pixels_sha256(case.photo.pixels) if case.photo else "",
         crop=[crop.x, crop.y, crop.size],
         reference=sample.reference if sample else "",
         explanation=f"Proven by {sample.proven_by}." if sample else "",

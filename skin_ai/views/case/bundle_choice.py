@@ -90,8 +90,9 @@ def chosen(has_photo: bool) -> str:
 
 
 def of_case(case: CaseState, progress: Progress | None) -> str:
-    """The bundle that answers a case; once it has, a later choice does not change it."""
-    return (progress.bundle if progress else "") or case.bundle or chosen(case.photo is not None)
+    """The bundle that answers a case; once it has, or the deck has one, a later choice does not change it."""
+    fixed = (progress.bundle or progress.deck_bundle) if progress else ""
+    return fixed or case.bundle or chosen(case.photo is not None)
 
 
 def reads_more_facts(name: str) -> bool:
@@ -102,9 +103,12 @@ def reads_more_facts(name: str) -> bool:
         return False
 
 
-def say_who_is_asked(case: CaseState) -> None:
+def say_who_is_asked(case: CaseState, progress: Progress | None) -> None:
     """A line beside the button that runs the AI; nothing where there is only one bundle."""
     if len(bundle_names()) < 2:
+        return
+    if progress is not None and progress.deck_bundle:
+        st.caption(f"AI: **{progress.deck_bundle}**, for all readers of this deck.", width="content")
         return
     has_photo = case.photo is not None
     is_automatic = st.session_state.get(CHOICE, AUTOMATIC) == AUTOMATIC
@@ -123,6 +127,10 @@ def sidebar(case: CaseState, progress: Progress | None) -> None:
         st.radio("AI model", choices, place, key=CHOICE, persist_state="session")
         if progress is not None and progress.awaits is not Awaits.BEFORE:
             st.markdown(_what_answers(case, progress))
+        elif progress is not None and progress.deck_bundle:
+            st.caption(
+                f"All readers of this deck are shown {progress.deck_bundle}; a choice is for other cases."
+            )
         elif WITHOUT_PHOTO in names:
             st.caption(f"Automatic: {DEFAULT_BUNDLE} for a case with a photo, {WITHOUT_PHOTO} without.")
         st.divider()

@@ -5,10 +5,10 @@ Not in the page's script: it runs again at every click, and objects of redefined
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -65,8 +65,8 @@ class CaseState:
     bundle_sha256: of its manifest when it made the diagnosis. maps: (method, type) -> heatmap, as computed;
     saw_heatmap: whether one was opened. asked: questions after the result, as `flow.keep_asked` keeps them;
     asking: what the next one is found with, None before.
-    asked_at: when the models were first asked, 0 before; stage_shown, since: the stage on screen and since
-    when. Times are of time.monotonic().
+    asked_at: when the models were first asked, of time.monotonic(), 0 before; begun_at: when the clinician
+    gave what is on screen, None before.
     """
 
     id: str = field(default_factory=new_id)
@@ -87,8 +87,7 @@ class CaseState:
     fitzpatrick: int | None = None
     is_restored: bool = False
     asked_at: float = 0.0
-    stage_shown: str = ""
-    since: float = 0.0
+    begun_at: datetime | None = None
 
     def take(self, photo: Photo) -> None:
         self.photo, self.problem = photo, ""
@@ -118,10 +117,11 @@ class CaseState:
         # Last, because accessing st.session_state ends a run that the next click has interrupted.
         st.session_state.pop(former, None)
 
-    def seconds_at(self, stage: str) -> float:
-        if self.stage_shown != stage:
-            self.stage_shown, self.since = stage, time.monotonic()
-        return time.monotonic() - self.since
+    def note_begin(self, has_inputs: bool) -> None:
+        if not has_inputs:
+            self.begun_at = None
+        elif self.begun_at is None:
+            self.begun_at = datetime.now(UTC)
 
 
 def as_it_stands(key: str, at_first: T) -> T:

@@ -108,8 +108,14 @@ def intervals(rows: Sequence[Row], span: tuple[float, float] = (0, 1), unit: str
 
 
 def _n(row: Row) -> str:
-    counts = sorted({estimate.n for estimate in row.marks.values()})
-    return "n = " + " to ".join(f"{n:,}" for n in dict.fromkeys((counts[0], counts[-1])))
+    counts: dict[str, list[int]] = {}
+    for estimate in row.marks.values():
+        counts.setdefault(estimate.unit, []).append(estimate.n)
+    ranges = (
+        " to ".join(f"{n:,}" for n in dict.fromkeys((min(ns), max(ns)))) + f" {unit}".rstrip()
+        for unit, ns in counts.items()
+    )
+    return "n = " + ", ".join(ranges)
 
 
 def _add_marks(chart: go.Figure, style: Style, marks: Sequence[tuple[int, Estimate, str]], unit: str) -> None:

@@ -8,7 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from skin_ai.intervals import MIN_N
+from skin_ai.diseases import DISEASES
+from skin_ai.intervals import MIN_CASES, MIN_N, MIN_READERS
 from skin_ai.study import statistics
 from skin_ai.study.statistics import OUTSIDE_SCOPE, STAGES, Summary
 from skin_ai.study.take_home import (
@@ -32,8 +33,9 @@ NO_ANSWERS = (
     "the first figures then appear here."
 )
 INTERVALS = (
-    "In brackets: 95% bootstrap intervals over readers and cases. n: readings (one reader, one case); "
-    f"no figure below n = {MIN_N}."
+    "In brackets: 95% intervals for other readers and other cases; none where a figure counts fewer than "
+    f"{MIN_READERS} readers or {MIN_CASES} cases. n: readings (one reader, one case); no figure below "
+    f"n = {MIN_N}."
 )
 
 
@@ -43,25 +45,31 @@ def show(answers: pd.DataFrame) -> None:
     if answers.empty:
         st.info(NO_ANSWERS)
         return
-    readings = statistics.readings(answers)
-    if readings.empty:
+    finished = statistics.readings(answers)
+    if finished.empty:
         st.markdown(tables.excluded(answers, 0))
         st.info(NO_ANSWERS)
         return
-    summary = statistics.summary(readings)
-    st.markdown(f"**{tables.size(summary)}**")
-    st.markdown(f"{tables.excluded(answers, summary.n_readings)} {tables.scope(summary)}")
+    bundle = _choose_bundle(statistics.bundles(finished))
+    readings = statistics.of_bundle(finished, bundle)
+    unfinished = statistics.of_bundle(statistics.unfinished(answers), bundle)
+    summary = statistics.summary(readings, unfinished)
+    st.markdown(f"**{tables.size(summary)}** AI: bundle {plain(bundle)}.")
+    st.markdown(f"{tables.excluded(answers, len(finished))} {tables.scope(summary)}")
+    if few := tables.few(summary):
+        st.info(few)
     st.caption(INTERVALS)
     with_truth: dict[str, Callable[[], None]] = {
         "Accuracy": lambda: _accuracy(summary),
         "Switches": lambda: _switches(summary, readings),
         "Adopting the AI's diagnosis": lambda: _reliance(summary),
+        "Where the AI was undecided": lambda: _undecided(summary),
     }
     sections: dict[str, Callable[[], None]] = {
         "Agreement with the AI": lambda: _agreement(summary, readings),
         "Confidence": lambda: _confidence(summary, readings),
         "Time per case": lambda: _time(summary),
-        "Subgroups": lambda: _groups(readings),
+        "Subgroups": lambda: _groups(readings, unfinished),
     }
     if summary.n_with_truth:
         sections = with_truth | sections
@@ -72,12 +80,34 @@ def show(answers: pd.DataFrame) -> None:
         draw()
 
 
+def _choose_bundle(names: Sequence[str]) -> str:
+    """The bundle whose readings are shown; figures of several are never pooled."""
+    if len(names) == 1:
+        return names[0]
+    return st.selectbox(
+        "AI bundle",
+        names,
+        key="compare_bundle",
+        help="These answers were given with several bundles. Each is shown alone.",
+    )
+
+
 # ---- the sections ----
 
 
 def _accuracy(summary: Summary) -> None:
-    st.markdown("How often the reference diagnosis was named first (top 1) or among the first three (top 3).")
-    _chart_beside_table(charts.intervals(accuracy_rows(summary)), tables.accuracy_table(summary), "accuracy")
+    st.markdown(
+        "How often the reference diagnosis was named first (top 1) or among the first three (top 3). Top 3 "
+        "counts no more diagnoses than the reader named both before and after, also of the AI."
+    )
+    st.markdown(f"{tables.decided(summary)} {tables.missing(summary.missing[1], summary.gain[1])}")
+    references = tables.references_table(summary)
+    _chart_beside_table(
+        charts.intervals(accuracy_rows(summary)),
+        tables.accuracy_table(summary),
+        "accuracy",
+        *([references] if references else []),
+    )
 
 
 def accuracy_rows(summary: Summary) -> list[Row]:
@@ -102,7 +132,8 @@ def _switches(summary: Summary, readings: pd.DataFrame) -> None:
 
 def _reliance(summary: Summary) -> None:
     st.markdown(
-        "When the reader's first diagnosis differed from the AI's: how often the reader adopted the AI's."
+        "When the reader's first diagnosis differed from the AI's: how often the reader adopted the AI's. "
+        f"{tables.reliance_leaves_out(summary)}"
     )
     rows = [
         Row("Adopted when the AI was right", {"beneficial": summary.reliance.followed_when_right}),
@@ -111,10 +142,24 @@ def _reliance(summary: Summary) -> None:
     _chart_beside_table(charts.intervals(rows), tables.reliance_table(summary), "reliance")
 
 
+def _undecided(summary: Summary) -> None:
+    found = summary.undecided
+    if not found.n_cases:
+        st.markdown("The AI gave a diagnosis in every case.")
+        return
+    st.markdown(tables.undecided(summary))
+    rows = [
+        Row("Right where the AI decided", found.right_where_decided),
+        Row("Right where it was undecided", found.right),
+    ]
+    _chart_beside_table(charts.intervals(rows), tables.undecided_table(summary), "undecided")
+
+
 def _agreement(summary: Summary, readings: pd.DataFrame) -> None:
     st.markdown(
         "Cohen's kappa: agreement of the first diagnoses of reader and AI beyond chance (1: always the same, "
-        "0: chance level). It does not say who was right."
+        "0: chance level). It does not say who was right. Diagnoses outside the AI's scope and undecided "
+        "results are left out."
     )
     kappas = {stage: summary.agreement[stage].kappa for stage in STAGES}
     lowest = min((kappa.low for kappa in kappas.values() if kappa.low is not None), default=0.0)
@@ -124,6 +169,7 @@ def _agreement(summary: Summary, readings: pd.DataFrame) -> None:
     blocks = statistics.kappa_over_time(readings)
     if len(blocks) > 1:
         st.markdown("#### Kappa over time")
+        st.markdown("In small blocks of readings, without intervals: look for a trend, not at single points.")
         _chart_beside_table(charts.over_time(blocks), tables.over_time_table(blocks), "over_time")
 
 
@@ -140,7 +186,7 @@ def _confusion(readings: pd.DataFrame) -> None:
     )
     counts = tables.most_frequent(statistics.confusion(readings, stage))
     _chart_beside_table(charts.confusion(counts), tables.confusion_table(counts), "confusion")
-    codes = ", ".join(f"{code} {named(code)}" for code in counts.columns if code != tables.OTHERS)
+    codes = ", ".join(f"{code} {named(code)}" for code in counts.columns if code in DISEASES)
     st.caption(
         "Number of readings by the reader's (rows) and the AI's first diagnosis (columns). Framed: the same "
         f"diagnosis. {tables.OUTSIDE}: {OUTSIDE_SCOPE}. {codes}."
@@ -156,15 +202,16 @@ def _confidence(summary: Summary, readings: pd.DataFrame) -> None:
         return
     st.markdown(
         "On the dotted line, confidence matches accuracy; below it, readers are overconfident; above it, "
-        "underconfident."
+        f"underconfident. {tables.calibration_leaves_out(readings)}"
     )
-    bins = tables.calibration(readings)
+    bins = statistics.calibrations(readings)
     _chart_beside_table(charts.calibration(bins), table, "calibration", tables.calibration_table(bins))
 
 
 def _time(summary: Summary) -> None:
     st.markdown(
-        "Median time from seeing the case (before) and from seeing the AI's result (after) to the answer."
+        "Median time from first seeing the case to the first answer (before), and from there to the final "
+        "answer (after). Pauses and the AI's computing time count; cases without a final answer do not."
     )
     longest = max(estimate.high or 1.0 for estimate in summary.seconds.values())
     chart = charts.intervals([Row("Median time", summary.seconds)], (0, longest), " s")
@@ -172,17 +219,17 @@ def _time(summary: Summary) -> None:
 
 
 @st.fragment
-def _groups(readings: pd.DataFrame) -> None:
+def _groups(readings: pd.DataFrame, unfinished: pd.DataFrame) -> None:
     st.markdown("Subgroups are small: check intervals and n. Skin types are Fitzpatrick types.")
     chosen = st.segmented_control(
         "Group by", tables.groupings(readings), default="Skin type", required=True, key="grouping"
     )
     groups = {
         tables.group_name(chosen, group): summary
-        for group, summary in statistics.by_group(readings, tables.GROUPINGS[chosen]).items()
+        for group, summary in statistics.by_group(readings, unfinished, tables.GROUPINGS[chosen]).items()
     }
     measures = tables.group_tables(groups)
-    if (readings["truth"] == "").all():
+    if not statistics.is_scored(readings).any():
         _titled(measures, tables.WITHOUT_TRUTH)
         return
     rows = [Row(group, {who: summary.accuracy[who, 1] for who in WHO}) for group, summary in groups.items()]

@@ -7,9 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from skin_ai.intervals import Estimate
+from skin_ai.intervals import MIN_CASES, MIN_READERS, Estimate
 from skin_ai.study import statistics
-from skin_ai.study.statistics import NOT_STATED, OUTSIDE_SCOPE, STAGES, TOPS, Summary, Who
+from skin_ai.study.statistics import (
+    NOT_STATED,
+    NOT_UNDERSTOOD,
+    OUTSIDE_SCOPE,
+    STAGES,
+    TOPS,
+    UNDECIDED,
+    Missing,
+    Reference,
+    Summary,
+)
 from skin_ai.study.take_home import WHO, named, plural
 from skin_ai.views.free_text import plain
 
@@ -17,6 +27,13 @@ Table = list[dict[str, str]]
 
 OUTSIDE = "outside"  # short for OUTSIDE_SCOPE
 OTHERS = "others"
+CASES = {"ai": " cases"}  # what a bin counts, where it is not readings
+REFERENCES: dict[Reference, str] = {
+    "known": "One of the AI's types",
+    "outside": "Outside the AI's types",
+    "not understood": "Not understood",
+    "none": "None",
+}
 CONFUSION_TYPES = 10  # rows and columns that fit on a phone
 GROUPINGS = {
     "Skin type": "fitzpatrick",
@@ -54,6 +71,17 @@ def size(summary: Summary) -> str:
     )
 
 
+def few(summary: Summary) -> str:
+    """That no figure of these readers has an interval, and why; "" if there are enough readers and cases."""
+    if summary.n_readers >= MIN_READERS and summary.n_cases >= MIN_CASES:
+        return ""
+    return (
+        f"With {plural(summary.n_readers, 'reader')} and {plural(summary.n_cases, 'case')}, the figures "
+        f"describe these answers only. Intervals for other readers and cases need {MIN_READERS} readers and "
+        f"{MIN_CASES} cases."
+    )
+
+
 def excluded(answers: pd.DataFrame, n_readings: int) -> str:
     """Which answers are not among the readings, and why."""
     blinded = answers["blinded"].astype(bool)
@@ -75,12 +103,102 @@ def scope(summary: Summary) -> str:
     )
 
 
+def decided(summary: Summary) -> str:
+    """What the AI's accuracy counts."""
+    found = summary.undecided
+    counted = "AI alone: each case once"
+    if not found.n_cases:
+        return f"{counted}."
+    return f"{counted}, without {plural(found.n_cases, 'case')} in which it was undecided."
+
+
+def undecided(summary: Summary) -> str:
+    """How often the AI decided, and how often readers changed their diagnosis where it did not."""
+    found = summary.undecided
+    return (
+        f"The AI gave a diagnosis in {found.decided.text()} and was undecided in the other "
+        f"{found.n_cases:,}. Of {plural(found.n_readings, 'reading')} of undecided results, readers changed "
+        f"their first diagnosis in {found.changed.count or 0:,}: {found.changed.text()}."
+    )
+
+
+def reliance_leaves_out(summary: Summary) -> str:
+    found = summary.reliance
+    return (
+        f"Left out: {found.outside_scope:,} first diagnoses outside the AI's scope, "
+        f"{plural(found.undecided, 'reading')} with an undecided result."
+    )
+
+
+def calibration_leaves_out(readings: pd.DataFrame) -> str:
+    """How many readings and cases have no reference or no diagnosis of the AI, and what a point counts."""
+    scored = statistics.is_scored(readings)
+    undecided = readings.loc[scored & statistics.is_undecided(readings), "case"].nunique()
+    return (
+        f"Points of readers count readings, those of the AI count each case once. Left out: "
+        f"{plural(int((~scored).sum()), 'reading')} without a usable reference and, of the AI, "
+        f"{plural(undecided, 'undecided case')}."
+    )
+
+
+def missing(missing: Missing, gain: Estimate) -> str:
+    """How many final answers are missing."""
+    if not missing.n:
+        return "No final answer is missing."
+    return (
+        f"Final answers missing: {missing.n:,} of {missing.n + gain.n:,}. The last two rows give the gain if "
+        "these readers had kept their answer, or had put the AI's diagnosis first."
+    )
+
+
+def _plain(value: float | None) -> str:
+    return "too few" if value is None else f"{value:.2f}"
+
+
+def references_table(summary: Summary) -> Table:
+    """By kind of reference: cases, readings and accuracy; nothing if all are among the AI's types."""
+    if set(summary.references) <= {"known", "none"}:
+        return []
+    return [
+        {
+            "Reference": REFERENCES[kind],
+            "Cases": f"{found.n_cases:,}",
+            WHO["before"]: "not judged" if found.before is None else found.before.text(),
+            WHO["after"]: "not judged" if found.after is None else found.after.text(),
+        }
+        for kind, found in summary.references.items()
+    ]
+
+
+def undecided_table(summary: Summary) -> Table:
+    """What readers did, where the AI was undecided and where it was not."""
+    found = summary.undecided
+    return [
+        {
+            "": "Right, AI decided",
+            **{WHO[stage]: found.right_where_decided[stage].text() for stage in STAGES},
+        },
+        {"": "Right, AI undecided", **{WHO[stage]: found.right[stage].text() for stage in STAGES}},
+        {
+            "": "One of its candidates, AI undecided",
+            **{WHO[stage]: found.candidate[stage].text() for stage in STAGES},
+        },
+    ]
+
+
 def accuracy_table(summary: Summary) -> Table:
     rows = {WHO[who]: {top: summary.accuracy[who, top] for top in TOPS} for who in WHO}
     rows["After minus before"] = summary.gain
-    return [
+    table = [
         {"": label} | {f"Top {top}": estimate.text() for top, estimate in row.items()}
         for label, row in rows.items()
+    ]
+    if not summary.missing[1].n:
+        return table
+    ends = {"kept": "Same, missing answers kept", "changed": "Same, missing answers changed"}
+    return table + [
+        {"": label} | {f"Top {top}": _plain(getattr(found, end)) for top, found in summary.missing.items()}
+        for end, label in ends.items()
     ]
 
 
@@ -124,17 +242,22 @@ def reliance_table(summary: Summary) -> Table:
 
 def agreement_table(summary: Summary) -> Table:
     return [
-        {"": WHO[stage], "Kappa": agreement.kappa.text(), "Outside scope": f"{agreement.outside_scope:,}"}
+        {
+            "": WHO[stage],
+            "Kappa": agreement.kappa.text(),
+            "Left out": f"{agreement.outside_scope:,} outside scope, {agreement.undecided:,} AI undecided",
+        }
         for stage, agreement in summary.agreement.items()
     ]
 
 
 def most_frequent(counts: pd.DataFrame) -> pd.DataFrame:
     """The counts of the most frequent types; rarer ones are added up as others, in rows and columns."""
-    types = list(counts.columns)
+    types = [type_ for type_ in counts.columns if type_ != UNDECIDED]
     total = {type_: counts[type_].sum() + counts.loc[type_].sum() for type_ in types}
     kept = set(sorted(types, key=lambda type_: -total[type_])[:CONFUSION_TYPES])
-    shown = {type_: type_ if type_ in kept else OTHERS for type_ in types} | {OUTSIDE_SCOPE: OUTSIDE}
+    shown = {type_: type_ if type_ in kept else OTHERS for type_ in types}
+    shown |= {OUTSIDE_SCOPE: OUTSIDE, UNDECIDED: UNDECIDED}
     return counts.T.groupby(shown, sort=False).sum().T.groupby(shown, sort=False).sum()
 
 
@@ -156,7 +279,7 @@ def confusion_table(counts: pd.DataFrame) -> Table:
 
 def over_time_table(blocks: pd.DataFrame) -> Table:
     def kappa(value: float) -> str:
-        return "too few in scope" if np.isnan(value) else f"{value:.2f}"
+        return "not defined" if np.isnan(value) else f"{value:.2f}"
 
     return [
         {"Block": str(block), "Before": kappa(before), "After": kappa(after), "n": f"{n:,}"}
@@ -168,23 +291,13 @@ def confidence_table(summary: Summary) -> Table:
     return [{"": WHO[stage], "Mean confidence": summary.confidence[stage].text("%")} for stage in STAGES]
 
 
-def calibration(readings: pd.DataFrame) -> dict[Who, pd.DataFrame]:
-    """Bins of the reader before and after and of the AI, for the readings with a reference."""
-    with_truth = readings[readings["truth"] != ""]
-    confidence = {
-        "before": with_truth["before_confidence"] / 100,
-        "after": with_truth["after_confidence"] / 100,
-        "ai": with_truth["ai_probability"],
-    }
-    return {
-        who: statistics.calibration(confidence[who].to_numpy(float), statistics.correct(with_truth, who))
-        for who in WHO
-    }
-
-
-def calibration_table(bins: Mapping[Who, pd.DataFrame]) -> Table:
+def calibration_table(bins: Mapping[statistics.Who, pd.DataFrame]) -> Table:
     return [
-        {"": WHO[who], "Confidence": f"{confidence:.2f}", "Accuracy": f"{accuracy:.2f}, n = {int(n):,}"}
+        {
+            "": WHO[who],
+            "Confidence": f"{confidence:.2f}",
+            "Accuracy": f"{accuracy:.2f}, n = {int(n):,}{CASES.get(who, '')}",
+        }
         for who, table in bins.items()
         for confidence, accuracy, n in table[["confidence", "accuracy", "n"]].itertuples(index=False)
     ]
@@ -196,14 +309,14 @@ def time_table(summary: Summary) -> Table:
 
 def groupings(readings: pd.DataFrame) -> list[str]:
     """The ways to group these readings: not by disease without a reference, nor by the role of one reader."""
-    unknown = {"truth"} if (readings["truth"] == "").all() else set()
+    unknown = set() if statistics.is_scored(readings).any() else {"truth"}
     constant = {"role", "years_of_practice"} if readings["reader"].nunique() == 1 else set()
     return [label for label, column in GROUPINGS.items() if column not in unknown | constant]
 
 
 def group_name(grouping: str, group: str) -> str:
-    if group == NOT_STATED:
-        return "Not stated"
+    if group in (NOT_STATED, NOT_UNDERSTOOD):
+        return group.capitalize()
     if grouping == "Skin type":
         return f"Type {group}"
     label = f"{group} years" if grouping == "Years of practice" else named(group)
