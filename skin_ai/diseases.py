@@ -93,7 +93,7 @@ def _disease(where: str, code: str, entry: Any) -> Disease:
 def find(text: str) -> Disease | None:
     """The type that a text surely means by name, synonym or code, however it is spelt; else None.
 
-    Everything in the text must agree: "Basal cell carcinoma (BCC)" and "C44.91 BCC" are found, "BCC/SCC" is not.
+    All parts of the text must agree: "Basal cell carcinoma (BCC)" is found, "BCC/SCC" is not.
     """
     meanings = [meaning for piece in _pieces(text) if (meaning := _meaning(piece)) is not None]
     agreed = frozenset.intersection(*meanings) if meanings else frozenset()
@@ -210,7 +210,9 @@ def _with_nature(nature: Nature) -> frozenset[str]:
 
 SUGGESTIONS: Final = 3
 SHORTEST: Final = 3  # letters of a name within a text; shorter ones are found by chance
-SIMILAR: Final = 0.7  # ratio of difflib: "bcell" and "basal cell" have 0.71, names of different types mostly less
+SIMILAR: Final = (
+    0.7  # ratio of difflib: "bcell" and "basal cell" have 0.71, names of different types mostly less
+)
 MUCH_LESS: Final = 0.1  # so much less similar than the best is no suggestion
 ICD10: Final = r"[A-TV-Z]\d[\dA-B](?:\.?[\dA-Z?]{1,4})?"
 SAME_WORD: Final = {
@@ -218,9 +220,12 @@ SAME_WORD: Final = {
 }  # fmt: skip
 # Words that do not change the type.
 QUALIFIERS: Final = frozenset(
-    "nos unspecified skin cutaneous of the nodular superficial pigmented micronodular multifocal sclerosing "
-    "invasive infiltrative infiltrating ulcerated primary biopsy histologically histology proven confirmed".split()
-)
+    (
+        "nos", "unspecified", "skin", "cutaneous", "of", "the", "nodular", "superficial", "pigmented",
+        "micronodular", "multifocal", "sclerosing", "invasive", "infiltrative", "infiltrating", "ulcerated",
+        "primary", "biopsy", "histologically", "histology", "proven", "confirmed",
+    )
+)  # fmt: skip
 
 _types, _label_sets = read_diseases()
 DISEASES: Final[Mapping[str, Disease]] = MappingProxyType(_types)

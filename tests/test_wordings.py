@@ -173,7 +173,11 @@ def test_fillers_mention_no_symptom():
 
 
 def test_no_wording_names_a_disease():
-    names = {name.lower() for disease in map(DISEASES.get, LABEL_SETS["skin-26"]) for name in (disease.name, *disease.synonyms)}
+    names = {
+        name.lower()
+        for disease in map(DISEASES.get, LABEL_SETS["skin-26"])
+        for name in (disease.name, *disease.synonyms)
+    }
     found = [
         (name, text)
         for text in every_text()

@@ -131,9 +131,7 @@ def test_table_has_every_option_at_every_step():
 TYPES = LABEL_SETS["skin-26"]
 FIRST, SECOND, *_ = TYPES
 MANY = (
-    step(
-        *((type_, 0.24 if rank < 4 else 0.04 / 22, 0.0, 0.0) for rank, type_ in enumerate(TYPES)), keep=2
-    ),
+    step(*((type_, 0.24 if rank < 4 else 0.04 / 22, 0.0, 0.0) for rank, type_ in enumerate(TYPES)), keep=2),
     step((FIRST, 0.9, 0.0, 0.0), (SECOND, 0.1, 0.0, 0.0), keep=1),
 )
 
