@@ -4,7 +4,7 @@ import shutil
 import pytest
 from mentions import MENTIONS, mentioned, words_of
 
-from skin_ai.diseases import DISEASES
+from skin_ai.diseases import DISEASES, LABEL_SETS
 from skin_ai.predict.narrative import Answer
 from skin_ai.vocabulary import ALL_SYMPTOMS
 from skin_ai.wordings import FOLDER, Wordings, WordingsError, load_wordings
@@ -173,7 +173,11 @@ def test_fillers_mention_no_symptom():
 
 
 def test_no_wording_names_a_disease():
-    names = {name.lower() for disease in DISEASES.values() for name in (disease.name, *disease.synonyms)}
+    names = {
+        name.lower()
+        for disease in map(DISEASES.get, LABEL_SETS["skin-26"])
+        for name in (disease.name, *disease.synonyms)
+    }
     found = [
         (name, text)
         for text in every_text()

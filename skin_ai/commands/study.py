@@ -21,6 +21,9 @@ def add_parser(commands: Any) -> None:
 
     command = actions.add_parser("add-deck", help="checks a deck and loads it, as the Deck page does")
     command.add_argument("deck", type=Path, metavar="FOLDER_OR_ZIP")
+    command.add_argument(
+        "--as-it-is", action="store_true", help="also with references that the AI cannot give"
+    )
     command.set_defaults(run=add_deck)
 
     command = actions.add_parser("export", help="every answer, one row each, with its data dictionary")
@@ -54,6 +57,10 @@ def add_deck(options: argparse.Namespace) -> int:
 
     path: Path = options.deck
     deck = read_zip(path.read_bytes(), path.stem) if path.is_file() else read_folder(path)
+    for line in filter(None, (*deck.remarks, *deck.doubts, deck.references)):
+        print(line)
+    if deck.doubts and not options.as_it_is:
+        raise ValueError("The deck was not loaded: correct it, or load it with --as-it-is.")
     open_store().add_deck(with_facts(deck))
     print(f"Loaded the deck {deck.name!r} with {len(deck.cases)} cases.")
     return 0

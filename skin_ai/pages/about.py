@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from skin_ai import model_card
-from skin_ai.predict.bundle import BundleError, bundle_names
+from skin_ai.predict.bundle import WITHOUT_PHOTO, BundleError, bundle_names
 from skin_ai.views.card import sections as card
 from skin_ai.views.case import bundle_choice
 
@@ -71,9 +71,7 @@ def main() -> None:
     st.subheader("What it is")
     st.markdown(WHAT_IT_IS)
     st.subheader("What it is not")
-    st.markdown(
-        WHAT_IT_IS_NOT + (WHAT_SKIN_26_IS_NOT if bundle_choice.WITHOUT_PHOTO in bundle_names() else "")
-    )
+    st.markdown(WHAT_IT_IS_NOT + (WHAT_SKIN_26_IS_NOT if WITHOUT_PHOTO in bundle_names() else ""))
     st.subheader("How it works")
     st.markdown(HOW_IT_WORKS)
     st.subheader("What is kept")

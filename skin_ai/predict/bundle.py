@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # these import torch, and a page that only reads a manifest s
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 DEFAULT_BUNDLE = "pad-ufes-20"
+WITHOUT_PHOTO = "skin-26"  # trained mainly on words
 FORMAT = 2
 MANIFEST = "manifest.json"
 SHARED = "shared"
@@ -80,6 +81,13 @@ def bundle_names() -> tuple[str, ...]:
     """All bundles in `weights/`, the default first."""
     names = {path.parent.name for path in WEIGHTS.glob(f"*/{MANIFEST}")} - {SHARED}
     return tuple(sorted(names, key=lambda name: (name != DEFAULT_BUNDLE, name)))
+
+
+def automatic_bundle(has_photo: bool) -> str:
+    """The bundle that answers a case unless another is chosen; "" where there is none."""
+    names = bundle_names()
+    name = DEFAULT_BUNDLE if has_photo or WITHOUT_PHOTO not in names else WITHOUT_PHOTO
+    return name if name in names or not names else names[0]
 
 
 def file_of(folder: Path, name: str) -> Path:

@@ -1,14 +1,15 @@
 """Decks: sets of cases for several readers. A deck is checked completely before any of it is kept.
 
-A deck is a folder, or a zip of one, with `cases.csv` and the photos named in it. Columns of `cases.csv`
-(UTF-8; commas or semicolons): photo, narrative, age_band or age, body_site, fitzpatrick, reference,
-explanation. Each row needs a photo or a narrative; everything else is optional. `deck.toml` may contain
-`name = "..."`, `note = "..."` and `show_reference = true`; by default readers do not see the reference.
+A deck is a folder, or a zip of one, with `cases.csv` and the photos named in it. Columns of `cases.csv`:
+photo, narrative, age_band or age, body_site, fitzpatrick, reference, explanation. Each row needs a photo or a
+narrative; everything else is optional. `deck.toml` may contain `name = "..."`, `note = "..."` and
+`show_reference = true`; by default readers do not see the reference.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import tomllib
@@ -16,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from io import BytesIO, StringIO
+from io import BytesIO
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -27,8 +28,10 @@ from PIL import Image
 from skin_ai.file_paths import climbs, plain_path, shown
 from skin_ai.predict.narrative import NarrativeError
 from skin_ai.predict.photo import MAX_BYTES, PhotoError, read_photo
+from skin_ai.study import references
 from skin_ai.study.deck_rows import READ, CellError, one_line
-from skin_ai.study.safe_zip import MAX_FILES, READ_LIMIT, ZipRefused, files_of_zip
+from skin_ai.study.deck_table import NotUtf8, decoded, from_header, is_empty, visible
+from skin_ai.study.safe_zip import MAX_FILES, READ_LIMIT, ZipRefused, files_of_zip, spelt_in_zip
 from skin_ai.vocabulary import age_band_of
 
 TABLE: Final = "cases.csv"
@@ -85,10 +88,18 @@ class DeckCase:
 
 @dataclass(frozen=True, eq=False)
 class Deck:
+    """note: for its readers and on the Compare page; references: a sentence, how many are understood.
+
+    remarks: what was assumed; doubts: what its owner should decide about before it is loaded.
+    """
+
     name: str
     shows_reference: bool
     cases: tuple[DeckCase, ...]
-    note: str = ""  # for its readers and on the Compare page
+    note: str = ""
+    references: str = ""
+    remarks: tuple[Problem, ...] = ()
+    doubts: tuple[Problem, ...] = ()
 
 
 def read_folder(folder: Path) -> Deck:
@@ -110,10 +121,10 @@ def read_folder(folder: Path) -> Deck:
 def read_zip(data: bytes | BinaryIO, name: str) -> Deck:
     """The deck in a zip, which is unpacked in memory only. Raises DeckError."""
     try:
-        files = files_of_zip(BytesIO(data) if isinstance(data, bytes) else data)
+        files, garbled = files_of_zip(BytesIO(data) if isinstance(data, bytes) else data)
     except ZipRefused as error:
         raise refusal(str(error)) from error
-    return _read(files, re.sub(r"\.zip$", "", name, flags=re.IGNORECASE))
+    return _read(files, re.sub(r"\.zip$", "", name, flags=re.IGNORECASE), garbled)
 
 
 def read_files(files: Mapping[str, bytes], name: str) -> Deck:
@@ -121,7 +132,8 @@ def read_files(files: Mapping[str, bytes], name: str) -> Deck:
     for path in files:
         if climbs(path):
             raise refusal(f"The path {shown(path)} leads out of the deck's folder: choose the folder again.")
-    return _read({plain_path(path): partial(bytes, data) for path, data in files.items()}, name)
+    sent = {plain_path(path): partial(bytes, data) for path, data in files.items()}
+    return _read(sent, name, is_sent=True)
 
 
 def with_facts(deck: Deck) -> Deck:
@@ -177,35 +189,58 @@ def _read_within(root: Path, path: Path) -> bytes:
         raise CellError("The file cannot be read: check its permissions, or copy it again.") from error
 
 
-def _read(files: Files, name: str) -> Deck:
-    check = _Check(files)
+def _read(files: Files, name: str, garbled: frozenset[str] = frozenset(), *, is_sent: bool = False) -> Deck:
+    check = _Check(files, garbled)
     settings = check.settings()
     cases = check.cases()
     if check.problems:
         raise DeckError(tuple(check.problems))
-    name = settings.get("name") or one_line(name)[: TEXT_LIMITS["name"]] or "deck"
-    return Deck(name, settings.get("show_reference", False), cases, settings.get("note", ""))
+    defaults: dict[str, Any] = {
+        "name": one_line(name)[: TEXT_LIMITS["name"]] or "deck", "show_reference": False, "note": ""
+    }  # fmt: skip
+    values = defaults | settings
+    doubts = check.doubts_about_references(cases)
+    if missing := [
+        f"{key} = {json.dumps(values[key], ensure_ascii=False)}" for key in defaults if key not in settings
+    ]:
+        path = check.settings_path
+        where = f"{shown(path)} does not say everything" if path else f"There is no {SETTINGS}"
+        # A browser does not tell which files of a folder failed to arrive.
+        (doubts if is_sent and not path else check.remarks).append(
+            Problem(None, "", f"{where}. Assumed: {', '.join(missing)}.")
+        )
+    return Deck(
+        values["name"], values["show_reference"], cases, values["note"],
+        check.references, tuple(check.remarks), tuple(doubts),
+    )  # fmt: skip
 
 
-def _top(files: Files) -> str:
-    """Where cases.csv is: "" for the root, "folder/" for a folder in it."""
-    if TABLE in files:
-        return ""
-    found = [path for path in files if re.fullmatch(rf"(?!__MACOSX)[^/]+/{TABLE}", path)]
+def _table(files: Files) -> str:
+    """Path of cases.csv: in the root, else in a folder in it."""
+    found = [
+        path for path in files if re.fullmatch(rf"(?!__MACOSX/)([^/]+/)?{TABLE}(\.txt)?", path, re.IGNORECASE)
+    ]
+    found = [path for path in found if "/" not in path] or found
     if len(found) > 1:
-        raise refusal(f"Several folders contain a {TABLE}: choose the folder of one deck.")
+        raise refusal(f"{shown(found[0])} and {shown(found[1])}: leave only one {TABLE}, of one deck.")
     if not found:
-        raise refusal(f"There is no {TABLE} (lower case): put it next to the photos or their folder.")
-    return found[0].removesuffix(TABLE)
+        raise refusal(f"There is no {TABLE}: put it next to the photos or their folder, or send it again.")
+    return found[0]
 
 
 class _Check:
     """Reads a deck's files and collects all problems. After the first problem no photo is kept."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, garbled: frozenset[str]) -> None:
         self.files = files
-        self.top = _top(files)
+        self.garbled = garbled
+        self.table_path = _table(files)
+        self.top = self.table_path[: self.table_path.rfind("/") + 1]
+        self.settings_path = ""
         self.problems: list[Problem] = []
+        self.remarks: list[Problem] = []
+        self.rows_of_cases: list[int] = []
+        self.references = ""
         self.row_of_photo: dict[str, int] = {}
         self.pixel_bytes = 0
 
@@ -214,10 +249,19 @@ class _Check:
 
     def settings(self) -> dict[str, Any]:
         """The valid settings of deck.toml."""
-        if self.top + SETTINGS not in self.files:
+        kin = [path for path in self.files if re.search(r"\.toml(\.\w+)?$", path, re.IGNORECASE)]
+        wanted = (f"{self.top}{SETTINGS}".casefold(), f"{self.top}{SETTINGS}.txt".casefold())
+        found = [path for path in kin if path.casefold() in wanted]
+        if len(found) > 1:
+            self.add(None, "", f"{shown(found[0])} and {shown(found[1])}: leave only one {SETTINGS}.")
+        for path in (path for path in kin if path not in found and "__MACOSX" not in path):
+            what = f"{shown(path)} was not read: settings are read from {SETTINGS} beside {TABLE}."
+            self.remarks.append(Problem(None, "", what))
+        if not found:
             return {}
+        self.settings_path = found[0]
         try:
-            settings = tomllib.loads(self.text(SETTINGS))
+            settings = tomllib.loads(self.text(self.settings_path))
         except (tomllib.TOMLDecodeError, RecursionError):
             self.add(None, "", f'{SETTINGS}: write name = "..." and show_reference = true, one per line.')
             return {}
@@ -244,7 +288,7 @@ class _Check:
                 self.add(None, "", f"{TABLE} has no rows below a header: add a row for every case.")
             return ()
         (number, header), *rows = rows
-        columns = [cell.casefold() for cell in header]
+        columns = [one_line(cell).casefold() for cell in header]
         known = len(self.problems)
         self.check_header(number, columns)
         is_right = len(self.problems) == known
@@ -256,25 +300,30 @@ class _Check:
                 self.add(number, "", what)
             row = {column: cell for column, cell in zip(columns, cells, strict=False) if column in COLUMNS}
             cases.append(self.case(number, row, is_right))
+            self.rows_of_cases.append(number)
         return tuple(cases)
+
+    def doubts_about_references(self, cases: tuple[DeckCase, ...]) -> list[Problem]:
+        rows = zip(self.rows_of_cases, cases, strict=True)
+        told = (references.Reference(row, case.reference, case.photo is not None) for row, case in rows)
+        self.references, doubts = references.report(told)
+        return [Problem(row, "reference", what) for row, what in doubts]
 
     def rows(self) -> list[tuple[int, list[str]]]:
         """Number and cells of every row that is not empty: spreadsheets leave empty ones below a table."""
-        text = self.text(TABLE)
-        first_line = re.split(r"[\r\n]", text, maxsplit=1)[0]
-        # European spreadsheets write semicolons; no column's name contains one or a comma.
-        delimiter = ";" if first_line.count(";") > first_line.count(",") else ","
+        lines, first, delimiter = from_header(self.text(self.table_path), COLUMNS)
+        number = first - 1
         rows: list[tuple[int, list[str]]] = []
-        number = 0
         try:
-            table = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
-            for number, cells in enumerate(table, start=1):
-                if not any(map(str.strip, cells)):
+            table = csv.reader(lines, delimiter=delimiter, strict=True)
+            for number, written in enumerate(table, start=first):
+                cells = ["" if is_empty(cell) else cell.strip() for cell in written]
+                if not any(cells):
                     continue
                 if len(rows) > MAX_CASES:
                     self.add(number, "", f"There are more than {MAX_CASES:,} cases: split the deck.")
                     break
-                rows.append((number, [cell.strip() for cell in cells]))
+                rows.append((number, cells))
         except csv.Error:
             what = "Quotation marks do not match from here on: save the table as “CSV UTF-8” again."
             self.add(number + 1, "", what)
@@ -300,8 +349,8 @@ class _Check:
         for column, cell in row.items():
             read = partial(self.photo, number) if column == "photo" else READ[column]
             try:
-                if cell:
-                    value[column] = read(cell)
+                if cell:  # in a narrative, an invisible character may join an emoji
+                    value[column] = read(cell if column == "narrative" else visible(cell))
             except (CellError, NarrativeError, PhotoError, ZipRefused) as error:
                 self.add(number, column, str(error))
                 wrong = True
@@ -319,9 +368,7 @@ class _Check:
         earlier = self.row_of_photo.setdefault(path, number)
         if earlier != number:
             raise CellError(f"{shown(path)} is already in row {earlier}: give every case its own photo.")
-        if self.top + path not in self.files:
-            raise CellError(f"{shown(path)} is not in the deck: add it, or check its spelling and capitals.")
-        pixels = small_photo(self.files[self.top + path]())
+        pixels = small_photo(self.files[self.place_of(path)]())
         before, self.pixel_bytes = self.pixel_bytes, self.pixel_bytes + pixels.nbytes
         if before <= MAX_PIXEL_BYTES < self.pixel_bytes:  # reported once
             limit = MAX_PIXEL_BYTES // 1024**3
@@ -330,16 +377,33 @@ class _Check:
             )
         return None if self.problems else pixels
 
-    def text(self, name: str) -> str:
+    def place_of(self, path: str) -> str:
+        """The file of a photo, also where the zip has its name in a code page that it does not tell."""
+        if self.top + path in self.files:
+            return self.top + path
+        found = {self.top + spelling for spelling in spelt_in_zip(path)} & self.garbled
+        if len(found) == 1:
+            return found.pop()
+        if self.garbled and not path.isascii():
+            lost = f"{shown(min(self.garbled))} in the zip lost the accents or letters of its name"
+            raise CellError(
+                f"{shown(path)} is not in the deck, and {lost}: rename the photos, or zip them anew."
+            )
+        advice = "add it or send it again, or check its spelling and capitals"
+        raise CellError(f"{shown(path)} is not in the deck: {advice}.")
+
+    def text(self, path: str) -> str:
         """A text file of the deck; "" if it cannot be read."""
+        name = path.removeprefix(self.top)
         try:
-            data = self.files[self.top + name]()
+            data = self.files[path]()
             if len(data) > MAX_BYTES:
                 raise CellError(f"It is larger than {MAX_BYTES // 1024**2} MB: split the deck.")
-            return data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = error.object[: error.start].count(b"\n") + 1
-            self.add(None, "", f"{name}: Line {line} is not UTF-8: save it as “CSV UTF-8”.")
-        except (CellError, ZipRefused) as error:
+            text, guess = decoded(data)
+        except (CellError, NotUtf8, ZipRefused) as error:
             self.add(None, "", f"{name}: {error}")
-        return ""
+            return ""
+        if guess:
+            what = f"{name} is not UTF-8. It was read as {guess}: check its accents."
+            self.remarks.append(Problem(None, "", what))
+        return text

@@ -43,7 +43,7 @@ def _one_of(values: tuple[str, ...], what: str, spell: Callable[[str], str], cel
 
 def _number(cell: str, least: int, most: int, what: str) -> float:
     try:
-        number = float(cell)
+        number = float(cell.replace(",", "."))
     except ValueError:
         number = -1
     if not least <= number <= most:

@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from typing import BinaryIO, Final
@@ -31,12 +32,21 @@ MAX_COMMENT: Final = 65536
 DIRECTORY_SIZE_AT: Final = 12  # from the start of the end record
 ZIP64: Final = b"PK\x06\x07"
 ZIP64_SIZE: Final = 20  # right before the end record
+ZIP64_END: Final = b"PK\x06\x06"
+ZIP64_END_SIZE: Final = 56  # right before that, as zipfile expects it
+ZIP64_DIRECTORY_SIZE_AT: Final = 40
 MAX_DIRECTORY: Final = MAX_FILES * 400  # for each file 46, its name, and extra fields
+UTF_8: Final = 0x800  # flag of a file whose name is in UTF-8
 ENCRYPTED: Final = 0x2041  # flags of a file: encrypted, strongly encrypted, header masked
 
 # What zipfile raises for damaged files, found in its source and by flipping bytes.
 DAMAGED: Final = (
     BadZipFile, OSError, ValueError, EOFError, RuntimeError, OverflowError, struct.error, zlib.error
+)  # fmt: skip
+# Of zips made on Windows: America, Western, Central and Eastern Europe, Turkey, Greece, East Asia.
+CODE_PAGES: Final = (
+    "cp437", "cp850", "cp858", "cp852", "cp866", "cp857", "cp737", "cp932", "cp936", "cp949", "cp950",
+    "cp1250", "cp1251", "cp1252", "cp1253", "cp1254",
 )  # fmt: skip
 TOO_MANY_FILES: Final = f"The zip holds more than {MAX_FILES:,} files: remove what is not part of the deck."
 
@@ -45,8 +55,11 @@ class ZipRefused(ValueError):
     """What is wrong with the zip and what to do, in one sentence."""
 
 
-def files_of_zip(file: BinaryIO) -> dict[str, Callable[[], bytes]]:
+def files_of_zip(file: BinaryIO) -> tuple[dict[str, Callable[[], bytes]], frozenset[str]]:
     """Path -> function that reads the file, at most READ_LIMIT bytes; nothing is unpacked before or on disk.
+
+    And the paths whose code page the zip does not tell and that are not UTF-8: they are read as code page
+    437, which has a character for every byte (`spelt_in_zip`).
 
     Raises ZipRefused for damage, zip bombs, links, paths out of the folder, encryption, and overlapping or
     repeated files. The functions raise it too, for damage that shows only then.
@@ -66,12 +79,44 @@ def files_of_zip(file: BinaryIO) -> dict[str, Callable[[], bytes]]:
     _refuse_overlaps(entries, archive.start_dir)
     _refuse_size(sum(entry.file_size for entry in entries))
     unpacker = _Unpacker(archive)
-    paths = [plain_path(entry.filename) for entry in entries]
+    names = [_name(entry) for entry in entries]
+    paths = [plain_path(name) for name, _ in names]
     for path, times in Counter(paths).items():
         if times > 1:
             raise ZipRefused(f"The zip holds {shown(path)} more than once: make the zip again.")
     files = zip(paths, entries, strict=True)
-    return {path: partial(unpacker.read, entry) for path, entry in files if not entry.is_dir()}
+    readers: dict[str, Callable[[], bytes]] = {
+        path: partial(unpacker.read, entry) for path, entry in files if not _is_folder(entry)
+    }
+    return readers, frozenset(path for path, (_, is_told) in zip(paths, names, strict=True) if not is_told)
+
+
+def spelt_in_zip(path: str) -> set[str]:
+    """How `files_of_zip` spells a path that was written into a zip in one of the usual code pages."""
+    found = set()
+    for page in CODE_PAGES:
+        with suppress(UnicodeEncodeError):
+            found.add(plain_path(_slashed(path.encode(page).decode("cp437"))))
+    return found
+
+
+def _name(entry: ZipInfo) -> tuple[str, bool]:
+    """A file's name, and whether its letters are sure. Without a flag, zipfile reads code page 437."""
+    if entry.flag_bits & UTF_8 or entry.orig_filename.isascii():
+        return _slashed(entry.orig_filename), True
+    try:
+        return _slashed(entry.orig_filename.encode("cp437").decode("utf-8")), True
+    except UnicodeError:
+        return _slashed(entry.orig_filename), False
+
+
+def _slashed(path: str) -> str:
+    """Some programs on Windows write backslashes between folders."""
+    return path.replace("\\", "/")
+
+
+def _is_folder(entry: ZipInfo) -> bool:
+    return entry.orig_filename.endswith(("/", "\\"))
 
 
 class _Unpacker:
@@ -103,20 +148,22 @@ def _refuse_long_directory(file: BinaryIO) -> None:
     Finds the end record as zipfile does: the last complete one.
     """
     length = file.seek(0, 2)
-    file.seek(max(0, length - END_SIZE - MAX_COMMENT))
+    file.seek(max(0, length - END_SIZE - MAX_COMMENT - ZIP64_SIZE - ZIP64_END_SIZE))
     tail = file.read()
     place = tail.rfind(END, 0, max(0, len(tail) - END_SIZE + len(END)))
     if place < 0:
         raise BadZipFile
     (size,) = struct.unpack_from("<I", tail, place + DIRECTORY_SIZE_AT)
-    # Zip64 is for more files or bytes than are allowed anyway.
-    if size > MAX_DIRECTORY or tail[max(0, place - ZIP64_SIZE) :].startswith(ZIP64):
+    zip64 = place - ZIP64_SIZE - ZIP64_END_SIZE  # some programs write one for small zips, too
+    if zip64 >= 0 and tail.startswith(ZIP64, zip64 + ZIP64_END_SIZE) and tail.startswith(ZIP64_END, zip64):
+        (size,) = struct.unpack_from("<Q", tail, zip64 + ZIP64_DIRECTORY_SIZE_AT)
+    if size > MAX_DIRECTORY:
         raise ZipRefused(TOO_MANY_FILES)
 
 
 def _refuse_entry(entry: ZipInfo) -> None:
     name = entry.orig_filename  # in filename, zipfile has already cut the name at a NUL
-    if climbs(name) or "\\" in name or "\0" in name:
+    if climbs(name) or "\0" in name:
         raise ZipRefused(f"The path {shown(name)} leads out of the zip: make the zip from the deck's folder.")
     if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise ZipRefused(f"{shown(name)} in the zip is a link: replace it with the file itself.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import streamlit as st
@@ -10,14 +12,25 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from skin_ai.predict.bundle import BundleError
 from skin_ai.study import deck as study_deck
 from skin_ai.study.database import StoreError
-from skin_ai.study.deck import DeckError
+from skin_ai.study.deck import DeckError, Problem
 from skin_ai.study.store import Store
 from skin_ai.views.case import inputs
 from skin_ai.views.free_text import plain
 
 ZIP, FOLDER = "Zip", "Folder"
 MAX_DECK_MB = 500
+CHECKING = "Checking every row and photo…"
 OFFERED, OUTCOME = "decks_offered", "deck_outcome"  # keys of the session's state
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an upload; asks_about: the files whose deck waits for its owner's decision."""
+
+    is_loaded: bool
+    sentence: str
+    problems: Sequence[Problem] = ()
+    asks_about: tuple[str, ...] = ()
 
 
 def ask(store: Store) -> None:
@@ -28,7 +41,8 @@ def ask(store: Store) -> None:
             "- Columns: `photo` (file), `narrative`, `age_band` or `age`, `body_site`, `fitzpatrick`, "
             "`reference`, `explanation`. Each case needs a photo or a narrative; the rest is optional.\n"
             '- Optional file `deck.toml`: `name = "…"`, `show_reference = true`, `note = "…"`.\n'
-            "- A deck with errors is not loaded; all errors are listed."
+            "- A deck with errors is not loaded; all errors are listed. If the AI cannot give a reference, "
+            "or nobody understands it, you are asked first."
         )
         way = st.segmented_control("As", [ZIP, FOLDER], default=ZIP, required=True, key="deck_way")
         offered = st.session_state.get(OFFERED, 0)
@@ -44,40 +58,62 @@ def ask(store: Store) -> None:
                 max_upload_size=MAX_DECK_MB,
                 key=f"deck_folder_{offered}",
             )
-        if files and st.button("Check and load", type="primary"):
-            with st.spinner("Checking every row and photo…"):
-                st.session_state[OUTCOME] = _load(store, way, files)
-            st.session_state[OFFERED] = offered + 1
-            for file in files:
-                inputs.let_go(file)
-            st.rerun()
+        outcome: Outcome | None = st.session_state.get(OUTCOME)
+        waiting = outcome is not None and files and outcome.asks_about == _ids(files)
+        if files and not waiting and st.button("Check and load", type="primary"):
+            with st.spinner(CHECKING):
+                outcome = _load(store, way, files)
+            _finish(outcome, files)
     # Outside the expander, which closes when a deck is loaded.
-    if OUTCOME in st.session_state:
-        is_loaded, sentence, problems = st.session_state[OUTCOME]
-        (st.success if is_loaded else st.error)(plain(sentence))
-        if problems:
-            st.table(problems, hide_index=True, border="horizontal")
+    if outcome is None or (outcome.asks_about and not waiting):
+        return
+    level = st.warning if waiting else st.success if outcome.is_loaded else st.error
+    level(plain(outcome.sentence))
+    if outcome.problems:
+        what = "Note" if waiting or outcome.is_loaded else "What to do"
+        rows = [
+            {"Row": str(problem.row or ""), "Column": plain(problem.column), what: plain(problem.what)}
+            for problem in outcome.problems
+        ]
+        st.table(rows, hide_index=True, border="horizontal")
+    if waiting:
+        with st.container(horizontal=True):
+            if st.button("Load it as it is", type="primary"):
+                with st.spinner(CHECKING):
+                    outcome = _load(store, way, files, as_it_is=True)
+                _finish(outcome, files)
+            if st.button("Do not load it"):
+                _finish(Outcome(False, "The deck was not loaded."), files)
 
 
-def _load(store: Store, way: str, files: list[UploadedFile]) -> tuple[bool, str, list[dict[str, str]]]:
-    """Whether the deck was loaded, a sentence, and one row for each problem."""
+def _finish(outcome: Outcome, files: list[UploadedFile]) -> None:
+    """Keeps the outcome for the next run, and the files only if the owner is asked about them."""
+    st.session_state[OUTCOME] = outcome
+    if not outcome.asks_about:
+        st.session_state[OFFERED] = st.session_state.get(OFFERED, 0) + 1
+        for file in files:
+            inputs.let_go(file)
+    st.rerun()
+
+
+def _ids(files: list[UploadedFile]) -> tuple[str, ...]:
+    return tuple(file.file_id for file in files)
+
+
+def _load(store: Store, way: str, files: list[UploadedFile], *, as_it_is: bool = False) -> Outcome:
     try:
         if way == ZIP:
             deck = study_deck.read_zip(files[0].getvalue(), PurePosixPath(files[0].name).stem)
         else:
             name = PurePosixPath(files[0].name).parts[0]
             deck = study_deck.read_files({file.name: file.getvalue() for file in files}, name)
+        if deck.doubts and not as_it_is:
+            sentence = f"The deck is not loaded yet. {deck.references}".strip()
+            return Outcome(False, sentence, deck.doubts + deck.remarks, _ids(files))
         store.add_deck(study_deck.with_facts(deck))
     except DeckError as error:
-        rows = [
-            {
-                "Row": str(problem.row or ""),
-                "Column": plain(problem.column),
-                "What to do": plain(problem.what),
-            }
-            for problem in error.problems
-        ]
-        return False, "The deck was not loaded. Correct the following first.", rows
+        return Outcome(False, "The deck was not loaded. Correct the following first.", error.problems)
     except (BundleError, StoreError) as error:
-        return False, str(error), []
-    return True, f"Loaded the deck “{deck.name}” with {len(deck.cases)} cases.", []
+        return Outcome(False, str(error))
+    sentence = f"Loaded the deck “{deck.name}” with {len(deck.cases)} cases. {deck.references}".strip()
+    return Outcome(True, sentence, deck.remarks)

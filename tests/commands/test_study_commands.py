@@ -35,6 +35,17 @@ def test_made_deck_says_that_its_cases_are_known_to_the_bundle(deck_folder, caps
     assert "better than it is" in read_folder(deck_folder).note
 
 
+def test_deck_that_the_ai_cannot_judge_is_loaded_only_as_it_is(tmp_path, capsys):
+    (tmp_path / "cases.csv").write_text("narrative,reference\nIt itches.,bcell\n", encoding="utf-8")
+    assert main(["study", "add-deck", str(tmp_path)]) == 2
+    told = capsys.readouterr()
+    assert "1 not understood: row 2 'bcell'; did you mean basal cell carcinoma" in told.out
+    assert "--as-it-is" in told.err
+    assert open_store().decks() == []
+    assert main(["study", "add-deck", str(tmp_path), "--as-it-is"]) == 0
+    assert len(open_store().decks()) == 1
+
+
 def test_export_comes_back_into_an_empty_database(deck_folder, tmp_path, monkeypatch):
     assert main(["study", "add-deck", str(deck_folder)]) == 0
     answer_everything("three")

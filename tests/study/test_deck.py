@@ -32,7 +32,7 @@ from skin_ai.study.safe_zip import MAX_FILES, ZipRefused, files_of_zip
 TABLE = (
     "photo,narrative,age_band,body_site,fitzpatrick,reference,explanation\r\n"
     'a.jpg,"It itches, and it grew.\nNo pain.",60-79,face,3,basalioma,"Pearly, with vessels"\r\n'
-    "photos/b.jpg,,,,,Merkel  cell carcinoma,\r\n"
+    "photos/b.jpg,,,,,Wells  syndrome,\r\n"
     ",Only words.,18-39,BACK,,,\r\n"
 )
 
@@ -108,7 +108,7 @@ def test_deck_has_what_its_table_says(files):
     assert first.narrative == "It itches, and it grew. No pain."
     assert (first.age_band, first.body_site, first.fitzpatrick) == ("60-79", "FACE", 3)
     assert (first.reference, first.explanation) == ("BCC", "Pearly, with vessels")
-    assert (second.reference, second.narrative) == ("Merkel cell carcinoma", "")
+    assert (second.reference, second.narrative) == ("Wells syndrome", "")
     assert (second.age_band, second.body_site, second.fitzpatrick) == ("", "", None)
     assert third.photo is None
     assert third.narrative == "Only words."
@@ -131,9 +131,9 @@ def test_folder_zip_and_upload_give_the_same_deck(files, tmp_path):
     assert plain(read_folder(written(nested, tmp_path / "nested"))) == expected
 
 
-def with_semicolons(table: str) -> str:
+def with_semicolons(table: str, delimiter: str = ";") -> str:
     file = io.StringIO(newline="")
-    csv.writer(file, delimiter=";").writerows(csv.reader(io.StringIO(table, newline="")))
+    csv.writer(file, delimiter=delimiter).writerows(csv.reader(io.StringIO(table, newline="")))
     return file.getvalue()
 
 
@@ -148,6 +148,19 @@ SPELLINGS = {
     "dots": TABLE.replace("photos/b.jpg", "./photos//b.jpg"),
     "a long dash": TABLE.replace("60-79", "60\u201379"),
     "numbers with a point": TABLE.replace(",3,", ",3.0,"),
+    "numbers with a comma": TABLE.replace(",3,", ',"3,0",'),
+    "two byte order marks": "\ufeff\ufeff" + TABLE,
+    "Excel's line": "sep=;\r\n" + with_semicolons(TABLE),
+    "tabs": with_semicolons(TABLE, "\t"),
+    "line ends of old Macs": TABLE.replace("\r\n", "\r"),
+    "a title": "Course of May,,,,,,\r\n,,,,,,\r\n" + TABLE,
+    "a title and semicolons": "Course; of May\r\n" + with_semicolons(TABLE),
+    "invisible characters": TABLE.replace("photo,", "\u200bpho\u00adto\u00a0,").replace(
+        ",3,", ",\u200e3\u00a0,"
+    ),
+    "words for nothing": TABLE.replace("photos/b.jpg,,,,,", "photos/b.jpg,NULL,#N/A,n/a,-,").replace(
+        "BACK,,,", "BACK,nan,NA,\u2013"
+    ),
     "ages": TABLE.replace("age_band", "age").replace("60-79", "71").replace("18-39", "18.0"),
 }
 
@@ -183,9 +196,9 @@ def test_accents_of_macos_are_found(files):
 
 
 def test_words_lose_what_cannot_be_seen():
-    table = "narrative,reference,explanation\nIt\u200b itches\x07.,Kaposi\u00ad sarcoma,\x1b[31mA\u202eB\n"
+    table = "narrative,reference,explanation\nIt\u200b itches\x07.,Wells\u00ad syndrome,\x1b[31mA\u202eB\n"
     (case,) = read_files(table_of(table), "deck").cases
-    assert (case.narrative, case.reference, case.explanation) == ("It itches .", "Kaposi sarcoma", "[31mAB")
+    assert (case.narrative, case.reference, case.explanation) == ("It itches .", "Wells syndrome", "[31mAB")
 
 
 def test_large_photo_is_made_smaller_and_keeps_its_shape(files):
@@ -195,6 +208,83 @@ def test_large_photo_is_made_smaller_and_keeps_its_shape(files):
     assert case.photo.shape == (MAX_SIDE // 2, MAX_SIDE, 3)
     assert case.photo[:, :700].max() < 10
     assert case.photo[:, 900:].min() > 245
+
+
+# --- what the owner is told before it is loaded
+
+REFERENCES = (
+    "C44.91",
+    "nv",
+    "BCC?",
+    "psoriasis",
+    "dermatofibroma",
+    "NULL",
+    "bcell",
+    "Nävus",
+    "xyz",
+    "BCC/SCC",
+)
+
+
+def test_references_are_counted_and_doubts_named_with_row_and_suggestion():
+    rows = "".join(f"It itches.,{reference}\n" for reference in REFERENCES)
+    deck = read_files(table_of(f"narrative,reference\n{rows}") | {"deck.toml": b""}, "deck")
+    assert deck.references == (
+        "References: 4 understood, 1 outside the AI's types, 1 empty, 4 not understood: "
+        "row 8 'bcell'; did you mean basal cell carcinoma or seborrheic keratosis? "
+        "row 9 'Nävus'; did you mean nevus? row 10 'xyz'. …"
+    )
+    assert [(problem.row, problem.column) for problem in deck.doubts] == [
+        (row, "reference") for row in (6, 8, 9, 10, 11)
+    ]
+    assert deck.doubts[0].what == "dermatofibroma is not among the types of skin-26."
+    assert [case.reference for case in deck.cases[:4]] == ["BCC", "NEV", "BCC", "PSO"]
+    assert deck.cases[6].reference == "bcell"  # never taken for what it resembles
+
+
+def test_types_are_those_of_the_bundle_that_answers_the_case(files):
+    files["cases.csv"] = b"photo,narrative,reference\na.jpg,,psoriasis\n,It itches.,psoriasis\n"
+    deck = read_files(files, "deck")
+    assert deck.references == "References: 1 understood, 1 outside the AI's types."
+    assert deck.doubts[0].what == "psoriasis is not among the types of pad-ufes-20."
+
+
+def test_deck_without_references_says_nothing_of_them():
+    deck = read_files(table_of("narrative\nIt itches.\n") | {"deck.toml": b""}, "deck")
+    assert (deck.references, deck.doubts) == ("", ())
+
+
+@pytest.mark.parametrize("path", ["deck.toml", "Deck.toml", "deck.toml.txt", "DECK.TOML.TXT"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_settings_are_found_under_the_names_that_systems_give(files, path, encoding):
+    settings = files.pop("deck.toml").decode()
+    deck = read_files(files | {path: f'{settings}note = "Übung"'.encode(encoding)}, "deck")
+    assert (deck.name, deck.shows_reference, deck.note) == ("Two photos", True, "Übung")
+    assert deck.remarks == ()
+
+
+def test_two_files_of_settings_are_refused(files):
+    (problem,) = problems_in(files | {"Deck.toml": b""})
+    assert "leave only one deck.toml" in problem.what
+
+
+def test_settings_that_are_not_read_are_named(files):
+    files["settings.toml"], files["photos/deck.toml"] = files["deck.toml"], files.pop("deck.toml")
+    remarks = read_zip(zipped(files), "deck.zip").remarks
+    assert [remark.what for remark in remarks] == [
+        "'settings.toml' was not read: settings are read from deck.toml beside cases.csv.",
+        "'photos/deck.toml' was not read: settings are read from deck.toml beside cases.csv.",
+        'There is no deck.toml. Assumed: name = "deck", show_reference = false, note = "".',
+    ]
+
+
+def test_missing_settings_are_told_and_of_a_sent_folder_asked_about(files):
+    (remark,) = read_files(files, "deck").remarks
+    assert remark.what == "'deck.toml' does not say everything. Assumed: note = \"\"."
+    del files["deck.toml"]  # it may have failed to arrive
+    sent, whole = read_files(files, "May"), read_zip(zipped(files), "May.zip")
+    assert [problem.what for problem in sent.doubts if problem.row is None] == [whole.remarks[0].what]
+    assert 'Assumed: name = "May", show_reference = false' in whole.remarks[0].what
 
 
 # --- what is refused, with row, column and what to do
@@ -214,7 +304,9 @@ PROBLEMS = {
     "age band": ("photo,age_band\na.jpg,60-80\n", 2, "age_band", "write 0-17, 18-39, 40-59, 60-79, 80"),
     "age": ("photo,age\na.jpg,old\n", 2, "age", "'old' is not an age in years: write 0 to 120"),
     "too old": ("photo,age\na.jpg,121\n", 2, "age", "write 0 to 120"),
-    "nan": ("photo,age\na.jpg,nan\n", 2, "age", "write 0 to 120"),
+    "infinity": ("photo,age\na.jpg,inf\n", 2, "age", "write 0 to 120"),
+    "row below a title": ("May\n\nphoto,age\na.jpg,old\n", 4, "age", "an age"),
+    "row below Excel's line": ("sep=;\nphoto;age\na.jpg;old\n", 2, "age", "an age"),  # Excel hides it
     "site": ("photo,body_site\na.jpg,moon\n", 2, "body_site", "'moon' is not a known site: write SCALP"),
     "skin type": ("photo,fitzpatrick\na.jpg,7\n", 2, "fitzpatrick", "write 1 to 6"),
     "half a skin type": ("photo,fitzpatrick\na.jpg,2.5\n", 2, "fitzpatrick", "write 1 to 6"),
@@ -257,8 +349,33 @@ def test_all_problems_come_in_one_report():
     assert str(found[3]).startswith("row 2, age: '200' is not an age")
 
 
-def test_table_in_another_encoding_is_told_with_the_line():
-    (problem,) = problems_in({"cases.csv": "narrative\nfine\nNävus\n".encode("latin-1")})
+@pytest.mark.parametrize(
+    ("words", "encoding", "guess"),
+    [
+        ("Nävus\u2014“more” 3 mm²", "utf-16", ""),
+        ("Nävus", "utf-16-le", ""),
+        ("Nävus", "utf-16-be", ""),
+        ("Nävus\u2014“more” 3 €", "cp1252", "Windows-1252"),
+        ("Nævus på hånd", "latin-1", "Windows-1252"),
+        ("Nävus\u2014“more”", "mac_roman", "Mac Roman"),
+    ],
+)
+def test_table_in_another_encoding_is_read_and_a_guess_is_told(words, encoding, guess):
+    table, line_end = f"explanation\tnarrative\n{words}\tx", "\r" if guess == "Mac Roman" else "\r\n"
+    deck = read_files({"cases.csv": table.replace("\n", line_end).encode(encoding)}, "deck")
+    assert deck.cases[0].explanation == words
+    assert [remark.what for remark in deck.remarks if guess] == (
+        [f"cases.csv is not UTF-8. It was read as {guess}: check its accents."] if guess else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "encoding"),
+    [("łokieć", "cp1250"), ("かゆい", "shift_jis"), ("зуд", "cp1251"), ("ä\udcff", "utf-8")],
+)
+def test_table_in_an_encoding_that_cannot_be_told_is_refused_with_the_line(words, encoding):
+    table = f"narrative\nfine\n{words}\n".encode(encoding, "surrogateescape")
+    (problem,) = problems_in({"cases.csv": table})
     assert "cases.csv: Line 3 is not UTF-8" in problem.what
 
 
@@ -300,7 +417,8 @@ def test_wrong_settings_are_told(files, settings, what):
     [
         (["photos/a.jpg"], "There is no cases.csv"),
         (["one/two/cases.csv"], "There is no cases.csv"),
-        (["one/cases.csv", "two/cases.csv"], "Several folders"),
+        (["one/cases.csv", "two/cases.csv"], "'one/cases.csv' and 'two/cases.csv': leave only one cases.csv"),
+        (["cases.csv", "Cases.csv.txt"], "leave only one cases.csv"),
         (["cases.csv", "../a.jpg"], "leads out of the deck's folder"),
     ],
 )
@@ -398,7 +516,6 @@ def with_zero_in_name(files: dict[str, bytes]) -> bytes:
         (lambda files: with_entry(files, "/etc/x.jpg"), "leads out"),
         (lambda files: with_entry(files, "C:/x.jpg"), "leads out"),
         (lambda files: with_entry(files, "..\\x.jpg"), "leads out"),
-        (lambda files: with_entry(files, "photos\\x.jpg"), "leads out"),
         (with_zero_in_name, "leads out"),
         (lambda files: with_entry(files, "x.jpg", b"/etc/passwd", stat.S_IFLNK | 0o777), "is a link"),
         (lambda files: with_entry(files, "x.jpg", b"", stat.S_IFIFO | 0o777), "a link"),
@@ -435,8 +552,64 @@ def test_zip_of_a_million_files_is_refused_before_they_are_listed(files, monkeyp
     struct.pack_into("<I", data, len(data) - 22 + 12, 46_000_000)
     monkeypatch.setattr(zipfile.ZipFile, "_RealGetContents", lambda _: pytest.fail("listed"))
     assert "more than 5,000 files" in refusal_of(bytes(data))
-    zip64 = zipped(files)[:-22] + b"PK\x06\x07" + bytes(16) + zipped(files)[-22:]
-    assert "more than 5,000 files" in refusal_of(zip64)
+    assert "more than 5,000 files" in refusal_of(as_zip64(zipped(files), 46_000_000))
+
+
+def as_zip64(data: bytes, size: int | None = None) -> bytes:
+    """The zip with its counts in a zip64 record only, as programs write it that stream."""
+    n, true_size, start = struct.unpack_from("<HII", data, len(data) - 12)
+    counts = struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, n, n, true_size if size is None else size, start)
+    locator = b"PK\x06\x07" + struct.pack("<IQI", 0, len(data) - 22, 1)
+    end = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 0xFFFF, 0xFFFF, 2**32 - 1, 2**32 - 1, 0)
+    return data[:-22] + b"PK\x06\x06" + counts + locator + end
+
+
+def test_small_zip64_is_read_by_its_real_counts(files):
+    assert plain(read_zip(as_zip64(zipped(files)), "deck.zip")) == plain(read_files(files, "deck"))
+
+
+def as_windows_zips(files: dict[str, bytes], page: str) -> bytes:
+    """A zip whose names are in a code page that it does not tell."""
+    spelt = {path: path.encode(page).decode("cp437") for path in files}
+    data = zipped(
+        {f"{number:<{len(name)}}": files[path] for number, (path, name) in enumerate(spelt.items())}
+    )
+    for number, name in enumerate(spelt.values()):
+        data = data.replace(f"{number:<{len(name)}}".encode(), name.encode("cp437"))
+    return data
+
+
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [
+        ("Läsion 1.jpg", "utf-8"),
+        ("La\u0308sion 2.jpg", "utf-8"),
+        ("Läsion 3.jpg", "cp437"),
+        ("Bjørn hånd.jpg", "cp850"),
+        ("łokieć.jpg", "cp852"),
+        ("症例ソ表.jpg", "cp932"),  # with backslashes in its bytes
+        ("плечо.jpg", "cp866"),
+        ("photos\\b 2.jpg", "cp437"),
+        ("Bjørn\\hånd.jpg", "cp850"),
+    ],
+)
+@pytest.mark.parametrize("folder", ["", "deck/"])
+def test_names_of_zips_are_understood_without_their_code_page(name, page, folder):
+    table = f"photo,narrative\n{name},It itches.\n".encode()
+    data = as_windows_zips({f"{folder}cases.csv": table, f"{folder}{name}": drawn(100)}, page)
+    assert read_zip(data, "deck.zip").cases[0].photo is not None
+
+
+def test_names_in_the_folder_of_a_zip_are_understood_without_their_code_page():
+    files = {"Übung/cases.csv": "photo\nhånd.jpg\n".encode(), "Übung/hånd.jpg": drawn(100)}
+    assert read_zip(as_windows_zips(files, "cp850"), "deck.zip").cases[0].photo is not None
+
+
+def test_names_that_nobody_can_tell_are_named_as_garbled():
+    files = {"cases.csv": "photo\nhånd.jpg\n".encode(), "h_nd_å.jpg": drawn(100)}
+    what = refusal_in_row_2(as_windows_zips(files, "cp850"))
+    assert "'hånd.jpg' is not in the deck, and 'h_nd_" in what
+    assert "lost the accents or letters of its name: rename the photos, or zip them anew" in what
 
 
 def test_zip_of_too_many_bytes_is_refused(files, monkeypatch):
@@ -446,7 +619,7 @@ def test_zip_of_too_many_bytes_is_refused(files, monkeypatch):
 
 def test_bytes_are_counted_as_they_come_out(files, monkeypatch):
     monkeypatch.setattr(safe_zip, "MAX_UNPACKED", sum(map(len, files.values())))
-    photo = files_of_zip(io.BytesIO(zipped(files)))["a.jpg"]
+    photo = files_of_zip(io.BytesIO(zipped(files)))[0]["a.jpg"]
     with pytest.raises(ZipRefused, match="GB together"):
         for _ in range(10):
             assert photo() == files["a.jpg"]
@@ -454,7 +627,7 @@ def test_bytes_are_counted_as_they_come_out(files, monkeypatch):
 
 def test_bomb_that_lies_about_its_size_fills_no_memory(files):
     data = patched(with_entry_of_megabytes(files, "bomb.jpg", 60), len(files), UNPACKED, 1000)
-    bomb = files_of_zip(io.BytesIO(data))["bomb.jpg"]
+    bomb = files_of_zip(io.BytesIO(data))[0]["bomb.jpg"]
     tracemalloc.start()
     with pytest.raises(ZipRefused, match="damaged in the zip"):
         bomb()
@@ -466,7 +639,7 @@ def test_bomb_that_lies_about_its_size_fills_no_memory(files):
 def test_long_file_is_read_no_further_than_the_limit(files):
     long = np.random.default_rng(0).bytes(safe_zip.READ_LIMIT + 1000)
     data = zipped(files | {"a.jpg": long}, zipfile.ZIP_STORED)
-    assert len(files_of_zip(io.BytesIO(data))["a.jpg"]()) == safe_zip.READ_LIMIT
+    assert len(files_of_zip(io.BytesIO(data))[0]["a.jpg"]()) == safe_zip.READ_LIMIT
     assert "more than the 20 MB allowed" in refusal_in_row_2(data)
 
 

@@ -16,7 +16,7 @@ MOST_ALIKE = 0.5  # Jaccard index of two stories' words
 SHORTEST_WORD = 4  # letters of a word that is compared
 ABBREVIATION = 3  # letters at most; in small letters it may be a word, such as "pr" or "bod"
 # Codes are ours, and some are words ("bite", "drug", "mel"): what a patient may say of them is in the names.
-TERMS = {term for disease in DISEASES.values() for term in (disease.name, *disease.synonyms)} | {
+TERMS = {term for disease in map(DISEASES.get, TYPES) for term in (disease.name, *disease.synonyms)} | {
     code for code in TYPES if len(code) <= ABBREVIATION
 }
 STORIES = load_stories()

@@ -81,10 +81,35 @@ def test_zip_that_is_none_is_refused_in_one_sentence(app, store):
     assert rows_of(store) == {}
 
 
+@pytest.mark.parametrize("decision", ["Load it as it is", "Do not load it"])
+def test_owner_decides_about_references_that_are_not_understood(app, store, decision):
+    load_deck(app, deck_zip([ROWS[0], ROWS[1] | {"reference": "bcell"}]))
+    (warning,) = app.warning
+    assert (
+        "1 understood, 1 not understood\\: row 3 'bcell'; did you mean basal cell carcinoma" in warning.value
+    )
+    assert list(app.table[0].value["Row"]) == ["3", ""]
+    assert {"Check and load"}.isdisjoint(buttons(app))
+    assert rows_of(store) == {}
+    button(app, decision).click().run()
+    assert not app.exception
+    assert [size for _, size in store.decks()] == ([2] if decision == "Load it as it is" else [])
+    assert decision not in buttons(app)
+
+
+def test_another_file_is_checked_although_one_waits_for_a_decision(app, store):
+    load_deck(app, deck_zip([ROWS[1] | {"reference": "bcell"}]))
+    load_deck(app, deck_zip(ROWS))
+    assert [size for _, size in store.decks()] == [2]
+
+
+LOADED = "Loaded the deck “Two \\*cases\\*” with 2 cases\\. References\\: 2 understood\\."
+
+
 def test_deck_is_read_blind_to_its_end_and_shows_the_reference_only_then(app, store):
     load_deck(app, deck_zip(ROWS, 'name = "Two *cases*"\nshow_reference = true\nnote = "Known *cases*."'))
     assert "Known *cases*." in [text.value for text in app.text]
-    assert [success.value for success in app.success] == ["Loaded the deck “Two \\*cases\\*” with 2 cases\\."]
+    assert [success.value for success in app.success] == [LOADED]
     begin(app)
     for done in range(2):
         assert {AT_ONCE, LATER}.isdisjoint(buttons(app))
@@ -103,7 +128,7 @@ def test_deck_is_read_blind_to_its_end_and_shows_the_reference_only_then(app, st
     assert set(references["You before"]) == {"✗ Nevus"}
     answers = store.answers(deck="Two *cases*")
     assert sorted(answers["stage"]) == ["after", "after", "before", "before"]
-    assert set(answers["truth"]) == {"BCC", "Spitz naevus"}
+    assert set(answers["truth"]) == {"BCC", "NEV"}
     assert answers["blinded"].all()
 
 

@@ -7,7 +7,7 @@ from functools import cache
 
 import streamlit as st
 
-from skin_ai.diseases import DISEASES, find
+from skin_ai.diseases import DISEASES, find, suggest
 from skin_ai.study.flow import DIAGNOSIS_LIMIT, TEXT_LIMIT
 from skin_ai.study.store import MAX_RANKS
 from skin_ai.study.tables import Answer
@@ -67,6 +67,10 @@ def ask(case: CaseState, stage: str, former: Answer | None = None) -> tuple[list
     if len(diagnoses) > 1:
         listed = zip(ORDINALS, diagnoses, strict=False)
         st.text(", ".join(f"{ordinal} {terms.get(text, text)[:DIAGNOSIS_LIMIT]}" for ordinal, text in listed))
+    for text in (text for text in diagnoses if find(text) is None):
+        names = " or ".join(disease.name for disease in suggest(text))
+        asked = f"Did you mean {names}?" if names else "It is kept as written."
+        st.text(f"“{text[:DIAGNOSIS_LIMIT]}” is not a diagnosis that this program knows. {asked}")
     confidence = st.segmented_control(
         "How confident are you in your first diagnosis?",
         list(CONFIDENCES),

@@ -13,7 +13,13 @@ import numpy as np
 import streamlit as st
 
 from skin_ai.predict import bundle as bundles
-from skin_ai.predict.bundle import DEFAULT_BUNDLE, BundleError, bundle_names
+from skin_ai.predict.bundle import (
+    DEFAULT_BUNDLE,
+    WITHOUT_PHOTO,
+    BundleError,
+    automatic_bundle,
+    bundle_names,
+)
 from skin_ai.study.flow import Awaits, Progress
 from skin_ai.views.case.case_state import CaseState, place_as_it_stands
 
@@ -23,7 +29,6 @@ if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for t
 log = logging.getLogger(__name__)
 
 AUTOMATIC: Final = "Automatic"
-WITHOUT_PHOTO: Final = "skin-26"  # trained mainly on words
 CHOICE: Final = "bundle_choice"
 PAGE_FIRST: Final = 1.5  # seconds that the browser has to fetch the first page's parts
 
@@ -85,8 +90,7 @@ def chosen(has_photo: bool) -> str:
     choice = st.session_state.get(CHOICE, AUTOMATIC)
     if choice in names:
         return str(choice)
-    name = DEFAULT_BUNDLE if has_photo or WITHOUT_PHOTO not in names else WITHOUT_PHOTO
-    return name if name in names or not names else names[0]
+    return automatic_bundle(has_photo)
 
 
 def of_case(case: CaseState, progress: Progress | None) -> str:

@@ -1,0 +1,66 @@
+"""Whether the references of a deck are diagnoses that the AI can give; asked before the deck is loaded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import cache
+from typing import Final, NamedTuple
+
+from skin_ai.diseases import DISEASES, suggest
+from skin_ai.file_paths import shown
+from skin_ai.predict import bundle as bundles
+
+UNDERSTOOD: Final = "understood"
+OUTSIDE: Final = "outside the AI's types"
+EMPTY: Final = "empty"
+UNKNOWN: Final = "not understood"
+ASKED: Final = 3  # unknown references in the sentence; all of them are in the doubts
+
+
+class Reference(NamedTuple):
+    """A type's code, other text or ""; row: as in a spreadsheet. has_photo: decides which AI answers."""
+
+    row: int
+    diagnosis: str
+    has_photo: bool
+
+
+def report(references: Iterable[Reference]) -> tuple[str, list[tuple[int, str]]]:
+    """A sentence ("" where all are empty), and row and fault of each that is not understood or outside."""
+    counts, doubts, questions = Counter[str](), [], []
+    for row, diagnosis, has_photo in references:
+        kind = _kind(diagnosis, bundle := bundles.automatic_bundle(has_photo))
+        counts[kind] += 1
+        if kind == UNKNOWN:
+            question = _question(diagnosis)
+            questions.append(f"row {row} {question}")
+            doubts.append((row, f"Not understood: {question}"))
+        elif kind == OUTSIDE:
+            doubts.append((row, f"{DISEASES[diagnosis].name} is not among the types of {bundle}."))
+    if counts.keys() <= {EMPTY}:
+        return "", []
+    told = ", ".join(
+        f"{counts[kind]} {kind}" for kind in (UNDERSTOOD, OUTSIDE, EMPTY, UNKNOWN) if counts[kind]
+    )
+    more = " …" if len(questions) > ASKED else ""
+    asked = f": {' '.join(questions[:ASKED])}{more}" if questions else "."
+    return f"References: {told}{asked}", doubts
+
+
+def _kind(diagnosis: str, bundle: str) -> str:
+    if not diagnosis:
+        return EMPTY
+    if diagnosis not in DISEASES:
+        return UNKNOWN
+    return UNDERSTOOD if not bundle or diagnosis in _types_of(bundle) else OUTSIDE
+
+
+def _question(diagnosis: str) -> str:
+    names = " or ".join(disease.name for disease in suggest(diagnosis))
+    return f"{shown(diagnosis)}; did you mean {names}?" if names else f"{shown(diagnosis)}."
+
+
+@cache
+def _types_of(bundle: str) -> frozenset[str]:
+    return frozenset(bundles.read_manifest(bundles.WEIGHTS / bundle)["types"])
