@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from skin_ai.server import uploads
 from skin_ai.study import deck as study_deck
 from skin_ai.study.database import StoreError
 from skin_ai.study.deck import DeckError
@@ -21,6 +23,9 @@ OFFERED, OUTCOME = "decks_offered", "deck_outcome"  # keys of the session's stat
 
 def ask(store: Store) -> None:
     """The form, and below it the outcome of the last upload."""
+    context = get_script_run_ctx()
+    if context is not None:
+        uploads.allow(context.session_id, uploads.DECK)
     with st.expander("Load a deck"):
         st.markdown(
             "Load a folder, or a zip of it, with `cases.csv` and the photos.\n"
