@@ -15,7 +15,8 @@ from skin_ai.server import hosts, page_script, uploads
 try:
     chosen = settings.current()
 except settings.SettingsError as error:
-    sys.exit(f"skin_ai: {error}")
+    print(f"skin_ai: {error}", file=sys.stderr)
+    sys.exit(2)
 if chosen.base_path:
     config.set_option("server.baseUrlPath", chosen.base_path)
     print(f"  Served under /{chosen.base_path}")

@@ -20,10 +20,11 @@ DECK: Final = 600 * MEGABYTE  # of a session that has opened the form for decks
 SERVER: Final = 1200 * MEGABYTE  # of all sessions together
 WAIT: Final = 120  # seconds until Streamlit frees what a closed page held (server.disconnectedSessionTTL)
 PATH: Final = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
+AGAIN: Final = f"try again in {WAIT // 60} minutes.\n"
 TOO_MUCH: Final = (
-    f"Not uploaded: the server holds as many files as it can {{}}. Try again in {WAIT // 60} minutes, "
-    "or remove files that are still listed here.\n"
+    f"Not uploaded: your other files take all the memory for one visitor. Reload the page and {AGAIN}"
 )
+FULL: Final = f"Not uploaded: the files of all visitors take all the memory for uploads. Wait, and {AGAIN}"
 NOT_ALLOWED: Final = "Not uploaded: sign in first.\n"
 
 Files = Mapping[str, Mapping[str, Any]]  # by session and by file, each with its `data`
@@ -80,14 +81,13 @@ class WithinBudget:
         allowed = _allowed.get(session, 0)
         if not allowed:
             return PlainTextResponse(NOT_ALLOWED, 403)
-        whose = ""
         if self.coming.total() + sum(map(_bytes, self.held().values())) + size > self.server:
-            whose = "for all visitors together"
+            sentence = FULL
         elif self.coming[session] + _bytes(self.held().get(session, {})) + size > allowed:
-            whose = "for one visitor"
-        if not whose:
+            sentence = TOO_MUCH
+        else:
             return None
-        return PlainTextResponse(TOO_MUCH.format(whose), 429, {"Retry-After": str(WAIT)})
+        return PlainTextResponse(sentence, 429, {"Retry-After": str(WAIT)})
 
 
 def _bytes(files: Mapping[str, Any]) -> int:
