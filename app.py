@@ -4,10 +4,13 @@ Each page is drawn by `navigation.py`.
 """
 
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import streamlit as st
 from starlette.middleware import Middleware
-from streamlit import config, runtime
+from streamlit import cli_util, config, runtime
+from streamlit.web.server import server_util
 
 from skin_ai import settings
 from skin_ai.server import hosts, page_script, uploads
@@ -19,12 +22,26 @@ except settings.SettingsError as error:
     sys.exit(2)
 if chosen.base_path:
     config.set_option("server.baseUrlPath", chosen.base_path)
-    print(f"  Served under /{chosen.base_path}")
 uploads.keep_off_the_disk()
+listens_at = config.get_option("server.address")
+
+
+@asynccontextmanager
+async def at_the_start(_: st.App) -> AsyncIterator[None]:
+    """Opens the browser, except on a server without a screen; Streamlit does not for an `st.App`."""
+    url = server_util.get_url(server_util.get_display_address(listens_at))
+    if chosen.base_path:  # Streamlit has named the address without it
+        print(f"  URL: {url}/")
+    if not config.get_option("server.headless"):
+        cli_util.open_browser(url)
+    yield
+
+
 app = st.App(
     "navigation.py",
+    lifespan=at_the_start,
     middleware=[
-        Middleware(hosts.NamedHostsOnly, names=[*chosen.hosts, config.get_option("server.address")]),
+        Middleware(hosts.NamedHostsOnly, names=[*chosen.hosts, listens_at]),
         Middleware(page_script.ScriptInPage),
         Middleware(
             uploads.WithinBudget,

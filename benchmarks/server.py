@@ -46,7 +46,9 @@ def started(
             process = subprocess.Popen(
                 [sys.executable, *streamlit, "run", str(script), "--server.port", str(port)],
                 cwd=root,
-                env=inherited | {"SKIN_AI_DATA": str(folder)} | dict(environment or {}),
+                env=inherited
+                | {"SKIN_AI_DATA": str(folder), "STREAMLIT_SERVER_HEADLESS": "true"}
+                | dict(environment or {}),
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

@@ -25,6 +25,7 @@ TOO_MUCH: Final = (
     f"Not uploaded: your other files take all the memory for one visitor. Reload the page and {AGAIN}"
 )
 FULL: Final = f"Not uploaded: the files of all visitors take all the memory for uploads. Wait, and {AGAIN}"
+TOO_LARGE: Final = "Not uploaded: the file is larger than {} MB.\n"
 NOT_ALLOWED: Final = "Not uploaded: sign in first.\n"
 
 Files = Mapping[str, Mapping[str, Any]]  # by session and by file, each with its `data`
@@ -81,6 +82,8 @@ class WithinBudget:
         allowed = _allowed.get(session, 0)
         if not allowed:
             return PlainTextResponse(NOT_ALLOWED, 403)
+        if size > allowed:
+            return PlainTextResponse(TOO_LARGE.format(allowed // MEGABYTE), 413)
         if self.coming.total() + sum(map(_bytes, self.held().values())) + size > self.server:
             sentence = FULL
         elif self.coming[session] + _bytes(self.held().get(session, {})) + size > allowed:

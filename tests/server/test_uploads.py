@@ -64,6 +64,12 @@ def test_before_sign_in_nothing_is_taken(sender: TestClient) -> None:
     assert send(sender, "ana", "1", 1).status_code == 403
 
 
+def test_file_larger_than_the_whole_budget_is_told_so(sender: TestClient) -> None:
+    uploads.allow("ana", 100)
+    answer = send(sender, "ana", "1", 101)
+    assert (answer.status_code, answer.headers.get("Retry-After")) == (413, None)
+
+
 def test_upload_of_unknown_length_is_refused(sender: TestClient) -> None:
     uploads.allow("ana", 100)
     answer = sender.put("/base/_stcore/upload_file/ana/1", content=iter([b"x"]))
