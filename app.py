@@ -1,40 +1,52 @@
-"""Page setup and navigation."""
+"""What `streamlit run app.py` starts: the server, once the settings are understood.
+
+Each page is drawn by `navigation.py`.
+"""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import streamlit as st
+from starlette.middleware import Middleware
+from streamlit import cli_util, config, runtime
+from streamlit.web.server import server_util
 
-from skin_ai.server import log as server_log
-from skin_ai.server import memory, uploads
-from skin_ai.views import notices
-from skin_ai.views.session import kiosk, readers, sign_in
+from skin_ai import settings
+from skin_ai.server import hosts, page_script, uploads
 
-server_log.begin()
+try:
+    chosen = settings.current()
+except settings.SettingsError as error:
+    print(f"skin_ai: {error}", file=sys.stderr)
+    sys.exit(2)
+if chosen.base_path:
+    config.set_option("server.baseUrlPath", chosen.base_path)
 uploads.keep_off_the_disk()
-memory.share_arenas()
-st.set_page_config(
-    page_title="skin_ai",
-    layout="wide",
-    # An open sidebar covers a phone's page and makes a laptop's columns too narrow for the symptom form.
-    initial_sidebar_state="collapsed",
-    menu_items={"About": notices.RESEARCH_ONLY},
+listens_at = config.get_option("server.address")
+
+
+@asynccontextmanager
+async def at_the_start(_: st.App) -> AsyncIterator[None]:
+    """Opens the browser, except on a server without a screen; Streamlit does not for an `st.App`."""
+    url = server_util.get_url(server_util.get_display_address(listens_at))
+    if chosen.base_path:  # Streamlit has named the address without it
+        print(f"  URL: {url}/")
+    if not config.get_option("server.headless"):
+        cli_util.open_browser(url)
+    yield
+
+
+app = st.App(
+    "navigation.py",
+    lifespan=at_the_start,
+    middleware=[
+        Middleware(hosts.NamedHostsOnly, names=[*chosen.hosts, listens_at]),
+        Middleware(page_script.ScriptInPage),
+        Middleware(
+            uploads.WithinBudget,
+            held=lambda: runtime.get_instance().uploaded_file_mgr.file_storage,
+            is_active=lambda session: runtime.get_instance().is_active_session(session),
+        ),
+    ],
 )
-kiosk.leave_if_asked()
-titles = ["Case", "Deck", "Compare", "Feedback", "Model card", "About"]
-if kiosk.is_on():
-    titles = [title for title in titles if title not in ("Deck", "Feedback")]
-pages = [
-    st.Page(f"skin_ai/pages/{title.lower().replace(' ', '_')}.py", title=title, default=title == "Case")
-    for title in titles
-]
-is_let_in = sign_in.is_let_in()
-page = st.navigation(pages, position="top" if is_let_in else "hidden")
-with st.container(horizontal_alignment="center"), st.container(width=notices.PAGE_WIDTH):
-    notices.research_only()
-    if not is_let_in:
-        sign_in.ask()
-        st.stop()
-    sign_in.bar()
-    if kiosk.is_on():
-        kiosk.bar(readers.store())
-    readers.remember_reader()
-    page.run()
-memory.collect_now_and_then()

@@ -26,7 +26,7 @@ def main() -> None:
         store.add_answers(made_up_study.answers(READERS, CASES, seed=0))
         answers = store.answers()
         read, left = readings(answers), unfinished(answers)
-        page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+        page = AppTest.from_file(str(ROOT / "navigation.py"), default_timeout=120).run()
         page.switch_page("skin_ai/pages/compare.py").run()
         if page.exception or not page.get("plotly_chart"):
             raise SystemExit("The page was not drawn.")

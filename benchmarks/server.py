@@ -36,6 +36,7 @@ def started(
     arguments that run Streamlit; port: 0 for a free one; root: the working directory.
     """
     port = port or free_port()
+    address = f"http://localhost:{port}/{(environment or {}).get('SKIN_AI_BASE_PATH', '')}".rstrip("/")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SKIN_AI_")}
     with tempfile.TemporaryDirectory() as temporary:
         folder = folder or Path(temporary)
@@ -45,13 +46,15 @@ def started(
             process = subprocess.Popen(
                 [sys.executable, *streamlit, "run", str(script), "--server.port", str(port)],
                 cwd=root,
-                env=inherited | {"SKIN_AI_DATA": str(folder)} | dict(environment or {}),
+                env=inherited
+                | {"SKIN_AI_DATA": str(folder), "STREAMLIT_SERVER_HEADLESS": "true"}
+                | dict(environment or {}),
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
         try:
-            _wait_for(f"http://localhost:{port}/_stcore/health", process, log)
-            yield f"http://localhost:{port}", psutil.Process(process.pid)
+            _wait_for(f"{address}/_stcore/health", process, log)
+            yield address, psutil.Process(process.pid)
         finally:
             process.terminate()
             process.wait(timeout=20)

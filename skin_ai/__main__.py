@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 
+from skin_ai import settings
 from skin_ai.commands import check, data, diagnose, evaluate, extract, study, train, train_extraction
 from skin_ai.predict.bundle import BundleError
 
@@ -27,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("skin_ai").setLevel(logging.INFO)  # libraries keep to warnings
     try:
+        settings.current()  # what is not understood stops every command
         status: int = options.run(options)
     except (BundleError, DatasetError, StoreError, OSError, ValueError) as error:
         print(f"skin_ai: {error}", file=sys.stderr)

@@ -20,7 +20,7 @@ from skin_ai.study.tables import Base
 from skin_ai.views.case.case_state import CaseState
 from skin_ai.views.case.samples import SAMPLES
 
-APP = Path(__file__).parent.parent / "app.py"
+APP = Path(__file__).parent.parent / "navigation.py"
 TIMEOUT = 180  # seconds: the first run of the app loads the models, perhaps beside other work
 WORDS = "I am 61. The spot on my back has grown and it bleeds now and then."
 SAVE, AT_ONCE, LATER = "Save my diagnosis and show the AI's", "Show me the AI at once", "Keep for later"

@@ -16,6 +16,7 @@ from transformers import BertConfig, BertModel
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from skin_ai import settings
 from skin_ai.diseases import LABEL_SETS
 from skin_ai.predict.bundle import (
     DEFAULT_BUNDLE,
@@ -126,6 +127,12 @@ def tiny_language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(file_of(WEIGHTS / DEFAULT_BUNDLE, name), folder / name)
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_settings_of_this_computer() -> None:
+    """The file that its user may have; a test sets variables with `monkeypatch.setenv`."""
+    settings.ENV_FILE = Path(os.devnull)
 
 
 @pytest.fixture

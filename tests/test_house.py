@@ -22,10 +22,10 @@ MAY_IMPORT = {
     "views": {"predict", "server", "study", "model_card"},
     "pages": {"predict", "server", "study", "model_card", "views"},
 }
-SHARED_BY_ALL = {"diseases", "vocabulary", "file_paths", "intervals", "wordings", "skin_ai"}
+SHARED_BY_ALL = {"diseases", "vocabulary", "file_paths", "intervals", "settings", "wordings", "skin_ai"}
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in sorted([*(ROOT / "skin_ai").rglob("*.py"), ROOT / "app.py"])
+    for path in sorted([*(ROOT / "skin_ai").rglob("*.py"), ROOT / "app.py", ROOT / "navigation.py"])
     if "migrations" not in path.parts
 }
 
@@ -44,7 +44,7 @@ def imported(path: Path) -> set[str]:
 
 def room(module: str) -> str:
     parts = module.split(".")
-    if parts[0] == "app":
+    if parts[0] in ("app", "navigation"):
         return "pages"
     if parts[0] == "skin_ai":
         return {"__main__": "commands"}.get(parts[1], parts[1]) if len(parts) > 1 else "skin_ai"

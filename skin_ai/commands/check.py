@@ -12,6 +12,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
+from skin_ai import settings
 from skin_ai.predict.bundle import WEIGHTS, BundleError, bundle_names, load_bundle
 
 LEAST_FREE = 1 << 30  # bytes: photos, copies before a migration, and a backup need room
@@ -62,15 +63,16 @@ def _bundles() -> Iterator[str]:
 
 
 def _settings() -> Iterator[str]:
+    print(*settings.described(), sep="\n")
     config = WEIGHTS.parent / ".streamlit" / "config.toml"
     if not config.is_file():
         yield f"{config} is missing: telemetry would be on; restore it from the repository."
 
 
 def _data_folder() -> Iterator[str]:
-    from skin_ai.study.database import StoreError, data_folder, state
+    from skin_ai.study.database import StoreError, state
 
-    folder = data_folder()
+    folder = settings.current().data
     try:
         print(f"database: {state()}")
     except StoreError as error:

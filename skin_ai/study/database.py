@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -12,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import platformdirs
 from sqlalchemy import (
     URL,
     Connection,
@@ -29,6 +27,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
+from skin_ai import settings
+
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 FILE: Final = "study.db"
 BUSY_SECONDS: Final = 30.0  # how long a writer waits for another one
@@ -42,22 +42,16 @@ class StoreError(RuntimeError):
     """What is wrong with the database and what to do, in one sentence for the user."""
 
 
-def data_folder() -> Path:
-    """Where this computer stores its data: SKIN_AI_DATA, or the user's data folder."""
-    chosen = os.environ.get("SKIN_AI_DATA", "")
-    return Path(chosen) if chosen else platformdirs.user_data_path("skin_ai", appauthor=False)
-
-
 def open_engine(url: str = "") -> Engine:
     """The database at `url` (default SKIN_AI_DATABASE_URL, else SQLite in the data folder), migrated.
 
     Raises StoreError, and changes nothing, if it cannot be opened, is not one of skin_ai, or was made by a
     newer version.
     """
-    folder = data_folder()
+    folder = settings.current().data
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        url = url or os.environ.get("SKIN_AI_DATABASE_URL", "")
+        url = url or settings.current().database_url
         if not url:
             (folder / FILE).touch(mode=0o600)
         engine = _engine(url or _sqlite(folder / FILE))
@@ -196,8 +190,8 @@ def _plain_cause(error: SQLAlchemyError) -> str:
 
 def state(url: str = "") -> str:
     """Kind and version of the database in a few words; changes nothing. Raises StoreError."""
-    file = data_folder() / FILE
-    url = url or os.environ.get("SKIN_AI_DATABASE_URL", "")
+    file = settings.current().data / FILE
+    url = url or settings.current().database_url
     if not url and not file.exists():
         return "none yet: the first start creates it"
     engine = _engine(url or _sqlite(file))

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from skin_ai.predict.bundle import BundleError
+from skin_ai.server import uploads
 from skin_ai.study import deck as study_deck
 from skin_ai.study.database import StoreError
 from skin_ai.study.deck import DeckError, Problem
@@ -35,6 +37,9 @@ class Outcome:
 
 def ask(store: Store) -> None:
     """The form, and below it the outcome of the last upload."""
+    context = get_script_run_ctx()
+    if context is not None:
+        uploads.allow(context.session_id, uploads.DECK)
     with st.expander("Load a deck"):
         st.markdown(
             "Load a folder, or a zip of it, with `cases.csv` and the photos.\n"

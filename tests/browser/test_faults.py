@@ -254,7 +254,8 @@ def installed(tmp_path: Path) -> Path:
     """The app in a folder of its own, whose weights may break."""
     root = tmp_path / "installed"
     root.mkdir()
-    shutil.copy(ROOT / "app.py", root)
+    for name in ("app.py", "navigation.py"):
+        shutil.copy(ROOT / name, root)
     for name in ("skin_ai", "weights", ".streamlit"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     return root

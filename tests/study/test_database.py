@@ -21,6 +21,7 @@ from pandas.testing import assert_frame_equal
 from saver import kill_while_saving, save_answers, start_saver
 from sqlalchemy import create_engine, event, inspect, text
 
+from skin_ai import settings
 from skin_ai.study import database, flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.store import Store, open_store
@@ -98,7 +99,7 @@ def files_up_to(size: int) -> Iterator[None]:
 def test_every_connection_of_sqlite_is_durable_and_checks_keys() -> None:
     store = open_store()
     store.forget_deleted()
-    store.backup(database.data_folder() / "copy.db")
+    store.backup(settings.current().data / "copy.db")
     with store.engine.connect() as one, store.engine.connect() as two:
         for connection in (one, two):
             found = {

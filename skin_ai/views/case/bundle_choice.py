@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import streamlit as st
 
+from skin_ai import settings
 from skin_ai.predict import bundle as bundles
 from skin_ai.predict.bundle import (
     DEFAULT_BUNDLE,
@@ -47,7 +48,7 @@ def _models(folder: str) -> Bundle:
     from skin_ai.predict.diagnose import diagnose
     from skin_ai.predict.prepared_photo import prepare
 
-    if "OMP_NUM_THREADS" not in os.environ:  # set where several servers share a machine's cores
+    if not settings.current().threads:  # set where several servers share a machine's cores
         torch.set_num_threads(cores())  # all of them, for one case at a time (`turns.py`)
     start = time.monotonic()
     bundle = bundles.load_bundle(Path(folder).name, weights=Path(folder).parent)

@@ -1,11 +1,10 @@
 """Conference mode: many visitors on one laptop; each visitor's data is cleared before the next.
 
-Switched on by SKIN_AI_KIOSK=1.
+Switched on by the setting SKIN_AI_KIOSK.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,6 +13,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from skin_ai import settings
 from skin_ai.study.database import StoreError
 from skin_ai.study.store import Store
 
@@ -22,8 +22,9 @@ LEAVING: Final = "leaving"
 LAST_SEEN: Final = "last_seen"
 WARNED: Final = 0.75  # of the idle limit
 LOOK_EVERY: Final = timedelta(seconds=5)
-# Reloads the page, so that nothing of the last visitor is left in the browser's memory either.
-RELOAD: Final = "<script>window.location.replace('/')</script>"
+# Reloads the app's first page, which a proxy may serve under a path of its own, so that nothing of the last
+# visitor is left in the browser's memory either.
+RELOAD: Final = "<script>window.location.replace(new URL('.', document.baseURI))</script>"
 # Visible wherever the visitor has scrolled to.
 STAY_IN_SIGHT: Final = (
     "<style>.st-key-idle {position: fixed; bottom: 1rem; left: 50%; transform: translateX(-50%); "
@@ -33,12 +34,12 @@ STAY_IN_SIGHT: Final = (
 
 
 def is_on() -> bool:
-    return os.environ.get("SKIN_AI_KIOSK", "") == "1"
+    return settings.current().is_kiosk
 
 
 def idle_limit() -> timedelta:
-    """How long without any input until the session is cleared: SKIN_AI_KIOSK_MINUTES, or three."""
-    return timedelta(minutes=float(os.environ.get("SKIN_AI_KIOSK_MINUTES", "3")))
+    """How long without any input until the session is cleared."""
+    return timedelta(minutes=settings.current().kiosk_minutes)
 
 
 def next_visitor() -> None:

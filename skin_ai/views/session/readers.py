@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hmac
-import os
 from datetime import timedelta
 
 import streamlit as st
 
+from skin_ai import settings
 from skin_ai.study.database import StoreError
 from skin_ai.study.store import Store, open_store
 from skin_ai.views.case.case_state import begin_case
@@ -15,7 +15,6 @@ from skin_ai.views.session import kiosk, sign_in
 from skin_ai.vocabulary import ROLES, YEARS_OF_PRACTICE
 
 READER = "reader"
-PASSPHRASE = "SKIN_AI_STUDY_PASSPHRASE"
 LET_IN = "study_is_open"
 COOKIE = "skin_ai_reader"
 COOKIE_AGE = timedelta(days=365)
@@ -77,7 +76,7 @@ def may_manage_decks() -> bool:
 
     With sign-in: accounts with the study's role. Without: everybody, unless a passphrase is set.
     """
-    return sees_each_reader() or not (sign_in.is_on() or os.environ.get(PASSPHRASE))
+    return sees_each_reader() or not (sign_in.is_on() or settings.current().study_passphrase)
 
 
 def sees_each_reader() -> bool:
@@ -92,14 +91,14 @@ def asks_to_see_each_reader() -> bool:
     if sign_in.is_on():
         st.info(
             "This page shows what readers wrote and is for study staff only. Your account needs the role "
-            f"that the server's environment variable `{sign_in.STUDY_ROLE}` names."
+            f"that the server's environment variable `{settings.STUDY_ROLE}` names."
         )
-    elif passphrase := os.environ.get(PASSPHRASE):
+    elif passphrase := settings.current().study_passphrase:
         _ask_for(passphrase)
     else:
         st.info(
             "This page shows what readers wrote, so it needs a passphrase. To set one, start the app with "
-            f"the environment variable `{PASSPHRASE}`."
+            f"the environment variable `{settings.STUDY_PASSPHRASE}`."
         )
     return False
 

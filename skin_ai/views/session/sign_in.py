@@ -6,12 +6,12 @@ Without that configuration, as on a laptop, everybody may.
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import Final
 
 import streamlit as st
 
-STUDY_ROLE: Final = "SKIN_AI_STUDY_ROLE"
+from skin_ai import settings
+
 ROLE_CLAIMS: Final = ("roles", "groups")
 
 
@@ -20,7 +20,7 @@ def is_on() -> bool:
 
     The role's name is enough, so that a secrets.toml that cannot be read opens nothing.
     """
-    return bool(os.environ.get(STUDY_ROLE)) or _has_provider()
+    return bool(settings.current().study_role) or _has_provider()
 
 
 def is_let_in() -> bool:
@@ -49,7 +49,7 @@ def bar() -> None:
 
 
 def has_study_role() -> bool:
-    role = os.environ.get(STUDY_ROLE)
+    role = settings.current().study_role
     if not role or not is_let_in():
         return False
     claims = (st.user.get(claim) for claim in ROLE_CLAIMS)

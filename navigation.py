@@ -1,0 +1,43 @@
+"""Page setup and navigation: what `app.py` serves runs this for every page."""
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from skin_ai.server import log as server_log
+from skin_ai.server import memory, uploads
+from skin_ai.views import notices
+from skin_ai.views.session import kiosk, readers, sign_in
+
+server_log.begin()
+memory.share_arenas()
+st.set_page_config(
+    page_title="skin_ai",
+    layout="wide",
+    # An open sidebar covers a phone's page and makes a laptop's columns too narrow for the symptom form.
+    initial_sidebar_state="collapsed",
+    menu_items={"About": notices.RESEARCH_ONLY},
+)
+kiosk.leave_if_asked()
+titles = ["Case", "Deck", "Compare", "Feedback", "Model card", "About"]
+if kiosk.is_on():
+    titles = [title for title in titles if title not in ("Deck", "Feedback")]
+pages = [
+    st.Page(f"skin_ai/pages/{title.lower().replace(' ', '_')}.py", title=title, default=title == "Case")
+    for title in titles
+]
+is_let_in = sign_in.is_let_in()
+context = get_script_run_ctx()
+if context is not None:
+    uploads.allow(context.session_id, uploads.PHOTOS if is_let_in else 0)
+page = st.navigation(pages, position="top" if is_let_in else "hidden")
+with st.container(horizontal_alignment="center"), st.container(width=notices.PAGE_WIDTH):
+    notices.research_only()
+    if not is_let_in:
+        sign_in.ask()
+        st.stop()
+    sign_in.bar()
+    if kiosk.is_on():
+        kiosk.bar(readers.store())
+    readers.remember_reader()
+    page.run()
+memory.collect_now_and_then()

@@ -1,0 +1,50 @@
+// In Streamlit's page, before Streamlit: says why a page stays empty, and how long a refused upload must wait.
+(() => {
+    const PATIENCE = 10000; // milliseconds
+    const box = document.createElement("div");
+    box.setAttribute("role", "alert");
+    box.style.cssText =
+        "position: fixed; inset: 1rem 1rem auto; margin: auto; max-width: 40rem; z-index: 999999; padding: 1rem; " +
+        "font: 1rem/1.5 system-ui, sans-serif; color: #1b2528; background: #fff; border: 2px solid #0b6b74; border-radius: 0.4rem";
+    const say = text => {
+        box.textContent = text;
+        document.body.append(box);
+    };
+
+    const isConnected = () => document.querySelector("[data-test-connection-state=CONNECTED]");
+    const isEmpty = () => !isConnected() || document.querySelector("[data-testid=stAppSkeleton]");
+    const why = async () => {
+        if (isConnected()) return "The server is busy. This page appears as soon as it answers.";
+        const answers = await fetch(new URL("_stcore/health", new URL(".", document.baseURI))).then(
+            answer => answer.ok,
+            () => false,
+        );
+        return answers
+            ? "This page cannot connect. The server answers, but WebSocket connections to it are blocked: by a proxy, " +
+                  "a firewall or a browser extension. Try another network, or ask whoever runs this one to allow them."
+            : "The server does not answer. Check the network, then reload this page.";
+    };
+    const began = performance.now();
+    let hasSpoken = false;
+    const look = setInterval(async () => {
+        if (!isEmpty()) {
+            clearInterval(look);
+            if (hasSpoken) box.remove();
+        } else if (!hasSpoken && performance.now() - began > PATIENCE) {
+            hasSpoken = true;
+            const text = await why();
+            if (isEmpty()) say(text);
+        }
+    }, 500);
+
+    const send = XMLHttpRequest.prototype.send;
+    XMLHttpRequest.prototype.send = function (...given) {
+        this.addEventListener("load", () => {
+            const isOurs = this.status >= 400 && this.responseText.startsWith("Not uploaded");
+            if (!isOurs && this.status !== 429) return; // 429: a proxy's
+            say(isOurs ? this.responseText : "Not uploaded: too many files in a short time. Try again in a minute.");
+            setTimeout(() => box.remove(), PATIENCE);
+        });
+        return send.apply(this, given);
+    };
+})();

@@ -1,0 +1,76 @@
+"""Uploads have a budget: of a session, of the server, and none before sign-in."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from skin_ai.server import uploads
+
+HELD: dict[str, dict[str, Any]] = {}
+
+
+async def keep(request: Request) -> Response:
+    """As Streamlit does."""
+    session, file = request.path_params["session"], request.path_params["file"]
+    if request.method == "DELETE":
+        del HELD[session][file]
+    else:
+        HELD.setdefault(session, {})[file] = SimpleNamespace(data=await request.body())
+    return Response(status_code=204)
+
+
+@pytest.fixture
+def sender() -> Iterator[TestClient]:
+    HELD.clear()
+    uploads._allowed.clear()
+    budget = Middleware(uploads.WithinBudget, held=lambda: HELD, is_active=lambda _: True, server=250)
+    route = Route("/base/_stcore/upload_file/{session}/{file}", keep, methods=["PUT", "DELETE"])
+    yield TestClient(Starlette(routes=[route], middleware=[budget]))
+    uploads._allowed.clear()
+
+
+def send(sender: TestClient, session: str, file: str, size: int) -> Any:
+    return sender.put(f"/base/_stcore/upload_file/{session}/{file}", content=bytes(size))
+
+
+def test_session_has_a_budget_and_is_told_how_long_to_wait(sender: TestClient) -> None:
+    uploads.allow("ana", 100)
+    assert [send(sender, "ana", name, 40).status_code for name in "abc"] == [204, 204, 429]
+    refused = send(sender, "ana", "c", 40)
+    assert refused.headers["Retry-After"] == "120"
+    assert refused.text.startswith("Not uploaded") and "in 2 minutes" in refused.text
+    assert sender.delete("/base/_stcore/upload_file/ana/a").status_code == 204
+    assert send(sender, "ana", "c", 40).status_code == 204
+
+
+def test_all_sessions_together_have_a_budget(sender: TestClient) -> None:
+    for name in "abc":
+        uploads.allow(name, 100)
+    assert [send(sender, name, "1", 100).status_code for name in "abc"] == [204, 204, 429]
+
+
+def test_before_sign_in_nothing_is_taken(sender: TestClient) -> None:
+    assert send(sender, "stranger", "1", 1).status_code == 403
+    uploads.allow("ana", 100)
+    uploads.allow("ana", 0)
+    assert send(sender, "ana", "1", 1).status_code == 403
+
+
+def test_file_larger_than_the_whole_budget_is_told_so(sender: TestClient) -> None:
+    uploads.allow("ana", 100)
+    answer = send(sender, "ana", "1", 101)
+    assert (answer.status_code, answer.headers.get("Retry-After")) == (413, None)
+
+
+def test_upload_of_unknown_length_is_refused(sender: TestClient) -> None:
+    uploads.allow("ana", 100)
+    answer = sender.put("/base/_stcore/upload_file/ana/1", content=iter([b"x"]))
+    assert answer.status_code == 411
