@@ -17,8 +17,8 @@ from typing import Any, Final, Literal
 import pandas as pd
 
 from skin_ai.diseases import DISEASES, Nature, find
-from skin_ai.study.kept_facts import check as check_facts
 from skin_ai.study.imrmc import malignancy_score, to_imrmc
+from skin_ai.study.kept_facts import check as check_facts
 from skin_ai.study.store import ANSWER_COLUMNS, ANSWER_TYPES, SCALES, Ranking
 from skin_ai.vocabulary import AGE_BANDS, ROLES, SITES, YEARS_OF_PRACTICE
 

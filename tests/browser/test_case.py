@@ -1,6 +1,7 @@
 """From photo and words to feedback, as a clinician does it, on a laptop and on a phone."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
