@@ -169,11 +169,11 @@ def rate(readings: pd.DataFrame, happened: np.ndarray, among: np.ndarray) -> Est
     if found.describes_only:
         return Estimate(value, None, None, n, count)
     low, high = wilson(value, found.effective_n(value * (1 - value)), found.t)
-    return Estimate(value, low, high, n, count)
+    return Estimate(value, float(low), float(high), n, count)
 
 
 def wilson(value: float, n: float, t: float) -> tuple[float, float]:
-    """Wilson's interval of a rate among n independent observations."""
+    """Wilson's interval of a rate among n independent observations; of arrays too."""
     scale = 1 + t * t / n
     middle = (value + t * t / (2 * n)) / scale
     half = t / scale * np.sqrt(value * (1 - value) / n + (t / (2 * n)) ** 2)
@@ -201,7 +201,7 @@ def difference(readings: pd.DataFrame, gained: np.ndarray, lost: np.ndarray, amo
     if variance_of_one == 0:  # nobody changed, or everybody in the same way
         low, high = wilson(abs(value), n_effective, found.t)
         low, high = (-high, high) if value == 0 else (low, high) if value > 0 else (-high, -low)
-        return Estimate(value, low, high, n)
+        return Estimate(value, float(low), float(high), n)
     added = n_effective + 4 * PRIOR_READINGS
     more, less = ((share * n_effective + PRIOR_READINGS) / added for share in (more, less))
     middle = more - less
@@ -247,5 +247,7 @@ def rate_of_cases(values: np.ndarray) -> Estimate:
     if n < MIN_N:
         return Estimate(None, None, None, n, unit="cases")
     value = float(values.mean())
-    low, high = (None, None) if n < MIN_CASES else wilson(value, n, float(stdtrit(math.inf, 0.975)))
-    return Estimate(value, low, high, n, unit="cases")
+    if n < MIN_CASES:
+        return Estimate(value, None, None, n, unit="cases")
+    low, high = wilson(value, n, float(stdtrit(math.inf, INTERVAL[1] / 100)))
+    return Estimate(value, float(low), float(high), n, unit="cases")

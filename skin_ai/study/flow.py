@@ -66,7 +66,7 @@ class Progress:
     """A reader's progress with a case.
 
     bundle: the one whose result they were shown, else ""; deck_bundle: the one that all readers of the deck
-    are shown, "" until the first of them was.
+    are shown, "" until the first of them was; deck_has_photos: whether any case of the deck has one.
     """
 
     case: Case
@@ -78,6 +78,7 @@ class Progress:
     has_kept_photo: bool
     bundle: str
     deck_bundle: str = ""
+    deck_has_photos: bool = False
 
     @property
     def is_revealed(self) -> bool:
@@ -407,7 +408,10 @@ def _progress(session: Session, reader: str, which: Any) -> list[Progress]:
         .where(Reading.clinician == reader, which)
         .order_by(Reading.opened_at.desc())
     ).all()
-    firsts = {deck.id: _first_run(session, deck.id) for _, _, deck, _, _ in opened if deck is not None}
+    decks = {deck.id for _, _, deck, _, _ in opened if deck is not None}
+    firsts = {deck: run.bundle for deck in decks if (run := _first_run(session, deck)) is not None}
+    of_photos = select(Case.deck_id).join(Photo, Photo.case_id == Case.id).where(Case.deck_id.in_(list(decks)))
+    with_photos = set(session.scalars(of_photos.distinct())) if decks else set()
     ids = select(Case.id).where(which)
     answers = session.scalars(select(Answer).where(Answer.clinician == reader, Answer.case_id.in_(ids))).all()
     stages = {(answer.case_id, answer.stage): answer for answer in answers}
@@ -425,7 +429,8 @@ def _progress(session: Session, reader: str, which: Any) -> list[Progress]:
             feedback.get(case.id),
             has_photo,
             bundle,
-            first.bundle if deck is not None and (first := firsts[deck.id]) is not None else "",
+            firsts.get(deck.id, "") if deck else "",
+            deck is not None and deck.id in with_photos,
         )
         for reading, case, deck, has_photo, bundle in opened
     ]

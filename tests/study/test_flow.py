@@ -269,6 +269,7 @@ def test_case_of_a_deck_cannot_be_tried_out_beside_it(
     assert flow.progress(store, reader, case.id) is None
     case_id = first_case(store, deck_id)
     flow.open_deck_case(store, reader, case_id)
+    assert flow.progress(store, reader, case_id).deck_has_photos
     for stage in Stage:
         flow.commit(store, reader, case_id, stage, ANSWER)
     flow.keep_case(store, reader, case, seen=seen)  # once it is finished there, it may be tried out
@@ -323,6 +324,7 @@ def test_deck_keeps_its_first_bundle(
         flow.open_deck_case(store, one, case_id)
         flow.commit(store, one, case_id, Stage.BEFORE, ANSWER)
     assert flow.progress(store, reader, first).deck_bundle == ""
+    assert not flow.progress(store, reader, first).deck_has_photos
     flow.reveal(store, reader, first, bundle, lambda: diagnosis)
     assert flow.progress(store, other, second).deck_bundle == bundle.name
     for another in (replace(bundle, name="other", sha256="b" * 64), replace(bundle, sha256="c" * 64)):

@@ -250,14 +250,18 @@ def test_few_readers_or_cases_are_said():
 
 
 def test_undecided_results_are_said_with_what_readers_did():
-    found = SUMMARY.undecided
-    assert found.n_cases
-    text = compare_tables.undecided(SUMMARY)
+    open_cases = EVERYONE["case"].isin(sorted(EVERYONE["case"].unique())[:4])
+    table = EVERYONE.assign(ai_undecided=open_cases.map({True: "BCC SCC", False: ""}))
+    summary = statistics.summary(statistics.readings(table), UNFINISHED)
+    found = summary.undecided
+    assert found.n_cases == 4
+    text = compare_tables.undecided(summary)
     assert found.decided.text() in text
     assert found.changed.text() in text
-    table = cells(compare_tables.undecided_table(SUMMARY))
-    assert all(estimate.text() in table for estimate in (*found.candidate.values(), *found.right.values()))
-    assert f"{found.n_cases} case" in compare_tables.decided(SUMMARY)
+    shown = cells(compare_tables.undecided_table(summary))
+    assert all(estimate.text() in shown for estimate in (*found.candidate.values(), *found.right.values()))
+    assert "without 4 cases" in compare_tables.decided(summary)
+    assert "each case once." in compare_tables.decided(SUMMARY)
 
 
 def test_references_that_the_ai_cannot_name_have_rows():

@@ -97,7 +97,12 @@ def chosen(has_photo: bool) -> str:
 def of_case(case: CaseState, progress: Progress | None) -> str:
     """The bundle that answers a case; once it has, or the deck has one, a later choice does not change it."""
     fixed = (progress.bundle or progress.deck_bundle) if progress else ""
-    return fixed or case.bundle or chosen(case.photo is not None)
+    return fixed or case.bundle or chosen(_has_photo(case, progress))
+
+
+def _has_photo(case: CaseState, progress: Progress | None) -> bool:
+    """Whether the case has a photo, or its deck has any: all its cases are answered by one bundle."""
+    return case.photo is not None or (progress is not None and progress.deck_has_photos)
 
 
 def reads_more_facts(name: str) -> bool:
@@ -115,7 +120,7 @@ def say_who_is_asked(case: CaseState, progress: Progress | None) -> None:
     if progress is not None and progress.deck_bundle:
         st.caption(f"AI: **{progress.deck_bundle}**, for all readers of this deck.", width="content")
         return
-    has_photo = case.photo is not None
+    has_photo = _has_photo(case, progress)
     is_automatic = st.session_state.get(CHOICE, AUTOMATIC) == AUTOMATIC
     why = f"there is {'a' if has_photo else 'no'} photo" if is_automatic else "your choice"
     st.caption(f"AI: **{chosen(has_photo)}** ({why}). Others are in the sidebar (»).", width="content")
