@@ -114,7 +114,8 @@ def suggest(text: str) -> tuple[Disease, ...]:
         matcher = SequenceMatcher(b="".join(words), autojunk=False)
         for spelling, codes in _SPELLINGS.items():
             matcher.set_seq1(spelling)
-            if matcher.quick_ratio() >= SIMILAR and (ratio := matcher.ratio()) >= SIMILAR:
+            could_be_similar = matcher.real_quick_ratio() >= SIMILAR and matcher.quick_ratio() >= SIMILAR
+            if could_be_similar and (ratio := matcher.ratio()) >= SIMILAR:
                 for code in codes:
                     score[code] = max(score[code], ratio)
     near = max(0.0, max(score.values(), default=0.0) - MUCH_LESS)

@@ -203,12 +203,13 @@ def _read(files: Files, name: str, garbled: frozenset[str] = frozenset(), *, is_
     if missing := [
         f"{key} = {json.dumps(values[key], ensure_ascii=False)}" for key in defaults if key not in settings
     ]:
-        path = check.settings_path
-        where = f"{shown(path)} does not say everything" if path else f"There is no {SETTINGS}"
-        # A browser does not tell which files of a folder failed to arrive.
-        (doubts if is_sent and not path else check.remarks).append(
-            Problem(None, "", f"{where}. Assumed: {', '.join(missing)}.")
-        )
+        where = f"{shown(check.settings_path)} does not say everything."
+        remarks = check.remarks
+        if not check.settings_path:
+            where = f"There is no {SETTINGS}."
+            if is_sent:  # a browser does not tell which files of a folder failed to arrive
+                where, remarks = f"No {SETTINGS} arrived. If the folder has one, send it again.", doubts
+        remarks.append(Problem(None, "", f"{where} Assumed: {', '.join(missing)}."))
     return Deck(
         values["name"], values["show_reference"], cases, values["note"],
         check.references, tuple(check.remarks), tuple(doubts),

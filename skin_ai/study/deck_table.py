@@ -10,6 +10,8 @@ from typing import Final
 DELIMITERS: Final = ",;\t|"  # the first of them where nothing else decides
 HEADER_WITHIN: Final = 10  # lines
 SEPARATOR_LINE: Final = re.compile(r'"?sep=."?[^\S\r\n]*(\r\n|\r|\n|$)', re.IGNORECASE)  # for Excel only
+LONGEST_HEADER: Final = 2000  # characters
+LONGEST_EMPTY: Final = 20  # characters, invisible ones among them
 # What programs write into a cell without a value.
 EMPTY: Final = frozenset(
     ("", "na", "n/a", "#n/a", "#na", "null", "#null!", "nan", "none", "<na>", "-", "--", "\u2013", "\u2014")
@@ -65,7 +67,7 @@ def visible(cell: str) -> str:
 
 
 def is_empty(cell: str) -> bool:
-    return visible(cell).casefold() in EMPTY
+    return len(cell) <= LONGEST_EMPTY and visible(cell).casefold() in EMPTY
 
 
 def from_header(text: str, columns: tuple[str, ...]) -> tuple[list[str], int, str]:
@@ -79,7 +81,7 @@ def from_header(text: str, columns: tuple[str, ...]) -> tuple[list[str], int, st
     table = lines.readlines()
     known, place, delimiter = 0, 0, DELIMITERS[0]
     for number, line in enumerate(table[:HEADER_WITHIN]):
-        for mark in DELIMITERS:
+        for mark in DELIMITERS if len(line) <= LONGEST_HEADER else "":
             cells = {visible(cell.strip(' "\r\n\ufeff')).casefold() for cell in line.split(mark)}
             if len(cells & set(columns)) > known:
                 known, place, delimiter = len(cells & set(columns)), number, mark

@@ -16,6 +16,7 @@ OUTSIDE: Final = "outside the AI's types"
 EMPTY: Final = "empty"
 UNKNOWN: Final = "not understood"
 ASKED: Final = 3  # unknown references in the sentence; all of them are in the doubts
+SUGGESTED: Final = 100  # of them get suggestions, which take some 20 ms each
 
 
 class Reference(NamedTuple):
@@ -28,12 +29,14 @@ class Reference(NamedTuple):
 
 def report(references: Iterable[Reference]) -> tuple[str, list[tuple[int, str]]]:
     """A sentence ("" where all are empty), and row and fault of each that is not understood or outside."""
-    counts, doubts, questions = Counter[str](), [], []
+    counts = Counter[str]()
+    doubts: list[tuple[int, str]] = []
+    questions: list[str] = []
     for row, diagnosis, has_photo in references:
         kind = _kind(diagnosis, bundle := bundles.automatic_bundle(has_photo))
         counts[kind] += 1
         if kind == UNKNOWN:
-            question = _question(diagnosis)
+            question = _question(diagnosis) if len(questions) < SUGGESTED else f"{shown(diagnosis)}."
             questions.append(f"row {row} {question}")
             doubts.append((row, f"Not understood: {question}"))
         elif kind == OUTSIDE:

@@ -283,8 +283,10 @@ def test_missing_settings_are_told_and_of_a_sent_folder_asked_about(files):
     assert remark.what == "'deck.toml' does not say everything. Assumed: note = \"\"."
     del files["deck.toml"]  # it may have failed to arrive
     sent, whole = read_files(files, "May"), read_zip(zipped(files), "May.zip")
-    assert [problem.what for problem in sent.doubts if problem.row is None] == [whole.remarks[0].what]
-    assert 'Assumed: name = "May", show_reference = false' in whole.remarks[0].what
+    assumed = 'Assumed: name = "May", show_reference = false, note = "".'
+    assert [remark.what for remark in whole.remarks] == [f"There is no deck.toml. {assumed}"]
+    asked = f"No deck.toml arrived. If the folder has one, send it again. {assumed}"
+    assert [problem.what for problem in sent.doubts if problem.row is None] == [asked]
 
 
 # --- what is refused, with row, column and what to do

@@ -176,7 +176,7 @@ NO_RUN = {"ai_answer": None, "bundle": "", "bundle_version": "", "bundle_sha256"
         ({"rank_1": "NEV", "truth": "MEL"}, ("malignant", 1, 20, 0, "MEL", 0.7, 0)),
         ({"rank_1": "ACK", "truth": "NEV"}, ("benign", 0, 20, 0, "MEL", 0.7, 0)),
         ({"rank_1": "BCC", "truth": "ACK"}, ("pre-malignant", 0, 181, 0, "MEL", 0.7, 1)),
-        ({"rank_1": "keloid", "truth": " Keloid"}, ("", None, None, None, "MEL", 0.7, 1)),
+        ({"rank_1": "chilblain", "truth": " Chilblain"}, ("", None, None, None, "MEL", 0.7, 1)),
         ({"rank_1": "melanoma", "truth": "MEL"}, ("malignant", 1, 181, 1, "MEL", 0.7, 0)),
         ({"rank_1": "MEL", "truth": ""}, ("", None, 181, None, "MEL", 0.7, 0)),
         ({"rank_1": "MEL", "truth": "MEL"} | NO_RUN, ("malignant", 1, 181, 1, "", None, None)),

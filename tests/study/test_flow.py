@@ -66,7 +66,7 @@ def never() -> Diagnosis:
         (["melanoma"], ("MEL",)),
         (["Basalioma", "mole", "AK", "seborrhoeic wart"], ("BCC", "NEV", "ACK", "SEK")),
         (["BCC", "basal cell carcinoma", "rodent ulcer", "SCC"], ("BCC", "SCC")),
-        (["Granuloma  annulare ", "granuloma annulare"], ("Granuloma annulare", "granuloma annulare")),
+        (["Wells  syndrome ", "wells syndrome"], ("Wells syndrome", "wells syndrome")),
         (["", "  ", "melanoma", "\0"], ("MEL",)),
         (["=1+1", "<b>mole</b>"], ("=1+1", "<b>mole</b>")),
         (["melanoma"] * 9 + ["MM"], ("MEL",)),

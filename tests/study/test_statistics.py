@@ -481,7 +481,7 @@ def test_kappa_is_that_of_scikit_learn_and_statsmodels_over_readings_in_scope(cr
     assert found.kappa.value == pytest.approx(cohen_kappa_score(*zip(*pairs, strict=True)))
     table = confusion_matrix(*zip(*pairs, strict=True), labels=PAD)
     assert found.kappa.value == pytest.approx(cohens_kappa(table).kappa)
-    assert (found.kappa.n, found.outside_scope) == (len(pairs), said.count("dermatofibroma"))
+    assert (found.kappa.n, found.outside_scope) == (len(pairs), said.count("DFIB"))
     assert found.outside_scope > 0
     drawn = statistics.confusion(crossed, stage)
     assert drawn.loc[list(PAD), list(PAD)].to_numpy().tolist() == table.tolist()
@@ -852,7 +852,7 @@ def test_empty_table_works_everywhere():
         ),
         (
             "truth",
-            ["lupus", "SEK", "", "bcc", "Dermatofibroma", "dermatofibroma ", "psoriasis"],
+            ["lupus", "SEK", "", "bcc", "Chilblain", "chilblain ", "psoriasis"],
             ["BCC", "SEK", "PSO", NOT_UNDERSTOOD, NOT_STATED],
         ),
         ("deck", ["b", "", "a"], ["a", "b", NOT_STATED]),
