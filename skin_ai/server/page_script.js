@@ -40,7 +40,8 @@
     const send = XMLHttpRequest.prototype.send;
     XMLHttpRequest.prototype.send = function (...given) {
         this.addEventListener("load", () => {
-            const isOurs = this.status >= 400 && this.responseText.startsWith("Not uploaded");
+            const isText = this.responseType === "" || this.responseType === "text";
+            const isOurs = this.status >= 400 && isText && this.responseText.startsWith("Not uploaded");
             if (!isOurs && this.status !== 429) return; // 429: a proxy's
             say(isOurs ? this.responseText : "Not uploaded: too many files in a short time. Try again in a minute.");
             setTimeout(() => box.remove(), PATIENCE);
