@@ -123,6 +123,12 @@ def open_heatmap(app: AppTest) -> AppTest:
     return app.run()
 
 
+def begin_anew(app: AppTest) -> AppTest:
+    """The session of the page that "Next visitor" reloads."""
+    assert "location.replace" in app.get("html")[0].proto.body
+    return AppTest.from_file(APP, default_timeout=TIMEOUT).run()
+
+
 def as_drawn_anew(app: AppTest) -> WidgetStates:
     """What a browser sends that forgot what the widgets held and drew the page: their defaults."""
     sent = WidgetStates()

@@ -12,6 +12,7 @@ from app_at_work import (
     TIMEOUT,
     answer,
     as_drawn_anew,
+    begin_anew,
     button,
     buttons,
     case,
@@ -192,8 +193,7 @@ def test_next_visitor_begins_with_the_rule(app_of_two, store, monkeypatch):
     assert not app.radio
     app.button(key="begin_own").click().run()
     choose(app, PAD)
-    app.button(key="next_visitor").click().run()
-    app.run()
+    app = begin_anew(app.button(key="next_visitor").click().run())
     app.button(key="begin_own").click().run()
     assert app.radio(key=bundle_choice.CHOICE).value == bundle_choice.AUTOMATIC
 
