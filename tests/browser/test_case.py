@@ -112,7 +112,7 @@ def test_facts_are_corrected_by_keyboard_and_the_form_follows(visit: Visit) -> N
     page.keyboard.press("Enter")
     denied = page.get_by_role("button", name="Has not bled", exact=True)
     expect(denied).to_be_focused()
-    expect(page.locator("strong", has_text="bled twice")).to_be_visible()
+    expect(page.locator("strong", has_text="and bled")).to_be_visible()
     visit.expect_no_sideways_scrolling()
     open_up(page, "Symptom form")
     asked = page.get_by_role("radiogroup", name="Has it bled?")

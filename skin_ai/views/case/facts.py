@@ -13,7 +13,7 @@ from skin_ai.study.tables import Case
 from skin_ai.views.case import symptom_form
 from skin_ai.views.case.case_state import CaseState, still_current
 from skin_ai.views.case.symptom_form import in_words
-from skin_ai.views.case.understood import UNSAID, asked
+from skin_ai.views.case.understood import IN_ORDER, UNSAID, asked
 from skin_ai.views.free_text import plain
 
 UNCERTAIN: Final = ":material/help:"
@@ -105,7 +105,7 @@ def _show_place(case: CaseState, fact: str) -> None:
 def show_fixed(kept: Case) -> None:
     """The facts of a kept case, which nobody can change any more; nothing where there are none."""
     answers = answers_of(kept.facts_extracted, kept.facts_confirmed)
-    badges = [_badge(kept, fact, answers[fact]) for fact in asked(True) if fact in answers]
+    badges = [_badge(kept, fact, answers[fact]) for fact in IN_ORDER if fact in answers]
     if badges := [badge for badge in badges if badge]:
         st.markdown(f"What we understood: {' '.join(badges)}")
 

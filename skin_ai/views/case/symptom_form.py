@@ -112,8 +112,9 @@ def in_words(fact: str, answer: Any) -> str:
         return f"{name_of(fact)}: not stated"
     if fact == "age":
         return f"{answer} years"
-    listed = [_LABELS_OF[fact](one) for one in (answer if fact == "more_sites" else [answer])]
-    return ", ".join(listed).capitalize()
+    listed = ", ".join(_LABELS_OF[fact](one) for one in (answer if fact == "more_sites" else [answer]))
+    # "More than one year" or a second list of sites would not say what it is about.
+    return f"{name_of(fact)}: {listed}" if fact in ("duration", "more_sites") else listed.capitalize()
 
 
 _LABELS_OF: dict[str, Callable[[str], str]] = {

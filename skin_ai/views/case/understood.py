@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # torch comes with them, and the first page must not wait for
 UNSAID: Final = Answer.UNSAID.value
 # What a bundle asks that was trained on SCIN, too; `kind` and `more_sites` are set by hand only.
 FURTHER_FACTS: Final = ("duration", "kind", "more_sites", *MORE_SYMPTOMS)
+IN_ORDER: Final = (*ALL_SYMPTOMS, "site", "age", "duration", "kind", "more_sites")  # of the chips
 NEXT: Final = {
     Answer.YES: Answer.NO,
     Answer.NO: Answer.UNKNOWN,
@@ -65,7 +66,7 @@ class Understood:
         """Finds the facts in the words, cleaned; nothing where they have been read already."""
         if words == self.words:
             return
-        before = {fact: self.answer(fact) for fact in (*FACTS_READ, *FURTHER_FACTS)}
+        before = {fact: self.answer(fact) for fact in IN_ORDER}
         self.words, self.extraction, self.is_cut, self.marked = words, None, False, ""
         if words:
             from skin_ai.predict.extraction import extract
@@ -81,18 +82,13 @@ class Understood:
         self._put_in_order()
 
     def _put_in_order(self) -> None:
-        facts = (*FACTS_READ, *FURTHER_FACTS)
         # Of what is perhaps in the words, only what a click can add and every bundle reads.
         uncertain = [
             fact
-            for fact in facts
+            for fact in IN_ORDER
             if self.is_uncertain(fact) and (fact in SYMPTOMS or self.answer(fact) != UNSAID)
         ]
-        said = [
-            fact
-            for fact in (*ALL_SYMPTOMS, "site", *facts)
-            if fact in self.set_by_hand or self.found(fact) != UNSAID
-        ]
+        said = [fact for fact in IN_ORDER if fact in self.set_by_hand or self.found(fact) != UNSAID]
         self.order, self.n_uncertain = list(dict.fromkeys((*uncertain, *said))), len(uncertain)
 
     @property
