@@ -307,7 +307,7 @@ def test_skin_type_is_kept_with_the_case_and_is_no_fact(app, store):
 
 @pytest.mark.parametrize(
     ("diagnoses", "sure", "sentence"),
-    [([], 60, "Give at least one diagnosis."), (["melanoma"], None, "Say how confident you are.")],
+    [([], 70, "Give at least one diagnosis."), (["melanoma"], None, "Say how confident you are.")],
 )
 def test_incomplete_answer_gives_one_sentence_and_nothing_typed_is_lost(
     app, store, diagnoses, sure, sentence

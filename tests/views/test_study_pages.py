@@ -142,7 +142,7 @@ def test_paused_deck_goes_on_where_it_was_left(app):
     assert case(app).id != left
     begin(app, "Continue")
     assert case(app).id == left
-    assert "Your final answer" in texts(app)
+    assert "Malignant in total" in texts(app)
     finish(app)
     assert "Reference" not in texts(app)  # for this deck does not say so
 

@@ -109,7 +109,7 @@ def _show_result(store: Store, case: CaseState, progress: Progress) -> None:
         lambda: _ask_for_photo_again(case, "to see the heatmaps"),
         lambda: _show_given(case, progress.case),
     )
-    outcome.show_for_print(progress)
+    outcome.show_for_print(progress, name)
 
 
 def _ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None:

@@ -17,7 +17,7 @@ from skin_ai.views.case.own_answer import ORDINALS
 
 # Percent, the middle of each fifth of the scale. Earlier answers were given in eleven steps, 0 to 100. Both
 # are percent, so they are kept and compared as they are.
-CONFIDENCES = {10: "10% guess", 30: "30%", 50: "50%", 70: "70%", 90: "90% very sure"}
+CONFIDENCES = (10, 30, 50, 70, 90)
 
 
 @cache
@@ -72,10 +72,10 @@ def ask(case: CaseState, stage: str, former: Answer | None = None) -> tuple[list
         asked = f"Did you mean {names}?" if names else "It is kept as written."
         st.text(f"“{text[:DIAGNOSIS_LIMIT]}” is not a diagnosis that this program knows. {asked}")
     confidence = st.segmented_control(
-        "How confident are you in your first diagnosis?",
-        list(CONFIDENCES),
+        "How confident are you in your first diagnosis? (10%: a guess, 90%: very sure)",
+        CONFIDENCES,
         default=as_it_stands(keys["confidence"], sure),
-        format_func=CONFIDENCES.__getitem__,
+        format_func="{}%".format,
         key=keys["confidence"],
         persist_state="session",
     )
@@ -96,7 +96,7 @@ def step_of(confidence: int) -> int:
     >>> [step_of(confidence) for confidence in (0, 10, 20, 60, 80, 100)]
     [10, 10, 30, 70, 90, 90]
     """
-    return list(CONFIDENCES)[min(confidence // 20, len(CONFIDENCES) - 1)]
+    return CONFIDENCES[min(confidence // 20, len(CONFIDENCES) - 1)]
 
 
 def in_words(ranks: Sequence[str], confidence: int) -> str:

@@ -113,7 +113,7 @@ def show_references_of_deck(store: Store, reader: str, deck: Deck) -> None:
         st.table(list(rows.values()), hide_index=True, border="horizontal")
 
 
-def show_for_print(progress: Progress) -> None:
+def show_for_print(progress: Progress, bundle: str) -> None:
     """What only the printed page has: words, own answer, date and bundle."""
     before, after = progress.before, progress.after
     with st.container(key="printed"):
@@ -122,4 +122,4 @@ def show_for_print(progress: Progress) -> None:
             if answer is not None:
                 said = answer_form.in_words(answer.ranks, answer.confidence)
                 st.text(f"Reader's answer, {stage}: {said}")
-        st.text(f"{progress.case.opened_at.astimezone():%d %B %Y}, bundle {progress.bundle}")
+        st.text(f"{progress.case.opened_at.astimezone():%d %B %Y}, bundle {bundle}")

@@ -63,39 +63,40 @@ def show(
     """
     square = diagnosis.square
     assert square is not None
-    picture = st.container()
-    type_ = st.selectbox(
-        "Evidence for and against",
-        [item.type for item in diagnosis.recommendations],
-        format_func=lambda type_: " · ".join(filter(None, (name(type_), own.mark(type_)))),
-        key="heatmap_type",
-    )
-    method = st.selectbox("Method", list(METHODS), format_func=METHODS.__getitem__, key="heatmap_method")
-    opacity = st.slider("Strength of the colours", 0, 100, 60, format="%d%%", key="heatmap_opacity")
-    try:
-        if not diagnosis.heatmaps:
-            _compute_maps(diagnosis, square, models)
-        evidence, scale = _evidence(diagnosis, square, type_, method, models)
-    except (HeatmapError, BundleError) as error:
+    picture, beside = st.columns(2, gap="large")
+    with beside:
+        type_ = st.selectbox(
+            "Evidence for and against",
+            [item.type for item in diagnosis.recommendations],
+            format_func=lambda type_: " · ".join(filter(None, (name(type_), own.mark(type_)))),
+            key="heatmap_type",
+        )
+        method = st.selectbox("Method", list(METHODS), format_func=METHODS.__getitem__, key="heatmap_method")
+        opacity = st.slider("Strength of the colours", 0, 100, 60, format="%d%%", key="heatmap_opacity")
+        try:
+            if not diagnosis.heatmaps:
+                _compute_maps(diagnosis, square, models)
+            evidence, scale = _evidence(diagnosis, square, type_, method, models)
+        except (HeatmapError, BundleError) as error:
+            with picture:
+                photo(square)
+            st.warning(str(error))
+            return
+        smaller = pictures.smaller(square)
+        colours = heatmap_overlay.overlay(evidence, scale, len(smaller))
+        coloured = heatmap_overlay.on_photo(smaller, colours, opacity / 100)
+        if is_relative := method != GRAD_CAM:
+            what = "regions that the method highlights"
+            words = heatmap_overlay.relative_in_words(evidence, DISEASES[type_].name)
+        else:
+            what = "evidence for. Purple: against"
+            words = heatmap_overlay.in_words(evidence, scale, DISEASES[type_].name)
         with picture:
-            photo(square)
-        st.warning(str(error))
-        return
-    smaller = pictures.smaller(square)
-    colours = heatmap_overlay.overlay(evidence, scale, len(smaller))
-    coloured = heatmap_overlay.on_photo(smaller, colours, opacity / 100)
-    if is_relative := method != GRAD_CAM:
-        what = "regions that the method highlights"
-        words = heatmap_overlay.relative_in_words(evidence, DISEASES[type_].name)
-    else:
-        what = "evidence for. Purple: against"
-        words = heatmap_overlay.in_words(evidence, scale, DISEASES[type_].name)
-    with picture:
-        pictures.show(pictures.as_uri(coloured), f"Green: {what}.", words)
-    st.markdown(words)
-    st.caption(" ".join(filter(None, (HOW[method], RELATIVE if is_relative else "", WARNING))))
-    if measurement := faithfulness(measured, method):
-        st.caption(measurement)
+            pictures.show(pictures.as_uri(coloured), f"Green: {what}.", words)
+        st.markdown(words)
+        st.caption(" ".join(filter(None, (HOW[method], RELATIVE if is_relative else "", WARNING))))
+        if measurement := faithfulness(measured, method):
+            st.caption(measurement)
 
 
 def photo(square: np.ndarray | None) -> None:
