@@ -70,7 +70,7 @@ def ask(case: CaseState, stage: str, former: Answer | None = None) -> tuple[list
     for text in (text for text in diagnoses if find(text) is None):
         names = " or ".join(disease.name for disease in suggest(text))
         asked = f"Did you mean {names}?" if names else "It is kept as written."
-        st.text(f"“{text[:DIAGNOSIS_LIMIT]}” is not a diagnosis that this program knows. {asked}")
+        st.text(f"“{text[:DIAGNOSIS_LIMIT]}” is not a known diagnosis. {asked}")
     confidence = st.segmented_control(
         "How confident are you in your first diagnosis? (10%: a guess, 90%: very sure)",
         CONFIDENCES,
