@@ -57,11 +57,13 @@ def add_deck(options: argparse.Namespace) -> int:
 
     path: Path = options.deck
     deck = read_zip(path.read_bytes(), path.stem) if path.is_file() else read_folder(path)
+    is_loaded = options.as_it_is or not deck.doubts
+    if is_loaded:
+        open_store().add_deck(with_facts(deck))
     for line in filter(None, (*deck.remarks, *deck.doubts, deck.references)):
         print(line)
-    if deck.doubts and not options.as_it_is:
+    if not is_loaded:
         raise ValueError("The deck was not loaded: correct it, or load it with --as-it-is.")
-    open_store().add_deck(with_facts(deck))
     print(f"Loaded the deck {deck.name!r} with {len(deck.cases)} cases.")
     return 0
 

@@ -24,6 +24,7 @@ TYPES = {
     **dict.fromkeys(ANSWER_COLUMNS, "str"),
     "ai_answer": "object",
     "ai_undecided": "str",
+    **dict.fromkeys(("facts_extracted", "facts_confirmed"), "object"),
     "blinded": "bool",
     "answered_at": "datetime64[us, UTC]",
     "seconds": "float64",

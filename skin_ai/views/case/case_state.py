@@ -18,9 +18,10 @@ from skin_ai.predict.photo import Crop
 from skin_ai.views.case.understood import Understood
 
 if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for torch
+    from skin_ai.predict.ask_next import NextQuestion
     from skin_ai.predict.diagnose import Diagnosis
+    from skin_ai.predict.narrative import Answer, Facts
     from skin_ai.predict.prepared_photo import PreparedPhoto
-    from skin_ai.views.case.questions import Asking
 
 KEY = "case"
 T = TypeVar("T")
@@ -52,6 +53,22 @@ class Photo:
             self._prepared.clear()
             self._prepared[crop] = prepare(self.pixels, crop)
         return self._prepared[crop]
+
+
+@dataclass
+class Asking:
+    """What the next question is found with.
+
+    start: facts from the words; known: with the answers so far; first: the result before any question.
+
+    question: None where none is worth asking; answered: what was clicked, until the models have seen it.
+    """
+
+    start: Facts
+    known: Facts
+    first: Diagnosis
+    question: NextQuestion | None
+    answered: Answer | None = None
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +18,7 @@ from skin_ai.study.kept_facts import found_answer
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case
 from skin_ai.views.case import bundle_choice
-from skin_ai.views.case.case_state import CaseState, still_current
+from skin_ai.views.case.case_state import Asking, CaseState, still_current
 from skin_ai.views.case.elimination import name, percent
 from skin_ai.views.case.run import models_in_turn
 from skin_ai.views.case.symptom_form import QUESTIONS
@@ -31,20 +31,6 @@ if TYPE_CHECKING:  # torch comes with them
 
 CHOICES: Final = {Answer.YES: "Yes", Answer.NO: "No", Answer.UNKNOWN: "Not known"}
 NOTHING_MORE: Final = "No answer to another symptom question would change the first diagnosis."
-
-
-@dataclass
-class Asking:
-    """start: facts from the words; known: with the answers so far; first: the result before any question.
-
-    question: None where none is worth asking; answered: what was clicked, until the models have seen it.
-    """
-
-    start: Facts
-    known: Facts
-    first: Diagnosis
-    question: NextQuestion | None
-    answered: Answer | None = None
 
 
 def take_answer(store: Store, case: CaseState, progress: Progress) -> Diagnosis | None:
