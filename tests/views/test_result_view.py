@@ -191,6 +191,9 @@ def test_not_sure_names_the_candidates_in_one_box_and_the_page_contradicts_it_no
     assert "2 left: not sure" in texts(app)
     assert "1 left" not in texts(app)
     assert "Squamous cell carcinoma" not in list(app.table[0].value["Ruled out"])
+    steps = app.table[2].value
+    assert set(steps["Step"]) == {"1", "2"}
+    assert "✕ ruled out" not in list(steps[steps["Type"] == "Squamous cell carcinoma"][""])
 
 
 def test_not_sure_names_what_it_depends_on_and_a_malignant_type_that_the_photo_suggests():

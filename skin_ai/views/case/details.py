@@ -128,9 +128,10 @@ def _all_numbers(diagnosis: Diagnosis, manifest: Mapping[str, Any], own: Own) ->
         return
     if manifest.get("language_model", {}).get("reads") == READS_FACTS and diagnosis.narrative:
         st.text(f"Understood from the words: {diagnosis.narrative}")
-    if diagnosis.undecided:
-        st.markdown("The steps after the answer stopped being sure are listed too.")
-    st.table(elimination.steps_table(diagnosis.steps, own), hide_index=True, border="horizontal")
+    taken = elimination.taken(diagnosis.steps, diagnosis.undecided) if result.has_funnel(diagnosis) else ()
+    if not taken:
+        return
+    st.table(elimination.steps_table(taken, own), hide_index=True, border="horizontal")
     st.caption(
         "History and photo: by how much each moved the type's logit relative to the other options; "
         "+0.7 doubles the odds, -0.7 halves them."
