@@ -229,7 +229,7 @@ def main() -> None:
     print("|---|" + "---|" * len(columns))
     for figure in found[columns[0]]:
         cells = (found[column][figure] for column in columns)
-        texts = ("none" if shown == 0 else f"{share:.3f} ({shown:.2f})" for share, shown in cells)
+        texts = ("none" if shown < 0.005 else f"{share:.3f} ({shown:.2f})" for share, shown in cells)
         print(f"| {figure} | " + " | ".join(texts) + " |")
 
 
