@@ -22,7 +22,7 @@ from skin_ai.study.tables import Answer, Base, Case, Clinician, Reading, Run, St
 
 TYPES = {
     **dict.fromkeys(ANSWER_COLUMNS, "str"),
-    "ai_answer": "object",
+    **dict.fromkeys(("ai_answer", "facts_extracted", "facts_confirmed"), "object"),
     "blinded": "bool",
     "answered_at": "datetime64[us, UTC]",
     "seconds": "float64",
