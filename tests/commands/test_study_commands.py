@@ -55,6 +55,7 @@ def test_export_comes_back_into_an_empty_database(deck_folder, tmp_path, monkeyp
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"answers.jsonl", "dataset_schema.md"}
     monkeypatch.setenv("SKIN_AI_DATA", str(tmp_path / "elsewhere"))
     assert main(["study", "import", str(tmp_path / "out")]) == 0
+    assert before["facts_extracted"].notna().all()
     without_words = before.assign(narrative="", facts_extracted=None, facts_confirmed=None)
     pd.testing.assert_frame_equal(open_store().answers(), without_words)
 
