@@ -22,7 +22,8 @@ PATIENCE = 180_000  # milliseconds: the models load
 STORY = "I am 24. For two weeks itchy red scaly patches on both elbows and knees. My father has psoriasis."
 COUNT = """() => {
     const main = document.querySelector('[data-testid=stMain]'), height = window.innerHeight;
-    const bottom = document.querySelector('.st-key-ai, .unsure').getBoundingClientRect().bottom;
+    const bottom = [...document.querySelectorAll('.st-key-ai, .unsure')].at(-1)
+        .getBoundingClientRect().bottom;
     const sizes = [...document.querySelectorAll('.funnel .pill, .funnel .reason, .funnel .count')]
         .map(part => parseFloat(getComputedStyle(part).fontSize));
     document.querySelectorAll('[data-testid=stIconMaterial]').forEach(icon => icon.style.display = 'none');
