@@ -399,7 +399,9 @@ def _progress(session: Session, reader: str, which: Any) -> list[Progress]:
     ).all()
     decks = {deck.id for _, _, deck, _, _ in opened if deck is not None}
     firsts = {deck: run.bundle for deck in decks if (run := _first_run(session, deck)) is not None}
-    of_photos = select(Case.deck_id).join(Photo, Photo.case_id == Case.id).where(Case.deck_id.in_(list(decks)))
+    of_photos = (
+        select(Case.deck_id).join(Photo, Photo.case_id == Case.id).where(Case.deck_id.in_(list(decks)))
+    )
     with_photos = set(session.scalars(of_photos.distinct())) if decks else set()
     ids = select(Case.id).where(which)
     answers = session.scalars(select(Answer).where(Answer.clinician == reader, Answer.case_id.in_(ids))).all()
