@@ -61,7 +61,7 @@ def changed_words(narrative: str, symptom: str, said: Answer) -> Changed:
 
 def show(diagnosis: Diagnosis) -> None:
     """The choice of a symptom and what it changes, to stand below the elimination."""
-    with st.expander("What if the patient had said something else?"):
+    with st.expander("What if?"):
         _try_out(diagnosis)
 
 
