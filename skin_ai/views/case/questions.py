@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
 
+from skin_ai.diseases import DISEASES
 from skin_ai.predict.bundle import BundleError
 from skin_ai.predict.narrative import FACTS_READ, Answer, Facts, sentences
 from skin_ai.study import flow
@@ -19,7 +20,7 @@ from skin_ai.study.store import Store
 from skin_ai.study.tables import Case
 from skin_ai.views.case import bundle_choice
 from skin_ai.views.case.case_state import Asking, CaseState, still_current
-from skin_ai.views.case.elimination import name, percent
+from skin_ai.views.case.elimination import percent
 from skin_ai.views.case.run import models_in_turn
 from skin_ai.views.case.symptom_form import QUESTIONS
 from skin_ai.views.case.understood import told
@@ -179,5 +180,5 @@ def in_words(asked: Mapping[str, Any]) -> str:
 
 
 def _verdict(first: Mapping[str, Any]) -> str:
-    found = f"{name(first['type'])} {percent(first['probability'])}"
+    found = f"{DISEASES[first['type']].name} {percent(first['probability'])}"
     return f"not sure, most likely {found}" if first["not_sure"] else found
