@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from difflib import SequenceMatcher
 from enum import StrEnum
-from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -89,18 +88,19 @@ def _disease(where: str, code: str, entry: Any) -> Disease:
     return Disease(code, entry["name"], entry["icd10"], nature, tuple(codes), tuple(synonyms))
 
 
-@lru_cache(maxsize=4096)
 def find(text: str) -> Disease | None:
     """The type that a text surely means by name, synonym or code, however it is spelt; else None.
 
-    All parts of the text must agree: "Basal cell carcinoma (BCC)" is found, "BCC/SCC" is not.
+    All parts of the text must agree: "Basal cell carcinoma (BCC)" is found, "BCC/SCC" is not. Not cached:
+    what a visitor typed must not stay in memory.
     """
+    if text in DISEASES:
+        return DISEASES[text]
     meanings = [meaning for piece in _pieces(text) if (meaning := _meaning(piece)) is not None]
     agreed = frozenset.intersection(*meanings) if meanings else frozenset()
     return DISEASES[min(agreed)] if len(agreed) == 1 else None
 
 
-@lru_cache(maxsize=4096)
 def suggest(text: str) -> tuple[Disease, ...]:
     """Up to three types that a text which `find` does not know may mean, the most similar first."""
     score: dict[str, float] = defaultdict(float)
