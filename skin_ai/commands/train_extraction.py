@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     }
     path = out / EXTRACTION_MANIFEST
     path.write_text(json.dumps(manifest), encoding="utf-8")  # enough to load what was just written
-    figures = evaluate_extraction(options.work, options.base, load_extraction(out.parent), out / FOUND_FILE)
+    figures = evaluate_extraction(options.work, options.base, load_extraction(out.parent), FOUND_FILE)
     path.write_text(json.dumps(manifest | {"figures": figures}, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(figures.get("left_out", figures), indent=1))
     return 0

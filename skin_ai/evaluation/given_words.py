@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from skin_ai.predict.bundle import EXTRACTION, READS_FACTS, WEIGHTS, load_extraction
+from skin_ai.predict.bundle import READS_FACTS, WEIGHTS, load_extraction
 from skin_ai.predict.extraction import Extractor
 from skin_ai.predict.narrative import Answer, Facts, sentences
 from skin_ai.predict.words import read
@@ -18,7 +18,7 @@ from skin_ai.training.extraction_texts import TEXTS
 from skin_ai.training.sources import evaluation_words
 from skin_ai.vocabulary import SYMPTOMS
 
-FOUND_FILE: Final = "found_facts.csv"  # beside the extraction's weights
+FOUND_FILE: Final = TEXTS / "found_facts.csv"
 # Of the language model's modes: those with the photo begin with BOTH, the others are words alone.
 BOTH, WORDS, HELD_OUT = "both", "words", "_in_held_out_wordings"
 FREE_WORDS, CONFIRMED = f"{BOTH}_free_words", f"{BOTH}_confirmed_facts"
@@ -97,13 +97,15 @@ def given_words(reads: str, weights: Path = WEIGHTS) -> GivenWords:
     """reads: `LanguageSettings.reads`; weights: the folder that holds the extraction."""
     if reads != READS_FACTS:
         return GivenWords()
-    return GivenWords(load_extraction(weights), load_told(weights / EXTRACTION / FOUND_FILE))
+    return GivenWords(load_extraction(weights), load_told())
 
 
 FACT_COLUMNS: Final = (*SYMPTOMS, "age", "site")
 
 
-def load_told(found: Path, narratives: Path = TEXTS / "narratives.csv") -> dict[tuple[str, str], Told]:
+def load_told(
+    found: Path = FOUND_FILE, narratives: Path = TEXTS / "narratives.csv"
+) -> dict[tuple[str, str], Told]:
     """(patient, lesion) -> Told; found: as `save_found` writes it, of the same narratives."""
     facts = {_lesion(row): _facts(row) for row in _rows(found)}
     rows = [row for row in _rows(narratives) if _lesion(row) in facts]
