@@ -52,6 +52,7 @@ def file_of(size: int) -> FilePayload:
 
 def test_next_visitor_comes_back_to_the_app_under_its_path(page: Page, under_a_path: Server) -> None:
     click(page, "Use a case of my own")
+    expect(page.get_by_role("button", name="Next visitor")).to_be_visible()  # the visitor has begun
     go_to(page, "Compare")
     click(page, "Next visitor")
     expect(page.get_by_role("heading", name="Choose a case to begin")).to_be_visible()
