@@ -82,32 +82,20 @@ def train(
     result = summary_of_photos(evaluated, tested) | {"reading": reading_figures} | photos.figures
     result |= checks.of_answers(evaluated, steps) | checks.of_groups(folders, photographed, evaluated)
     result["no_harm"] = no_harm.measure(evaluated)
+    out_of_fold = (
+        lambda fold: language.trained("chain", fold).float(),
+        photographed,
+        tested,
+        over,
+        run.types,
+        run.language.schedule,
+        temperatures,
+    )
     result["elimination"] = checks.measured_once(
-        work / "elimination.json",
-        lambda: elimination_checks.measure(
-            lambda fold: language.trained("chain", fold).float(),
-            photographed,
-            tested,
-            over,
-            run.types,
-            run.language.schedule,
-            temperatures,
-            given,
-        ),
+        work / "elimination.json", lambda: elimination_checks.measure(*out_of_fold, given)
     )
     if given.extractor is not None:
-        result["asking"] = checks.measured_once(
-            work / "asking.json",
-            lambda: asking.measure(
-                lambda fold: language.trained("chain", fold).float(),
-                photographed,
-                tested,
-                over,
-                run.types,
-                run.language.schedule,
-                temperatures,
-            ),
-        )
+        result["asking"] = checks.measured_once(work / "asking.json", lambda: asking.measure(*out_of_fold))
     if (found := _by_the_literature(run, folders, work)) is not None:
         result["literature"] = found | {"ours": literature.ours(evaluated, tested)}
     if words:

@@ -25,19 +25,22 @@ def folded(model: ImageModel, size: int) -> ImageModel:
     inputs = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         changed = copy.deepcopy(model)
-        pairs = _followed_by_normalization(changed, inputs)
+        pairs, before = _followed_by_normalization(changed, inputs)
         for convolution_name, norm_name in pairs:
             convolution, norm = map(changed.get_submodule, (convolution_name, norm_name))
             assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
             _set(changed, convolution_name, fuse_conv_bn_eval(convolution, norm))
             _set(changed, norm_name, _rest_of(norm))
-        before, after = model.feature_map(inputs), changed.feature_map(inputs)
+        after = changed.feature_map(inputs)
     is_same = torch.allclose(before, after, rtol=0, atol=CLOSE * before.abs().max().item())
     return changed.requires_grad_(False) if pairs and is_same else model
 
 
-def _followed_by_normalization(model: ImageModel, inputs: Tensor) -> list[tuple[str, str]]:
-    """Names of convolutions whose output is the input of a normalization, each with its normalization."""
+def _followed_by_normalization(model: ImageModel, inputs: Tensor) -> tuple[list[tuple[str, str]], Tensor]:
+    """Names of convolutions whose output is the input of a normalization, each with its normalization.
+
+    Returns also the feature map of the inputs.
+    """
     made: dict[int, tuple[str, Tensor]] = {}  # with the tensor, so that its id is not given to another
     pairs: list[tuple[str, str]] = []
     hooks = []
@@ -55,12 +58,12 @@ def _followed_by_normalization(model: ImageModel, inputs: Tensor) -> list[tuple[
                     pairs.append((found[0], name))
 
             hooks.append(module.register_forward_pre_hook(seen))
-    model.feature_map(inputs)
+    features = model.feature_map(inputs)
     for hook in hooks:
         hook.remove()
     # A module that is used twice cannot hold two scales.
     used = Counter(name for pair in pairs for name in pair)
-    return [pair for pair in pairs if used[pair[0]] == used[pair[1]] == 1]
+    return [pair for pair in pairs if used[pair[0]] == used[pair[1]] == 1], features
 
 
 def _rest_of(norm: nn.BatchNorm2d) -> nn.Module:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Self
 
@@ -74,6 +74,11 @@ class Diagnosis:
     square: np.ndarray | None = field(default=None, repr=False)
     feature_map: np.ndarray | None = field(default=None, repr=False)
     heatmaps: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+
+    def photo_over(self, types: Sequence[str]) -> Tensor | None:
+        """(K,) probabilities of the photo as the language model was given them; None without a photo."""
+        seen = self.photo_probabilities
+        return None if seen is None else torch.tensor([seen[type_] for type_ in types])
 
     def as_json(self) -> dict[str, Any]:
         """What a database and `--json` hold; types as codes with their names."""
@@ -307,8 +312,7 @@ def with_words(diagnosis: Diagnosis, prompt: str, bundle: Bundle) -> Diagnosis:
 
     prompt: not empty, as the language model gets it.
     """
-    photo = None if diagnosis.is_foreign else diagnosis.photo_probabilities
-    seen = None if photo is None else torch.tensor([photo[type_] for type_ in bundle.types])
+    seen = None if diagnosis.is_foreign else diagnosis.photo_over(bundle.types)
     how = (bundle.types, bundle.schedule, bundle.chain_temperatures)
     with torch.inference_mode():
         steps = eliminate(bundle.language_model, prompt, seen, *how)

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
 from skin_ai.predict.ask_next import MOST_QUESTIONS
+from skin_ai.study.database import StoreError
 from skin_ai.study.tables import Run
 from skin_ai.views.case import questions
 from skin_ai.views.case.samples import SAMPLES
@@ -45,6 +46,23 @@ def test_an_answer_changes_the_result_and_is_kept_with_the_run(app, store):
         result = session.scalars(select(Run)).one().result
     assert result["asked"] == [kept]
     assert result["answer"][0]["type"] == before.answer[0].type
+
+
+def test_answer_that_cannot_be_saved_changes_nothing_and_can_be_given_again(app, store, monkeypatch):
+    before = case(app).diagnosis
+
+    def full(*_):
+        raise StoreError("Not saved.")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(questions.flow, "keep_asked", full)
+        app = tap(app)
+    assert problems(app) == ["Not saved."]
+    assert case(app).diagnosis is before
+    assert not case(app).asked
+    app = tap(app)
+    assert not problems(app)
+    assert len(case(app).asked) == 1
 
 
 def test_no_symptom_is_asked_twice_and_it_ends(app):

@@ -42,6 +42,7 @@ def take_answer(store: Store, case: CaseState, progress: Progress) -> Diagnosis 
     before, symptom, said = case.diagnosis, asking.question.symptom, asking.answered
     assert before is not None
     asking.answered = None
+    # Nothing changes until it is saved: after a failure the same question can be answered again.
     try:
         with models_in_turn(
             lambda: bundle_choice.models(before.bundle), "Running the elimination again…"
@@ -52,13 +53,14 @@ def take_answer(store: Store, case: CaseState, progress: Progress) -> Diagnosis 
             known = replace(asking.known, **{symptom: said})  # type: ignore[arg-type]
             diagnosis = with_words(before, _tell(asking, bundle, known), bundle)
             asked = [*case.asked, _as_kept(symptom, said, before, diagnosis)]
-            asking.known = known
-            asking.question = None if len(asked) >= MOST_QUESTIONS else _next(asking, diagnosis, bundle)
+            then = replace(asking, known=known, question=None)
+            if len(asked) < MOST_QUESTIONS:
+                then.question = _next(then, diagnosis, bundle)
         flow.keep_asked(store, progress.reading.clinician, case.id, asked)
     except (BundleError, FlowError, StoreError) as error:
         st.error(str(error))
         return None
-    case.asked, case.diagnosis = asked, diagnosis
+    case.asked, case.diagnosis, case.asking = asked, diagnosis, then
     return diagnosis
 
 
@@ -142,8 +144,6 @@ def _next(asking: Asking, diagnosis: Diagnosis, bundle: Bundle) -> NextQuestion 
 
     from skin_ai.predict.ask_next import next_question
 
-    photo = diagnosis.photo_probabilities
-    seen = None if photo is None else torch.tensor([photo[type_] for type_ in bundle.types])
     # A single pass finds the question as well, in a third of the time.
     single = (len(bundle.types), 1), bundle.chain_temperatures[:1]
     with torch.inference_mode():
@@ -151,7 +151,7 @@ def _next(asking: Asking, diagnosis: Diagnosis, bundle: Bundle) -> NextQuestion 
             bundle.language_model,
             asking.known,
             partial(_tell, asking, bundle),
-            seen,
+            diagnosis.photo_over(bundle.types),
             diagnosis.answer,
             bundle.types,
             *single,

@@ -108,8 +108,7 @@ def eliminated_again(diagnosis: Diagnosis, narrative: str, bundle: Bundle) -> tu
 
     None where the words are longer than the model reads.
     """
-    seen = diagnosis.photo_probabilities
-    photo = None if seen is None else torch.tensor([seen[type_] for type_ in bundle.types])
+    photo = diagnosis.photo_over(bundle.types)
     question = Question(narrative, photo, tuple(range(len(bundle.types))))
     if bundle.language_model.token_count(question) > MAX_TOKENS:
         return None
