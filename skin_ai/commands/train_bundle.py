@@ -35,14 +35,20 @@ from skin_ai.evaluation.predictions import (
     sources_without_photos,
 )
 from skin_ai.evaluation.summary import summary_of_photos, summary_of_words
-from skin_ai.evaluation.temperatures import cross_fitted_temperatures, fit_temperature, softmax
+from skin_ai.evaluation.temperatures import (
+    cross_fitted_temperatures,
+    fit_added_photo_weight,
+    fit_temperature,
+    softmax,
+    step_logits,
+)
 from skin_ai.predict.bundle import GATE_FILE, PREDICTIONS_FILE, file_of, image_types_of, read_manifest
 from skin_ai.predict.chain import LanguageModel, Option, Step, answer, over_label_set
 from skin_ai.training.assembly import write_bundle
 from skin_ai.training.datasets import NEVER_TRAINED, Case, digest, split_folds
 from skin_ai.training.gguf_base import as_folder
 from skin_ai.training.image import load_out_of_fold, out_of_fold_logits, read_squares, train_model
-from skin_ai.training.language import predict_steps, train_chain
+from skin_ai.training.language import mixed_prior, predict_steps, train_chain
 from skin_ai.training.loop import save_once
 from skin_ai.training.reading import teach_reading
 from skin_ai.training.run import ALONE, READING_FILE, Photos, Run, begin, reading_stage
@@ -112,6 +118,7 @@ def train(
             bundle_temperatures(run, cases, with_photo, evaluated, words, chains["chain"]),
             not_sure,
             result,
+            final.photo_weight.item(),
             work,
             out,
         )
@@ -185,7 +192,43 @@ class _LanguageFolds:
     given: GivenWords
 
     def trained(self, name: str, fold: int | None) -> LanguageModel:
-        """The "chain" or its "control", trained without the patients of a fold, or on all with None."""
+        """The "chain" or its "control", trained without the patients of a fold, or on all with None.
+
+        The photo's weight is fitted to the other folds' patients, or to all, by models that never saw them.
+        """
+        model = self._as_learned(name, fold)
+        added = self._added_photo_weights(name)
+        with torch.no_grad():
+            model.photo_weight += added[-1 if fold is None else fold]
+        return model
+
+    def _added_photo_weights(self, name: str) -> list[float]:
+        """What is added to the photo's learnt weight: for each fold, fitted on the others, and for all."""
+        saved = self.work / f"{name}-photo-weights.json"
+        if saved.exists():
+            return [float(weight) for weight in json.loads(saved.read_text(encoding="utf-8"))]
+        types = self.run.types
+        logits, photos, truth, tested = [], [], [], []
+        for fold in range(int(self.folds.max()) + 1):
+            places, _ = self._tested_in(fold)
+            words = [self.given.of_case(self.cases[i]) for i in places]
+            seen = [self.photos[i] for i in places]
+            steps = predict_steps(self._as_learned(name, fold), words, seen, (len(types), 1), (1.0,))
+            logits.append(step_logits(steps, 0, types))
+            photos += [photo.numpy() for photo in seen if photo is not None]
+            truth += [types.index(self.cases[i].type) for i in places]
+            tested += [fold] * len(places)
+        with_photo = [case for case, photo in zip(self.cases, self.photos, strict=True) if photo is not None]
+        prior = mixed_prior(with_photo, types, self.run.language.uniform_prior)
+        data = np.concatenate(logits), np.array(photos), np.array(truth)
+        folds = np.array(tested)
+        parts = [folds != fold for fold in range(int(folds.max()) + 1)] + [folds >= 0]
+        added = [fit_added_photo_weight(*(rows[part] for rows in data), prior) for part in parts]
+        log.info("%s: added to the photo's weight: %s", name, [round(weight, 3) for weight in added])
+        save_once(lambda: saved.write_text(json.dumps(added), encoding="utf-8"))
+        return added
+
+    def _as_learned(self, name: str, fold: int | None) -> LanguageModel:
         run, is_trained = self.run, self.folds != NEVER_TRAINED
         if fold is not None:
             is_trained &= self.folds != fold

@@ -1,4 +1,4 @@
-"""Calibration by temperature: fitted to logits, and applied to eliminations."""
+"""Calibration: temperatures and the photo's weight, fitted to logits, and applied to eliminations."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
-from skin_ai.predict.chain import Step
+from skin_ai.predict.chain import LEAST_PHOTO, Step
 
 
 def fit_temperature(logits: np.ndarray, truth: np.ndarray, prior: np.ndarray) -> float:
@@ -19,12 +19,36 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray, prior: np.ndarray) ->
     if not len(truth):
         return 1.0
 
-    def negative_log_likelihood(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature) + np.log(np.maximum(prior, 1e-6))
-        scaled = scaled - scaled.max(1, keepdims=True)
-        return float(np.mean(np.log(np.exp(scaled).sum(1)) - scaled[np.arange(len(truth)), truth]))
+    def loss(log_temperature: float) -> float:
+        return _negative_log_likelihood(logits / np.exp(log_temperature), truth, prior)
 
-    return float(np.exp(minimize_scalar(negative_log_likelihood, bounds=(-2, 2), method="bounded").x))
+    return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
+
+
+def fit_added_photo_weight(
+    logits: np.ndarray, photos: np.ndarray, truth: np.ndarray, prior: np.ndarray
+) -> float:
+    """The a that, with a temperature T, makes softmax((logits + a · log photo) / T + log prior) most likely.
+
+    A language model knows its training patients, so what it learns to add from the words is too sure of other
+    patients, and the photo's learnt weight is too small beside it. logits, photos: (n, K), of patients that
+    the model has not seen; photos: the image model's probabilities. 0 without cases.
+    """
+    if not len(truth):
+        return 0.0
+    log_photos = np.log(np.maximum(photos, LEAST_PHOTO))
+
+    def loss(parameters: np.ndarray) -> float:
+        added, log_temperature = parameters
+        return _negative_log_likelihood((logits + added * log_photos) / np.exp(log_temperature), truth, prior)
+
+    return float(minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=((-1, 9), (-2, 2))).x[0])
+
+
+def _negative_log_likelihood(logits: np.ndarray, truth: np.ndarray, prior: np.ndarray) -> float:
+    scaled = logits + np.log(np.maximum(prior, 1e-6))
+    scaled = scaled - scaled.max(1, keepdims=True)
+    return float(np.mean(np.log(np.exp(scaled).sum(1)) - scaled[np.arange(len(truth)), truth]))
 
 
 def cross_fitted_temperatures(

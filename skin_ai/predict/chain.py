@@ -33,6 +33,7 @@ OTHERS, ALL = "{n} others", "all {n}"
 PROMPTS = (PROMPT_WITH_PHOTO, PROMPT_WITHOUT_PHOTO, NO_WORDS, OTHERS, ALL)
 # Probability that all types unknown to the image model share.
 UNKNOWN_TO_PHOTO = 0.2
+LEAST_PHOTO = 1e-4  # its smallest probability in an option's logit
 MAX_TOKENS = 384
 # Of the prompts in one batch, padding included, to bound memory. Larger batches are no faster on a processor
 # (100 cases, one thread: one by one 9.0 s, 2,000 characters 6.5 s, 4,000 and 8,000 each 6.0 s).
@@ -88,7 +89,8 @@ def over_label_set(photo: Tensor, image_types: Sequence[str], types: Sequence[st
 class LanguageModel(nn.Module):
     """A sequence classifier over the label set, with the photo's log probabilities added.
 
-    logit(o) = z(o | prompt) + w · log p_photo(o), with w learned; types that are not options get -inf.
+    logit(o) = z(o | prompt) + w · log p_photo(o); types that are not options get -inf. w is learned, and then
+    fitted again to patients that the model has not seen (`evaluation.temperatures`).
     pooling: OWN_POOLING uses the classifier as it is (an encoder: its first token); WORDS_POOLING gives an
     encoder's head the mean of the narrative's token vectors, similar to how MiniLM was trained (Reimers and
     Gurevych 2019).
@@ -153,7 +155,7 @@ class LanguageModel(nn.Module):
         photos = torch.stack(
             [uniform if question.photo is None else question.photo for question in questions]
         )
-        logits = logits + self.photo_weight * photos.to(device).clamp_min(1e-4).log()
+        logits = logits + self.photo_weight * photos.to(device).clamp_min(LEAST_PHOTO).log()
         return logits.masked_fill(~option_mask(questions, len(self.types)).to(device), -torch.inf)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 import skin_ai
 from skin_ai.predict.bundle import (
@@ -41,6 +42,7 @@ def write_bundle(
     chain_temperatures: list[float],
     not_sure: dict[str, Any],
     result: dict[str, Any],
+    photo_weight: float,
     work: Path,
     out: Path,
 ) -> None:
@@ -51,7 +53,7 @@ def write_bundle(
     """
     out.mkdir(parents=True, exist_ok=True)
     save_file(predictions, out / PREDICTIONS_FILE)
-    _save_weights(run, work, out)
+    _save_weights(run, photo_weight, work, out)
     image = _image_manifest(run, photos)
     manifest = {
         "name": out.name,
@@ -110,7 +112,7 @@ def _data_set(source: str, cases: Sequence[Case]) -> dict[str, Any]:
     }
 
 
-def _save_weights(run: Run, work: Path, out: Path) -> None:
+def _save_weights(run: Run, photo_weight: float, work: Path, out: Path) -> None:
     """Both final models in half precision, with the tokenizer."""
     if run.start_from:
         for name in (IMAGE_FILE, GATE_FILE):
@@ -122,6 +124,7 @@ def _save_weights(run: Run, work: Path, out: Path) -> None:
         save_file(halved, out / IMAGE_FILE)
     language = pretrained(replace(run.language, lora_rank=0, four_bit=False), run.types)
     load_language_weights(language, work / "chain-final.safetensors")
+    nn.init.constant_(language.photo_weight, photo_weight)
     save_in_parts(language, out / LANGUAGE_BASE_FILE, out / LANGUAGE_FILE, run.language.frozen_layers)
     if run.language.lower_layers_from:  # the same file, which bundles may share
         shutil.copyfile(run.language.lower_layers_from, out / LANGUAGE_BASE_FILE)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 from skin_ai.diseases import LABEL_SETS
-from skin_ai.predict.narrative import Answer, Facts, sentences
+from skin_ai.predict.narrative import Facts, sentences
 from skin_ai.training.collection import load_collection
 from skin_ai.training.datasets import Case, load_cases
 from skin_ai.training.scin import load_scin
 from skin_ai.training.stories import STORIES_SOURCE, load_stories, varied
 from skin_ai.training.telling import silence, tell
-from skin_ai.vocabulary import SITES, SYMPTOMS
 
 log = logging.getLogger(__name__)
 
@@ -53,36 +51,18 @@ def story_cases() -> list[Case]:
 
 MOST_SILENT = 0.35  # largest mean share of a training case's facts that is left unsaid
 AS_FORM = 0.5  # of SCIN's training cases use the form's sentences, as all do in the evaluation
-# Where the language model is given facts: people who write freely tell fewer, and some are found wrongly.
-MOST_UNTOLD = 0.8
-MISTAKEN = 0.02  # of the facts, as in texts of a writer whom the extraction has not read
 
 
 def training_words(case: Case, rng: Random, *, as_facts: bool = False) -> str:
     """A random wording of a case's facts, or a variant of its story, often with some of it left out.
 
-    as_facts: the form's sentences, with mistakes as frequent as those of the extraction.
+    as_facts: always the form's sentences.
     """
     if case.story:
         return varied(case.story, rng)
-    if as_facts:
-        told = silence(case.facts, rng, fraction=rng.uniform(0, MOST_UNTOLD))
-        return sentences(_mistaken(told, rng))
-    is_form = case.source == SCIN and rng.random() < AS_FORM
+    is_form = as_facts or (case.source == SCIN and rng.random() < AS_FORM)
     facts = silence(case.facts, rng, fraction=rng.uniform(0, MOST_SILENT))
     return sentences(facts) if is_form else tell(facts, rng)
-
-
-def _mistaken(facts: Facts, rng: Random) -> Facts:
-    """The facts with each symptom and the site replaced by another answer with probability MISTAKEN."""
-    answers = (Answer.YES, Answer.NO, Answer.UNSAID)
-    wrong = {
-        symptom: rng.choice([answer for answer in answers if answer is not getattr(facts, symptom)])
-        for symptom in SYMPTOMS
-        if rng.random() < MISTAKEN
-    }
-    site = rng.choice(SITES) if facts.site is not None and rng.random() < MISTAKEN else facts.site
-    return replace(facts, site=site, **wrong)  # type: ignore[arg-type]
 
 
 def evaluation_words(case: Case, *, held_out: bool = False) -> str:

@@ -111,6 +111,16 @@ def test_manifest_is_json_that_tells_every_setting_and_no_folder(trained, run, m
         assert folder not in text
 
 
+def test_language_model_is_saved_with_the_photos_weight_that_unseen_patients_gave(trained):
+    work = trained.parent / "work"
+    added = json.loads((work / "chain-photo-weights.json").read_text(encoding="utf-8"))
+    learnt = load_file(work / "chain-final.safetensors")["photo_weight"].item()
+    assert len(added) == 6  # five folds, and all
+    assert load_file(trained / LANGUAGE_FILE)["photo_weight"].item() == pytest.approx(
+        learnt + added[-1], abs=1e-2
+    )
+
+
 def test_weights_are_in_half_precision_and_the_language_models_matrices_in_eight_bits(trained):
     image = load_file(trained / IMAGE_FILE)
     assert {value.dtype for value in image.values() if value.is_floating_point()} == {torch.float16}

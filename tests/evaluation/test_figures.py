@@ -24,7 +24,13 @@ from skin_ai.evaluation.figures import (
     gains,
 )
 from skin_ai.evaluation.simple_models import regression_on_fields
-from skin_ai.evaluation.temperatures import fit_temperature, softmax, step_logits, with_temperatures
+from skin_ai.evaluation.temperatures import (
+    fit_added_photo_weight,
+    fit_temperature,
+    softmax,
+    step_logits,
+    with_temperatures,
+)
 from skin_ai.intervals import RESAMPLES, patient_weights
 from skin_ai.predict.bundle import DEFAULT_BUNDLE
 from skin_ai.predict.chain import Option, Probability, Step, answer
@@ -172,6 +178,17 @@ def test_temperature_that_made_the_labels_is_found(known):
     true = softmax(logits / known + np.log(prior))
     truth = (rng.random((len(true), 1)) > true.cumsum(1)).sum(1)
     assert fit_temperature(logits, truth, prior) == pytest.approx(known, rel=0.1)
+
+
+@pytest.mark.parametrize("overconfident", (1.0, 2.0))
+def test_photo_counts_more_where_what_the_words_say_is_too_sure(overconfident):
+    rng = np.random.default_rng(0)
+    words, prior = rng.normal(0, 1, (20_000, 4)), np.array([0.5, 0.3, 0.1, 0.1])
+    photos = softmax(rng.normal(0, 2, words.shape))
+    true = softmax(words + np.log(photos) + np.log(prior))
+    truth = (rng.random((len(true), 1)) > true.cumsum(1)).sum(1)
+    added = fit_added_photo_weight(overconfident * words + np.log(photos), photos, truth, prior)
+    assert added == pytest.approx(overconfident - 1, abs=0.1)  # the temperature then divides both
 
 
 def chain_of(*steps):
