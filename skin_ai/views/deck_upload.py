@@ -21,6 +21,11 @@ from skin_ai.views.free_text import plain
 
 ZIP, FOLDER = "Zip", "Folder"
 CHECKING = "Checking every row and photo…"
+# Tells deploy/nginx.conf that many files may come; the server itself knows who may load a deck.
+COOKIE = (
+    "<script>document.cookie = 'skin_ai_deck=1; Max-Age=3600; Path=/; SameSite=Strict'"
+    " + (location.protocol === 'https:' ? '; Secure' : '')</script>"
+)
 OFFERED, OUTCOME = "decks_offered", "deck_outcome"  # keys of the session's state
 
 
@@ -42,6 +47,7 @@ def limit() -> int:
 
 def ask(store: Store) -> None:
     """The form, and below it the outcome of the last upload."""
+    st.html(COOKIE, unsafe_allow_javascript=True)
     most, photo = limit() // uploads.MEGABYTE, MAX_BYTES // uploads.MEGABYTE
     with st.expander("Load a deck"):
         st.markdown(
