@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -62,10 +62,10 @@ def only_while_shown() -> Iterator[None]:
 def _show_code(case_id: str) -> None:
     if CODES.has_come(_session()):
         st.rerun()
-    origin = _origin()
+    server = _origin()
     base = settings.current().base_path
     path = path_for(st.context.cookies.get(VISIT, ""))
-    address = f"{origin}/{f'{base}/' if base else ''}{path}#{CODES.of(_session(), case_id)}"
+    address = f"{server}/{f'{base}/' if base else ''}{path}#{CODES.of(_session(), case_id)}"
     code = segno.make(address, error="m", micro=False)
     st.image(
         code.svg_data_uri(border=4, light="#fff", scale=4),
@@ -73,10 +73,10 @@ def _show_code(case_id: str) -> None:
         width=WIDTH,
     )
     st.markdown(
-        f"Scan the code with your phone's camera. The phone must reach `{origin}`. The code takes one photo, "
+        f"Scan the code with your phone's camera. The phone must reach `{server}`. The code takes one photo, "
         "within ten minutes, and the photo appears here."
     )
-    if not origin.startswith("https:"):
+    if not server.startswith("https:"):
         st.caption(
             "This connection is not encrypted: others on the same network can read along. "
             "`docs/conference.md` shows two ways to HTTPS."
@@ -84,21 +84,24 @@ def _show_code(case_id: str) -> None:
 
 
 def _origin() -> str:
+    return origin(st.context.url or "", st.get_option("server.address") or "", settings.current().hosts)
+
+
+def origin(page: str, listens_at: str, names: Sequence[str]) -> str:
     """Scheme, name and port under which phones reach this server; "" where only this machine does.
 
-    The name in this page's own address, unless it is localhost: then the first of SKIN_AI_HOSTS, or the
-    address that the server listens at.
+    The name in the page's own address, unless it is localhost: then the first of the names that the operator
+    gave, or the address that the server listens at.
     """
-    here = urlsplit(st.context.url or "")
+    here = urlsplit(page)
     if not here.hostname:
         return ""
     if here.hostname not in LOCAL:
         return f"{here.scheme}://{here.netloc}"
-    listens_at = st.get_option("server.address") or ""
-    named = [host for host in (*settings.current().hosts, listens_at) if host not in (*LOCAL, *ANY)]
-    if listens_at in LOCAL or not named:
+    known = [name for name in (*names, listens_at) if name not in (*LOCAL, *ANY)]
+    if listens_at in LOCAL or not known:
         return ""
-    name = f"[{named[0]}]" if ":" in named[0] else named[0]
+    name = f"[{known[0]}]" if ":" in known[0] else known[0]
     return f"{here.scheme}://{name}" + (f":{here.port}" if here.port else "")
 
 
