@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from app_at_work import button, buttons, case, texts, type_words
+from app_at_work import button, buttons, case, texts, type_words, words_area
 from streamlit.testing.v1 import AppTest
 
 from skin_ai.server.handover import CODES
@@ -52,7 +52,7 @@ def test_photo_from_the_phone_becomes_the_cases_and_words_stay(at_the_code: AppT
     assert CODES.deliver(code, PIXELS)
     at_the_code.run()
     assert case(at_the_code).photo.pixels is PIXELS
-    assert case(at_the_code).words() == "It bleeds."
+    assert words_area(at_the_code).value == "It bleeds."
     assert not CODES._codes and not CODES._photos
     assert "Remove the photo" in buttons(at_the_code)
 
