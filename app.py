@@ -3,9 +3,12 @@
 Each page is drawn by `navigation.py`.
 """
 
+from __future__ import annotations
+
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -13,7 +16,11 @@ from streamlit import cli_util, config, runtime
 from streamlit.web.server import server_util
 
 from skin_ai import settings
-from skin_ai.server import hosts, page_script, uploads
+from skin_ai.server import handover, hosts, page_script, uploads
+from skin_ai.views.notices import RESEARCH_ONLY
+
+if TYPE_CHECKING:
+    import numpy as np
 
 try:
     chosen = settings.current()
@@ -37,16 +44,36 @@ async def at_the_start(_: st.App) -> AsyncIterator[None]:
     yield
 
 
+def is_active(session: str) -> bool:
+    return runtime.get_instance().is_active_session(session)
+
+
+def read_photo(data: bytes) -> np.ndarray:
+    from skin_ai.predict import photo  # not at the start: NumPy and Pillow come with it
+
+    return photo.read_photo(data)
+
+
+budget = uploads.Budget(
+    held=lambda: (
+        uploads.held_in(runtime.get_instance().uploaded_file_mgr.file_storage) + handover.CODES.held()
+    ),
+    is_active=is_active,
+)
 app = st.App(
     "navigation.py",
     lifespan=at_the_start,
     middleware=[
         Middleware(hosts.NamedHostsOnly, names=[*chosen.hosts, listens_at]),
-        Middleware(page_script.ScriptInPage),
         Middleware(
-            uploads.WithinBudget,
-            held=lambda: runtime.get_instance().uploaded_file_mgr.file_storage,
-            is_active=lambda session: runtime.get_instance().is_active_session(session),
+            handover.FromPhone,
+            budget=budget,
+            read=read_photo,
+            is_active=is_active,
+            notice=RESEARCH_ONLY.replace("**", ""),
+            base_path=chosen.base_path,
         ),
+        Middleware(page_script.ScriptInPage),
+        Middleware(uploads.WithinBudget, budget=budget),
     ],
 )

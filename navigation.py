@@ -3,10 +3,11 @@
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from skin_ai.predict.photo import MAX_BYTES
 from skin_ai.server import log as server_log
 from skin_ai.server import memory, uploads
-from skin_ai.views import notices
-from skin_ai.views.session import kiosk, readers, sign_in
+from skin_ai.views import deck_upload, notices
+from skin_ai.views.session import kiosk, phone, readers, sign_in
 
 server_log.begin()
 memory.share_arenas()
@@ -26,10 +27,14 @@ pages = [
     for title in titles
 ]
 is_let_in = sign_in.is_let_in()
-context = get_script_run_ctx()
-if context is not None:
-    uploads.allow(context.session_id, uploads.PHOTOS if is_let_in else 0)
 page = st.navigation(pages, position="top" if is_let_in else "hidden")
+context = get_script_run_ctx()
+if context is not None and not is_let_in:
+    uploads.allow(context.session_id, *uploads.NOTHING)
+elif context is not None and page.title == "Deck" and readers.may_manage_decks():
+    uploads.allow(context.session_id, uploads.DECK, deck_upload.limit())
+elif context is not None:
+    uploads.allow(context.session_id, uploads.PHOTOS, MAX_BYTES)
 with st.container(horizontal_alignment="center"), st.container(width=notices.PAGE_WIDTH):
     notices.research_only()
     if not is_let_in:
@@ -39,5 +44,6 @@ with st.container(horizontal_alignment="center"), st.container(width=notices.PAG
     if kiosk.is_on():
         kiosk.bar(readers.store())
     readers.remember_reader()
-    page.run()
+    with phone.only_while_shown():
+        page.run()
 memory.collect_now_and_then()

@@ -88,5 +88,5 @@ def _print(result: Diagnosis) -> None:
         print(matters_in_words(result.matters))
     for flag in result.flags:
         print(FLAGS[flag])
-    for variant, type_ in result.unstable.items():
+    for variant, type_ in (result.unstable or {}).items():
         print(in_words(variant, type_, result.narrative))

@@ -16,7 +16,8 @@ from skin_ai.evaluation.figures import MODES, Evaluated, as_rows, figures
 from skin_ai.evaluation.protocols import protocol
 from skin_ai.predict.bundle import PREDICTIONS_FILE, WEIGHTS, file_of, load_bundle
 from skin_ai.predict.chain import Probability
-from skin_ai.predict.diagnose import NothingToDiagnose, diagnose
+from skin_ai.predict.diagnose import NothingToDiagnose, by_photo_alone, verdict
+from skin_ai.predict.extraction import extract
 from skin_ai.predict.narrative import NarrativeError
 from skin_ai.predict.photo import PhotoError
 from skin_ai.predict.prepared_photo import PreparedPhoto, prepare
@@ -69,13 +70,14 @@ def evaluate(
     uniform = [Probability(type_, 1 / len(bundle.types)) for type_ in bundle.types]
     for case in tqdm(cases, desc="diagnosing", unit="case", leave=False):
         words = words_of[case.key]
-        alone = diagnose(None, words, bundle) if words else None
+        # Words and photo are read once: what is left then differs between the modes.
+        facts = extract(words, bundle.extractor) if words and bundle.extractor else None
+        alone = verdict(None, words, bundle, facts) if words else None
         photo = _prepared(case.photo) if case.photo else None
-        both = diagnose(photo, words, bundle) if photo else alone
-        photo_alone = diagnose(photo, "", bundle) if photo else None
+        both = verdict(photo, words, bundle, facts) if photo else alone
         answers = {
             "photo_only": both and both.recommendations,
-            "photo_no_words": photo_alone and photo_alone.answer,
+            "photo_no_words": both and by_photo_alone(both, bundle) if photo else None,
             "words_only": alone and alone.answer,
             "single_pass": both and both.single_pass,
             "chain": both and both.answer,
@@ -122,7 +124,7 @@ def evaluate_stories(
         if row["type"] not in bundle.types:
             raise DatasetError(f"{path}, row {number}: type {row['type']!r} is none of {bundle_name}'s.")
         try:
-            found = diagnose(None, row["story"], bundle)
+            found = verdict(None, row["story"], bundle)
         except (NarrativeError, NothingToDiagnose) as error:
             raise DatasetError(f"{path}, row {number}: {error}") from error
         truth.append(bundle.types.index(row["type"]))

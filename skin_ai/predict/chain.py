@@ -35,6 +35,7 @@ PROMPTS = (PROMPT_WITH_PHOTO, PROMPT_WITHOUT_PHOTO, NO_WORDS, OTHERS, ALL)
 UNKNOWN_TO_PHOTO = 0.2
 LEAST_PHOTO = 1e-4  # its smallest probability in an option's logit
 MAX_TOKENS = 384
+MARKS = 4  # tokens of a prompt that stand for no text, at most
 # Of the prompts in one batch, padding included, to bound memory. Larger batches are no faster on a processor
 # (100 cases, one thread: one by one 9.0 s, 2,000 characters 6.5 s, 4,000 and 8,000 each 6.0 s).
 BATCH_CHARACTERS = 4_000
@@ -127,11 +128,13 @@ class LanguageModel(nn.Module):
                 )
             )
 
-    def token_count(self, question: Question) -> int:
-        """Tokens of the whole prompt, before truncation."""
+    def is_cut(self, question: Question) -> bool:
+        """Whether the whole prompt has more than MAX_TOKENS."""
         narrative, rest = question.prompt(self.types)
+        if len(f"{narrative}{rest}".encode()) <= MAX_TOKENS - MARKS:  # no token is shorter than a byte
+            return False
         with _TOKENIZING:
-            return len(self.tokenizer(narrative, rest)["input_ids"])
+            return len(self.tokenizer(narrative, rest)["input_ids"]) > MAX_TOKENS
 
     def scores(self, questions: Sequence[Question]) -> Tensor:
         """(n, outputs) of the classification head, without the photo's term and the mask of the options."""

@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 from skin_ai.diseases import DISEASES
-from skin_ai.predict import ink, quality
+from skin_ai.predict import gate, ink, quality
 from skin_ai.predict.bundle import Bundle
 from skin_ai.predict.chain import (
-    MAX_TOKENS,
     Option,
     Probability,
     Question,
@@ -28,7 +27,6 @@ from skin_ai.predict.chain import (
     undecided,
 )
 from skin_ai.predict.extraction import Extraction
-from skin_ai.predict.gate import early_features
 from skin_ai.predict.heatmap import class_activation_maps
 from skin_ai.predict.narrative import Facts, clean_narrative
 from skin_ai.predict.prepared_photo import PreparedPhoto, timed
@@ -47,9 +45,10 @@ class Diagnosis:
     recommendations: of the image model, best first, of the types that it knows; () without a photo.
     is_foreign: the photo is unlike those that the image model was trained on. undecided: the types that
     are left where going on would have been a guess, () where the answer is sure. unstable: the variants of
-    `stability.py` under which another type would come first, with that type. matters: facts that were found
-    with little certainty and on which the first type depends. flags: keys of FLAGS. narrative: what the
-    language model read: the facts as the form's sentences, or the words; "" where it was not asked.
+    `stability.py` under which another type would come first, with that type; None until `marked`. matters:
+    facts that were found with little certainty and on which the first type depends. flags: keys of FLAGS.
+    narrative: what the language model read: the facts as the form's sentences, or the words; "" where it was
+    not asked.
 
     The other fields are not part of the JSON. photo_probabilities: type ->
     the photo's probabilities in the prompt, over the whole label set; None if there were none.
@@ -65,7 +64,7 @@ class Diagnosis:
     single_pass: tuple[Probability, ...]
     is_foreign: bool
     undecided: tuple[str, ...]
-    unstable: dict[str, str]
+    unstable: dict[str, str] | None
     flags: tuple[str, ...]
     timings_ms: dict[str, float]
     matters: tuple[str, ...] = ()
@@ -119,7 +118,7 @@ class Diagnosis:
             single_pass=_probabilities(kept, "single_pass") or (single_pass(steps) if steps else ()),
             is_foreign=not {UNLIKE, UNLIKE_ALONE}.isdisjoint(flags),
             undecided=tuple(kept.get("undecided", ())),
-            unstable=dict(kept.get("unstable", {})),
+            unstable=kept.get("unstable", {}),
             flags=flags,
             timings_ms=dict(kept.get("timings_ms", {})),
             matters=tuple(kept.get("matters", ())),
@@ -176,7 +175,14 @@ FLAGS = {
 def diagnose(
     photo: PreparedPhoto | None, narrative: str, bundle: Bundle, facts: Facts | Extraction | None = None
 ) -> Diagnosis:
-    """Asks both models of `bundle` about one case.
+    """Asks both models of `bundle` about one case: `verdict` and `marked`."""
+    return marked(verdict(photo, narrative, bundle, facts), bundle)
+
+
+def verdict(
+    photo: PreparedPhoto | None, narrative: str, bundle: Bundle, facts: Facts | Extraction | None = None
+) -> Diagnosis:
+    """All that a clinician waits for: everything but `unstable`, which is None where there are words.
 
     facts: what a person confirmed, or what was found in the narrative earlier; by default they are found now.
     Raises NarrativeError with one clear sentence, and NothingToDiagnose when all inputs are missing. The
@@ -203,31 +209,25 @@ def diagnose(
             with timed(timings, "preprocessing"):
                 inputs = bundle.preprocessing(photo.square)
             with timed(timings, "image_model"):
-                features = bundle.image_model.feature_map_of_views(inputs, bundle.views)
+                features, early = bundle.image_model.feature_map_and_stage(inputs, bundle.views, gate.STAGE)
                 logits = bundle.image_model.logits(features)[0]
                 probabilities = (logits / bundle.photo_temperature).softmax(0)
             recommendations = _ranked(bundle.image_types, probabilities.tolist())
             with timed(timings, "heatmaps"):
                 heatmaps = _heatmaps(features, bundle)
             with timed(timings, "gate"):
-                is_foreign = not bundle.gate.is_familiar(early_features(bundle.image_model, inputs)[0])
+                is_foreign = not bundle.gate.is_familiar(gate.of_stage(early)[0])
             if is_foreign:
                 flags.append(UNLIKE if prompt else UNLIKE_ALONE)
             if not (is_foreign and prompt):
                 seen = over_label_set(probabilities, bundle.image_types, bundle.types)
+        everything = Question(prompt, seen, tuple(range(len(bundle.types))))
         with timed(timings, "language_model"):
             steps = _eliminated(prompt, seen, bundle)
-        ranked, single = answer(steps), single_pass(steps)
-        everything = Question(prompt, seen, tuple(range(len(bundle.types))))
-        would_be: dict[str, str] = {}
-        others: dict[str, tuple[str, ...]] = {}
-        if reading.is_cut or (prompt and bundle.language_model.token_count(everything) > MAX_TOKENS):
+            ranked, single = answer(steps), single_pass(steps)
+            others = _depends_on(reading, everything, ranked[0].type, bundle)
+        if reading.is_cut or (prompt and bundle.language_model.is_cut(everything)):
             flags.append("words_cut")
-        if prompt:
-            with timed(timings, "stability"):
-                how = (bundle.types, bundle.schedule, bundle.chain_temperatures)
-                would_be = unstable(bundle.language_model, everything, ranked[0].type, *how)
-                others = _depends_on(reading, everything, ranked[0].type, bundle)
     if ranked[0].type != single[0].type:
         flags.append("disagree")
     if seen is not None and not prompt and bundle.image_types != bundle.types:
@@ -241,7 +241,7 @@ def diagnose(
         single_pass=single,
         is_foreign=is_foreign,
         undecided=_undecided(steps, bundle, flags, recommendations, others),
-        unstable=would_be,
+        unstable=None if prompt else {},
         flags=tuple(flags),
         timings_ms=timings,
         matters=tuple(others),
@@ -251,6 +251,33 @@ def diagnose(
         feature_map=None if features is None else features[0].numpy(),
         heatmaps=heatmaps,
     )
+
+
+def marked(diagnosis: Diagnosis, bundle: Bundle) -> Diagnosis:
+    """The diagnosis with `unstable`, which nothing else depends on."""
+    if diagnosis.unstable is not None:
+        return diagnosis
+    timings = dict(diagnosis.timings_ms)
+    timings.pop("total", None)
+    with timed(timings, "stability"):
+        would_be = _unstable(diagnosis, bundle)
+    return replace(diagnosis, unstable=would_be, timings_ms=timings | {"total": sum(timings.values())})
+
+
+def _unstable(diagnosis: Diagnosis, bundle: Bundle) -> dict[str, str]:
+    seen = None if diagnosis.is_foreign else diagnosis.photo_over(bundle.types)
+    question = Question(diagnosis.narrative, seen, tuple(range(len(bundle.types))))
+    how = (bundle.types, bundle.schedule, bundle.chain_temperatures)
+    with torch.inference_mode():
+        return unstable(bundle.language_model, question, diagnosis.answer[0].type, *how)
+
+
+def by_photo_alone(diagnosis: Diagnosis, bundle: Bundle) -> tuple[Probability, ...]:
+    """The answer to the same photo without words, from its recommendations."""
+    found = {item.type: item.probability for item in diagnosis.recommendations}
+    photo = torch.tensor([found[type_] for type_ in bundle.image_types])
+    seen = over_label_set(photo, bundle.image_types, bundle.types)
+    return answer(eliminate_photo(seen, bundle.types, bundle.schedule))
 
 
 def _eliminated(prompt: str, seen: Tensor | None, bundle: Bundle) -> tuple[Step, ...]:
@@ -316,22 +343,21 @@ def with_words(diagnosis: Diagnosis, prompt: str, bundle: Bundle) -> Diagnosis:
     how = (bundle.types, bundle.schedule, bundle.chain_temperatures)
     with torch.inference_mode():
         steps = eliminate(bundle.language_model, prompt, seen, *how)
-        ranked, single = answer(steps), single_pass(steps)
-        question = Question(prompt, seen, tuple(range(len(bundle.types))))
-        would_be = unstable(bundle.language_model, question, ranked[0].type, *how)
+    ranked, single = answer(steps), single_pass(steps)
     flags = [flag for flag in diagnosis.flags if flag not in OF_WORDS]
     flags += ["disagree"] * (ranked[0].type != single[0].type)
-    return replace(
+    changed = replace(
         diagnosis,
         steps=steps,
         answer=ranked,
         single_pass=single,
         undecided=_undecided(steps, bundle, flags, diagnosis.recommendations, {}),
-        unstable=would_be,
+        unstable=None,
         flags=tuple(flags),
         matters=(),
         narrative=prompt,
     )
+    return replace(changed, unstable=_unstable(changed, bundle))
 
 
 def _heatmaps(features: Tensor, bundle: Bundle) -> dict[str, np.ndarray]:

@@ -322,6 +322,8 @@ class Extractor(nn.Module):
 
     def is_cut(self, text: str) -> bool:
         """Whether the end of a text is not read."""
+        if len(text) <= MAX_TOKENS - 2:  # no token is shorter than a character; two mark both ends
+            return False
         with _TOKENIZING:
             return len(self.tokenizer(text.translate(_MARKS))["input_ids"]) > MAX_TOKENS
 

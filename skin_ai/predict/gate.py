@@ -24,6 +24,11 @@ def early_features(model: ImageModel, inputs: Tensor) -> Tensor:
     (stage,) = model.backbone.forward_intermediates(
         inputs, indices=[STAGE], stop_early=True, intermediates_only=True
     )
+    return of_stage(stage)
+
+
+def of_stage(stage: Tensor) -> Tensor:
+    """`early_features` of a stage's output (n, c, h, w)."""
     return torch.cat([stage.mean((2, 3)), stage.std((2, 3))], dim=1)
 
 

@@ -55,7 +55,9 @@ class ImageModel(nn.Module):
 
     def feature_map(self, inputs: Tensor) -> Tensor:
         """(n, 3, size, size) -> (n, C, h, w)."""
-        features = self.backbone.forward_features(inputs)
+        return self._as_map(self.backbone.forward_features(inputs))
+
+    def _as_map(self, features: Tensor) -> Tensor:
         if features.ndim == 3:
             patches = features[:, self.backbone.num_prefix_tokens :]
             side = int(patches.shape[1] ** 0.5)
@@ -72,14 +74,23 @@ class ImageModel(nn.Module):
         The head is linear, so the logit of the mean map is the mean of the views' logits. The first `views`
         of: original, mirrored, upside down, both, and these four transposed.
         """
-        total: Tensor | None = None
-        for view in range(views):
+        return self._mean_of_views(self.feature_map(inputs), inputs, views)
+
+    def feature_map_and_stage(self, inputs: Tensor, views: int, stage: int) -> tuple[Tensor, Tensor]:
+        """`feature_map_of_views`, and what an early stage made of the original, (n, c, h, w).
+
+        stage: of timm's feature stages, counted from 0.
+        """
+        features, (early,) = self.backbone.forward_intermediates(inputs, indices=[stage])
+        return self._mean_of_views(self._as_map(features), inputs, views), early
+
+    def _mean_of_views(self, original: Tensor, inputs: Tensor, views: int) -> Tensor:
+        total = original
+        for view in range(1, views):
             axes = [axis for axis, bit in ((3, 1), (2, 2)) if view & bit]
             seen = inputs.transpose(2, 3) if view & 4 else inputs
             features = torch.flip(self.feature_map(torch.flip(seen, axes)), axes)
-            features = features.transpose(2, 3) if view & 4 else features
-            total = features if total is None else total + features
-        assert total is not None
+            total = total + (features.transpose(2, 3) if view & 4 else features)
         return total / views
 
     def logits(self, features: Tensor) -> Tensor:

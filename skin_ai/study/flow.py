@@ -310,11 +310,20 @@ def reveal(
 
 def keep_asked(store: Store, reader: str, case_id: str, asked: Sequence[dict[str, Any]]) -> None:
     """Keeps the questions that were asked after the result, and what each answer made of it, with the run."""
+    _add_to_run(store, reader, case_id, {"asked": list(asked)})
+
+
+def keep_marks(store: Store, reader: str, case_id: str, unstable: dict[str, str]) -> None:
+    """Keeps with the run what was found after its verdict was on screen."""
+    _add_to_run(store, reader, case_id, {"unstable": unstable})
+
+
+def _add_to_run(store: Store, reader: str, case_id: str, more: dict[str, Any]) -> None:
     with store.writing() as session:
         reading = _held(session, reader, case_id)
         run = None if reading.run_id is None else session.get(Run, reading.run_id)
         if run is not None:
-            run.result = run.result | {"asked": list(asked)}
+            run.result = run.result | more
 
 
 def kept_run(store: Store, reader: str, case_id: str) -> Run | None:

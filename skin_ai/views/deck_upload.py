@@ -7,21 +7,25 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from skin_ai.predict.bundle import BundleError
+from skin_ai.predict.photo import MAX_BYTES
 from skin_ai.server import uploads
 from skin_ai.study import deck as study_deck
 from skin_ai.study.database import StoreError
-from skin_ai.study.deck import DeckError, Problem
+from skin_ai.study.deck import MAX_CASES, DeckError, Problem
 from skin_ai.study.store import Store
 from skin_ai.views.case import inputs
 from skin_ai.views.free_text import plain
 
 ZIP, FOLDER = "Zip", "Folder"
-MAX_DECK_MB = 500
 CHECKING = "Checking every row and photo…"
+# Tells deploy/nginx.conf that many files may come; the server itself knows who may load a deck.
+COOKIE = (
+    "<script>document.cookie = 'skin_ai_deck=1; Max-Age=3600; Path=/; SameSite=Strict'"
+    " + (location.protocol === 'https:' ? '; Secure' : '')</script>"
+)
 OFFERED, OUTCOME = "decks_offered", "deck_outcome"  # keys of the session's state
 
 
@@ -35,16 +39,23 @@ class Outcome:
     asks_about: tuple[str, ...] = ()
 
 
+def limit() -> int:
+    """Bytes of a deck: the server's own limit of an upload, which .streamlit/config.toml sets."""
+    megabytes: int = st.get_option("server.maxUploadSize")
+    return megabytes * uploads.MEGABYTE
+
+
 def ask(store: Store) -> None:
     """The form, and below it the outcome of the last upload."""
-    context = get_script_run_ctx()
-    if context is not None:
-        uploads.allow(context.session_id, uploads.DECK)
+    st.html(COOKIE, unsafe_allow_javascript=True)
+    most, photo = limit() // uploads.MEGABYTE, MAX_BYTES // uploads.MEGABYTE
     with st.expander("Load a deck"):
         st.markdown(
             "Load a folder, or a zip of it, with `cases.csv` and the photos.\n"
             "- Columns: `photo` (file), `narrative`, `age_band` or `age`, `body_site`, `fitzpatrick`, "
             "`reference`, `explanation`. Each case needs a photo or a narrative; the rest is optional.\n"
+            f"- At most {MAX_CASES:,} cases, {photo} MB for a photo and {most} MB for the whole deck. On the "
+            "server, `skin_ai study add-deck` takes a larger one.\n"
             '- Optional file `deck.toml`: `name = "…"`, `show_reference = true`, `note = "…"`.\n'
             "- A deck with errors is not loaded; all errors are listed. If the AI cannot give a reference, "
             "or nobody understands it, you are asked first."
@@ -53,14 +64,14 @@ def ask(store: Store) -> None:
         offered = st.session_state.get(OFFERED, 0)
         if way == ZIP:
             file = st.file_uploader(
-                "Zip of the deck", type="zip", max_upload_size=MAX_DECK_MB, key=f"deck_zip_{offered}"
+                f"Zip of the deck, at most {most} MB", type="zip", key=f"deck_zip_{offered}"
             )
             files = [file] if file else []
         else:
             files = st.file_uploader(
-                "Folder of the deck",
+                f"Folder of the deck, at most {most} MB together",
                 accept_multiple_files="directory",
-                max_upload_size=MAX_DECK_MB,
+                max_upload_size=photo,
                 key=f"deck_folder_{offered}",
             )
         outcome: Outcome | None = st.session_state.get(OUTCOME)

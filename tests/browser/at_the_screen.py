@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import cv2
+import numpy as np
 from playwright.sync_api import Browser, BrowserContext, Page, WebSocket, expect
 
 from skin_ai.views.case.samples import SAMPLES
@@ -148,6 +150,21 @@ def type_words(page: Page, words: str = WORDS) -> None:
 
 def upload(page: Page, path: Path) -> None:
     page.locator("input[type=file]").set_input_files(path)
+
+
+def phone_address(page: Page) -> str:
+    """What the code on the page says, as a phone's camera reads it."""
+    code = page.get_by_role("img", name="QR code")
+    expect(code).to_be_visible()
+    settle(page)
+    picture = cv2.imdecode(np.frombuffer(code.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    return cv2.QRCodeDetector().detectAndDecode(picture)[0]
+
+
+def sent_from(phone: Page, address: str, photo: Path) -> None:
+    phone.goto(address)
+    phone.get_by_label("Take or choose a photo").set_input_files(photo)
+    expect(phone.get_by_text("Sent. The photo is on the other screen.")).to_be_visible()
 
 
 def use_sample(page: Page) -> None:

@@ -7,12 +7,14 @@ import signal
 import ssl
 import subprocess
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 import yaml
@@ -24,8 +26,11 @@ from at_the_screen import (
     expect_connected,
     expect_result,
     finish,
+    go_to,
     open_up,
     open_window,
+    phone_address,
+    sent_from,
     settle,
     sign_in,
     type_words,
@@ -36,6 +41,8 @@ from identity_provider import identity_provider
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from benchmarks.server import free_port
+from skin_ai.predict.photo import MAX_BYTES
+from skin_ai.study.safe_zip import MAX_FILES
 from tests.browser.conftest import serve
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
@@ -278,6 +285,62 @@ def test_nobody_sends_files_without_end(hospital: Hospital) -> None:
     assert found[-1] == 429
     other = asked(f"{hospital.secure}/_stcore/upload_file/x/y", "PUT", "skin_ai_visit=" + "1" * 32)[0]
     assert other != 429
+
+
+def test_folder_of_a_deck_may_have_many_files(hospital: Hospital) -> None:
+    visit = "skin_ai_deck=1; skin_ai_visit=" + "0" * 32
+    found = {asked(f"{hospital.secure}/_stcore/upload_file/x/{n}", "PUT", visit)[0] for n in range(200)}
+    assert 429 not in found and 0 not in found
+
+
+def test_deck_larger_than_any_photo_goes_through_the_proxy(
+    context: BrowserContext, hospital: Hospital, tmp_path: Path
+) -> None:
+    path = tmp_path / "large.zip"
+    with ZipFile(path, "w") as deck:
+        deck.writestr("cases.csv", "narrative\nIt bleeds.\n")
+        for number in range(3):
+            deck.writestr(f"{number}.raw", os.urandom(15_000_000))
+    page = look_at(context, hospital)
+    go_to(page, "Deck")
+    open_up(page, "Load a deck")
+    upload(page, path)
+    click(page, "Check and load")
+    expect(page.get_by_text("Loaded the deck “large” with 1 cases.")).to_be_visible()
+    assert "skin_ai_deck" in {cookie["name"] for cookie in context.cookies()}
+    assert not list((hospital.log.parent / "body").iterdir())
+
+
+def test_phone_reaches_the_server_that_shows_its_code(
+    browser: Browser, context: BrowserContext, tmp_path: Path, photo_file: Path
+) -> None:
+    secure = free_port()
+    with running(tmp_path, secure, {"SKIN_AI_HOSTS": "hospital.localhost"}) as hospital:
+        hospital.secure = f"https://hospital.localhost:{secure}"
+        page = look_at(context, hospital)
+        [visit] = hospital.since_last_look()
+        page.get_by_role("radio", name="Phone").click()
+        address = phone_address(page)
+        assert address.startswith(f"{hospital.secure}/send/{visit}#")
+        phone = browser.new_context(ignore_https_errors=True)
+        sent_from(phone.new_page(), address, photo_file)
+        expect(page.get_by_text("What the model sees")).to_be_visible()
+        phone.close()
+        assert len(hospital.since_last_look()[visit]) == 1
+        logs = [hospital.log, tmp_path / "error.log", *(one.data / "log.txt" for one in hospital.servers)]
+        logged = "".join(log.read_text() for log in logs)
+        assert " /send 200 " in logged and address.rpartition("#")[2] not in logged
+        # Without what the test adds at the end of each line, no log names the visit.
+        assert f"/send/{visit}" not in logged
+        assert not list((tmp_path / "body").iterdir())
+
+
+def test_limits_of_the_proxy_are_those_of_the_server() -> None:
+    site = (DEPLOY / "nginx.conf").read_text()
+    app = tomllib.loads((DEPLOY.parent / ".streamlit" / "config.toml").read_text())
+    limits = [MAX_BYTES // 1024**2 + 1, app["server"]["maxUploadSize"] + 1]
+    assert [int(size) for size in re.findall(r"client_max_body_size (\d+)m;", site)] == limits
+    assert f"zone=skin_ai_decks burst={MAX_FILES} " in site
 
 
 def test_containers_are_set_up_as_the_servers_here() -> None:

@@ -10,7 +10,17 @@ from drawn_cases import as_jpeg
 from drawn_samples import SAMPLES
 from PIL import Image, ImageDraw
 
-from skin_ai.predict.diagnose import FLAGS, Diagnosis, NothingToDiagnose, diagnose, with_maps, with_words
+from skin_ai.predict.diagnose import (
+    FLAGS,
+    Diagnosis,
+    NothingToDiagnose,
+    by_photo_alone,
+    diagnose,
+    marked,
+    verdict,
+    with_maps,
+    with_words,
+)
 from skin_ai.predict.narrative import NARRATIVE_LIMIT, Answer, Facts, NarrativeError, sentences
 from skin_ai.predict.photo import Crop, PhotoError, crop_square, read_photo
 from skin_ai.predict.prepared_photo import prepare
@@ -153,7 +163,7 @@ def test_variant_that_changes_the_first_type_is_told(bundle, drawn_photo, result
     class Easily(torch.nn.Module):
         """Takes another type for the first where the options are named from behind."""
 
-        token_count = bundle.language_model.token_count
+        is_cut = bundle.language_model.is_cut
 
         def forward(self, questions):
             logits = bundle.language_model(questions)
@@ -215,7 +225,7 @@ def test_language_model_is_told_what_the_photo_leaves_to_other_types(bundle_of_2
     asked = []
 
     class Listening(torch.nn.Module):
-        token_count = bundle_of_26.language_model.token_count
+        is_cut = bundle_of_26.language_model.is_cut
 
         def forward(self, questions):
             asked.append(questions)
@@ -364,3 +374,22 @@ def test_other_words_give_what_a_diagnosis_with_them_gives(bundle, drawn_photo):
         asked = with_words(diagnose(photo, words, bundle), sentences(facts), bundle)
         assert same(asked, whole, 1e-5)
         assert asked.undecided == whole.undecided
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_verdict_is_the_diagnosis_before_it_is_tested(bundle, drawn_photo, results, name):
+    seen, words = INPUTS[name]
+    found = verdict(prepare(drawn_photo) if seen else None, words, bundle)
+    assert (found.unstable is None) == bool(words)
+    assert same(marked(found, bundle), results[name])
+    assert same(marked(restored(found), bundle), results[name])  # also by a session that opens it again
+
+
+@pytest.mark.parametrize("name", ["both", "photo only"])
+def test_photo_alone_answers_as_without_words(bundle, results, name):
+    assert by_photo_alone(results[name], bundle) == results["photo only"].answer
+
+
+def test_foreign_photo_alone_answers_as_without_words(bundle, drawn_photo):
+    told, alone = (verdict(prepare(drawn_photo), words, refusing(bundle)) for words in (WORDS, ""))
+    assert by_photo_alone(told, refusing(bundle)) == alone.answer

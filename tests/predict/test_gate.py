@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from skin_ai.evaluation.gate_fitting import distances, features_of, fit_gate
 from skin_ai.predict.bundle import DEFAULT_BUNDLE, IMAGE_FILE, WEIGHTS, file_of, read_manifest
-from skin_ai.predict.gate import Gate, early_features, load_gate
+from skin_ai.predict.gate import STAGE, Gate, early_features, load_gate, of_stage
 from skin_ai.predict.image_model import ImageModel, Preprocessing
 
 
@@ -83,3 +83,11 @@ def test_distance_is_about_one_on_the_training_and_grows_away_from_it() -> None:
     assert distances(gate, rows).mean() == pytest.approx(1, abs=0.15)  # the shrinkage takes a little
     along = torch.from_numpy((7 + 3 * rng.normal(0, 1, 12) @ mixing).astype(np.float32))
     assert gate.distance(along) > gate.distance((along + 7) / 2) > gate.distance(gate.centre)
+
+
+def test_early_features_of_the_diagnosis_are_those_that_the_gate_was_fitted_on(bundle):
+    inputs = Preprocessing()(FOREIGN[next(iter(FOREIGN))])
+    with torch.inference_mode():
+        features, early = bundle.image_model.feature_map_and_stage(inputs, 2, STAGE)
+        assert torch.equal(of_stage(early), early_features(bundle.image_model, inputs))
+        assert torch.equal(features, bundle.image_model.feature_map_of_views(inputs, 2))

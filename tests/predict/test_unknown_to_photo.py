@@ -115,7 +115,7 @@ def answering(bundle, type_):
 
 class _Answering:
     def __init__(self, model, logits):
-        self.token_count, self.logits, self.model = model.token_count, logits, model
+        self.is_cut, self.logits, self.model = model.is_cut, logits, model
 
     def __call__(self, questions):
         found = self.model(questions)

@@ -85,9 +85,12 @@ def _show_result(store: Store, case: CaseState, progress: Progress) -> None:
 
     diagnosis = case.diagnosis
     assert diagnosis is not None
-    if diagnosis.square is None and case.photo is not None:
-        square = case.photo.prepared(Crop(*progress.case.crop)).square
-        diagnosis = case.diagnosis = replace(diagnosis, square=square)
+    crop, picture = Crop(*progress.case.crop), ""
+    if case.photo is not None:
+        _, picture = inputs.pictures_of(case.photo, crop)
+        if diagnosis.square is None:
+            square = case.photo.prepared(crop).square
+            diagnosis = case.diagnosis = replace(diagnosis, square=square)
     before = progress.before
     own = Own(tuple(before.ranks) if before else ())
     diagnosis = questions.take_answer(store, case, progress) or diagnosis
@@ -95,7 +98,9 @@ def _show_result(store: Store, case: CaseState, progress: Progress) -> None:
     manifest = bundle_choice.manifest_if_unchanged(name, case.bundle_sha256)
     confidence = before.confidence if before else None
     is_new = progress.after is None
-    result.show(diagnosis, manifest or {}, own, confidence, case.id, takes_focus=is_new)
+    result.show(diagnosis, manifest or {}, own, confidence, case.id, picture=picture, takes_focus=is_new)
+    if manifest is not None:
+        run.mark(store, case, progress)
     questions.show(case, progress)
     if before is None:
         st.caption("You saw the AI before giving an answer: your final answer is marked as unblinded.")

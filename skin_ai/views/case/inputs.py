@@ -18,9 +18,10 @@ from skin_ai.views.case import facts, pictures
 from skin_ai.views.case.case_state import CaseState, Photo, as_it_stands, place_as_it_stands, still_current
 from skin_ai.views.case.samples import CREDIT, SAMPLES, Sample, find
 from skin_ai.views.case.understood import UNSAID
+from skin_ai.views.session import phone
 from skin_ai.vocabulary import age_band_of
 
-UPLOAD, CAMERA, SAMPLE = "Upload", "Camera", "Sample"
+UPLOAD, CAMERA, PHONE, SAMPLE = "Upload", "Camera", "Phone", "Sample"
 # Fitzpatrick 1988, Arch. Dermatol. 124:869.
 SKIN_TYPES = {
     1: "I: always burns, never tans",
@@ -44,7 +45,7 @@ PICTURES_AS_BUTTONS = """<style>
 def choose_photo(case: CaseState) -> None:
     way = st.segmented_control(
         "Where the photo comes from",
-        [UPLOAD, CAMERA, SAMPLE],
+        [UPLOAD, CAMERA, *([PHONE] if phone.is_possible() else []), SAMPLE],
         default=UPLOAD,
         required=True,
         key="way",
@@ -55,6 +56,10 @@ def choose_photo(case: CaseState) -> None:
     elif way == CAMERA:
         key = case.key("camera")
         st.camera_input("Fill the picture with the lesion", key=key, on_change=take_file, args=(case.id, key))
+    elif way == PHONE:
+        if (pixels := phone.photo_sent(case.id)) is not None:
+            case.take(Photo(pixels))
+            st.rerun()
     elif sample := picked_sample(SAMPLES):
         take_sample(case, sample)
         st.rerun()
@@ -65,8 +70,10 @@ def choose_photo(case: CaseState) -> None:
 def upload_photo(case: CaseState) -> None:
     key = case.key("upload")
     # Files of any name: devices end them in .hif, .jfif or nothing, and `read_photo` goes by their content.
+    limit = MAX_BYTES // 1024**2
     st.file_uploader(
-        f"JPEG, PNG, WebP or HEIC, at most {MAX_BYTES // 1024**2} MB",
+        f"JPEG, PNG, WebP or HEIC, at most {limit} MB",
+        max_upload_size=limit,
         key=key,
         on_change=take_file,
         args=(case.id, key),

@@ -30,11 +30,13 @@ def show(
     confidence: int | None,
     case_id: str,
     *,
+    picture: str = "",
     takes_focus: bool = True,
 ) -> None:
     """What it is, how sure, whether both agree, and how it was found; "Show anyway" where it is a guess.
 
-    confidence: the clinician's, 0 to 100, None where the AI was shown at once.
+    confidence: the clinician's, 0 to 100, None where the AI was shown at once. picture: the square as the
+    models saw it, as a data URI.
     """
     st.html(STYLE)
     is_guess = diagnosis.is_foreign and not diagnosis.narrative
@@ -43,7 +45,7 @@ def show(
         _unsure([FLAGS[UNLIKE_ALONE]])
         return
     with st.container(key="result", gap="xsmall"):
-        _verdict(diagnosis, manifest, own, confidence, case_id, takes_focus)
+        _verdict(diagnosis, manifest, own, confidence, case_id, picture, takes_focus)
         notes = [FLAGS[flag] for flag in diagnosis.flags if flag not in (*SERIOUS, *SAID_BY_THE_DOTS)]
         if has_funnel(diagnosis):
             with st.container(key="funnel"):
@@ -59,12 +61,13 @@ def _verdict(
     own: Own,
     confidence: int | None,
     case_id: str,
+    picture: str,
     takes_focus: bool,
 ) -> None:
     with st.container(key="verdict"):
-        if diagnosis.square is not None:
+        if picture:
             with st.container(key="verdict_photo"):
-                pictures.show(pictures.as_uri(diagnosis.square), "", "The lesion, as the model saw it")
+                pictures.show(picture, "", "The lesion, as the model saw it")
         with st.container(key="verdict_side", gap="xsmall"):
             outcome.heading(headline(diagnosis, own), "verdict", case_id, takes_focus=takes_focus)
             with st.container(key="both", horizontal=True, gap="medium"):
@@ -168,7 +171,7 @@ def _cautions(diagnosis: Diagnosis) -> list[str]:
         ]
     said += [
         stability.in_words(variant, type_, diagnosis.narrative)
-        for variant, type_ in diagnosis.unstable.items()
+        for variant, type_ in (diagnosis.unstable or {}).items()
         if type_ not in diagnosis.undecided
     ]
     return [*said, *(FLAGS[flag] for flag in diagnosis.flags if flag in SERIOUS)]

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -54,7 +55,7 @@ def ask_models(store: Store, case: CaseState, progress: Progress, place: DeltaGe
         st.button("Try again")
         return False
     case.bundle, case.bundle_sha256 = name, bundle.sha256
-    from skin_ai.predict.diagnose import NothingToDiagnose, diagnose
+    from skin_ai.predict.diagnose import NothingToDiagnose, verdict
 
     kept = progress.case
     status = place.status(ASKING)
@@ -67,7 +68,7 @@ def ask_models(store: Store, case: CaseState, progress: Progress, place: DeltaGe
             waited = time.monotonic() - case.asked_at
             status.update(label=ASKING)
             photo = None if case.photo is None else case.photo.prepared(Crop(*kept.crop))
-            return diagnose(photo, kept.narrative, bundle, told(kept, bundle.extractor))
+            return verdict(photo, kept.narrative, bundle, told(kept, bundle.extractor))
 
     try:
         with status:
@@ -83,13 +84,37 @@ def ask_models(store: Store, case: CaseState, progress: Progress, place: DeltaGe
     return True
 
 
+def mark(store: Store, case: CaseState, progress: Progress) -> None:
+    """With the verdict on screen, and before anybody who asked later: whether it is stable, once a result."""
+    diagnosis = case.diagnosis
+    if diagnosis is None or diagnosis.unstable is not None:
+        return
+    try:
+        models = partial(bundle_choice.models, diagnosis.bundle)
+        with models_in_turn(
+            models, "Checking whether the answer is stable…", case.asked_at or None
+        ) as bundle:
+            from skin_ai.predict.diagnose import marked
+
+            case.diagnosis = marked(diagnosis, bundle)
+        flow.keep_marks(store, progress.reading.clinician, case.id, case.diagnosis.unstable or {})
+    except (BundleError, FlowError, StoreError) as error:
+        st.error(str(error))
+        return
+    if case.diagnosis.unstable:
+        st.rerun()
+
+
 @contextmanager
-def models_in_turn(models: Callable[[], Bundle], text: str) -> Iterator[Bundle]:
-    """The models for the block alone, with a spinner; until its turn, the place in the queue is shown."""
+def models_in_turn(models: Callable[[], Bundle], text: str, since: float | None = None) -> Iterator[Bundle]:
+    """The models for the block alone, with a spinner; until its turn, the place in the queue is shown.
+
+    since: as in `Turns.taken`.
+    """
     queue = st.empty()
     with st.spinner(text):
         bundle = models()
-        with turns.OF_MODELS.taken(lambda before: queue.caption(turns.in_words(before))):
+        with turns.OF_MODELS.taken(lambda before: queue.caption(turns.in_words(before)), since):
             queue.empty()
             yield bundle
 

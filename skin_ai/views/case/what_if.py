@@ -11,7 +11,7 @@ import torch
 
 from skin_ai.diseases import DISEASES
 from skin_ai.predict.bundle import Bundle, BundleError
-from skin_ai.predict.chain import MAX_TOKENS, Question, Step, answer, eliminate
+from skin_ai.predict.chain import Question, Step, answer, eliminate
 from skin_ai.predict.diagnose import Diagnosis
 from skin_ai.predict.narrative import Answer, Facts, sentences
 from skin_ai.views.case import bundle_choice
@@ -110,7 +110,7 @@ def eliminated_again(diagnosis: Diagnosis, narrative: str, bundle: Bundle) -> tu
     """
     photo = diagnosis.photo_over(bundle.types)
     question = Question(narrative, photo, tuple(range(len(bundle.types))))
-    if bundle.language_model.token_count(question) > MAX_TOKENS:
+    if bundle.language_model.is_cut(question):
         return None
     with torch.inference_mode():
         return eliminate(

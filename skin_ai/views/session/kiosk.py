@@ -14,6 +14,7 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from skin_ai import settings
+from skin_ai.server import handover
 from skin_ai.study.database import StoreError
 from skin_ai.study.store import Store
 
@@ -60,6 +61,7 @@ def leave_if_asked() -> None:
         return
     runtime.get_instance().mark_session_nonresumable(context.session_id)
     context.uploaded_file_mgr.remove_session_files(context.session_id)
+    handover.CODES.void(context.session_id)
     st.html(RELOAD, unsafe_allow_javascript=True)
     for key in st.session_state.to_dict().keys() - {LEAVING}:
         st.session_state.pop(key, None)
