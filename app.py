@@ -13,7 +13,7 @@ from streamlit import cli_util, config, runtime
 from streamlit.web.server import server_util
 
 from skin_ai import settings
-from skin_ai.server import hosts, page_script, uploads
+from skin_ai.server import browser_secret, hosts, page_script, uploads
 
 try:
     chosen = settings.current()
@@ -43,6 +43,8 @@ app = st.App(
     middleware=[
         Middleware(hosts.NamedHostsOnly, names=[*chosen.hosts, listens_at]),
         Middleware(page_script.ScriptInPage),
+        # In conference mode many people share a browser.
+        *([] if chosen.is_kiosk else [Middleware(browser_secret.BrowserSecret, f"/{chosen.base_path}")]),
         Middleware(
             uploads.WithinBudget,
             held=lambda: runtime.get_instance().uploaded_file_mgr.file_storage,

@@ -83,12 +83,12 @@ class Base(DeclarativeBase):
     )
 
 
-CODE = PlainText(16)  # of a clinician
+PSEUDONYM = PlainText(16)
 HEX_ID = PlainText(32)
 
 
 def of_clinician() -> ForeignKey:
-    return ForeignKey("clinicians.code", ondelete="CASCADE")
+    return ForeignKey("clinicians.pseudonym", ondelete="CASCADE")
 
 
 def of_case() -> ForeignKey:
@@ -96,14 +96,28 @@ def of_case() -> ForeignKey:
 
 
 class Clinician(Base):
-    """A reader: a pseudonymous code, and their own statements ("" if not stated)."""
+    """A reader: a pseudonym that opens nothing, and their own statements ("" if not stated).
+
+    code_hash: of the code that they type on another device, None if none was made (logins.py).
+    """
 
     __tablename__ = "clinicians"
 
-    code: Mapped[str] = mapped_column(CODE, primary_key=True)
+    pseudonym: Mapped[str] = mapped_column(PSEUDONYM, primary_key=True)
+    code_hash: Mapped[str | None] = mapped_column(String(64), index=True, unique=True)
     role: Mapped[str] = mapped_column(default="")
     years_of_practice: Mapped[str] = mapped_column(default="")
     joined_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Login(Base):
+    """A browser whose reader is known. secret_sha256: of its secret and the account, if people sign in."""
+
+    __tablename__ = "logins"
+
+    secret_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    clinician: Mapped[str] = mapped_column(PSEUDONYM, of_clinician(), index=True)
+    made_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Deck(Base):
@@ -131,7 +145,7 @@ class Case(Base):
 
     id: Mapped[str] = mapped_column(HEX_ID, primary_key=True)
     deck_id: Mapped[str | None] = mapped_column(ForeignKey("decks.id", ondelete="CASCADE"), index=True)
-    owner: Mapped[str | None] = mapped_column(CODE, of_clinician(), index=True)
+    owner: Mapped[str | None] = mapped_column(PSEUDONYM, of_clinician(), index=True)
     sample: Mapped[str] = mapped_column(default="")
     narrative: Mapped[str] = mapped_column(default="")
     facts_extracted: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
@@ -175,7 +189,7 @@ class Reading(Base):
 
     __tablename__ = "readings"
 
-    clinician: Mapped[str] = mapped_column(CODE, of_clinician(), primary_key=True)
+    clinician: Mapped[str] = mapped_column(PSEUDONYM, of_clinician(), primary_key=True)
     case_id: Mapped[str] = mapped_column(HEX_ID, of_case(), primary_key=True, index=True)
     unblinded: Mapped[bool] = mapped_column(default=False)
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
@@ -192,7 +206,7 @@ class Answer(Base):
     __table_args__ = (UniqueConstraint("clinician", "case_id", "stage"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    clinician: Mapped[str] = mapped_column(CODE, of_clinician())
+    clinician: Mapped[str] = mapped_column(PSEUDONYM, of_clinician())
     case_id: Mapped[str] = mapped_column(HEX_ID, of_case(), index=True)
     stage: Mapped[Stage] = mapped_column(String(8))
     blinded: Mapped[bool]
@@ -208,7 +222,7 @@ class Feedback(Base):
 
     __tablename__ = "feedback"
 
-    clinician: Mapped[str] = mapped_column(CODE, of_clinician(), primary_key=True)
+    clinician: Mapped[str] = mapped_column(PSEUDONYM, of_clinician(), primary_key=True)
     case_id: Mapped[str] = mapped_column(HEX_ID, of_case(), primary_key=True, index=True)
     agrees: Mapped[int | None]
     heatmap_on_lesion: Mapped[int | None]

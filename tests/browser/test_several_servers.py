@@ -139,6 +139,7 @@ def _configure(folder: Path, servers: list[Server], plain: int, secure: int) -> 
     for shipped, here in (
         ("/etc/nginx/skin_ai", str(folder)),
         ("/var/log/nginx/skin_ai.log", str(folder / "access.log")),
+        ("/var/log/nginx/error.log", str(folder / "error.log")),
         (" $upstream_addr';", " $upstream_addr $skin_ai_visit';"),  # for the tests alone: it names a visitor
         ("listen 80;", f"listen 127.0.0.1:{plain};"),
         ("listen 443 ssl;", f"listen 127.0.0.1:{secure} ssl;"),

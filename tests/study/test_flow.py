@@ -541,18 +541,22 @@ def test_order_of_a_deck_is_the_readers_own_and_stays(store: Store, reader: str,
     assert flow.deck_order(store, reader, "no deck") == []
 
 
-def test_deck_is_unfinished_from_the_first_case_to_the_last_answer(
-    store: Store, reader: str, deck_id: str
-) -> None:
+def test_figures_of_a_deck_are_hidden_until_its_last_answer(store: Store, reader: str, deck_id: str) -> None:
     store.add_deck(Deck("Another", False, (DeckCase(None, "x", "", "", None, "", ""),)))
-    assert flow.unfinished_decks(store, reader) == set()
+    both = {"A deck", "Another"}
+    hidden = {is_staff: flow.hidden_decks(store, reader, is_staff=is_staff) for is_staff in (True, False)}
+    assert hidden == {True: set(), False: both}
     for case_id, _ in flow.deck_order(store, reader, deck_id):
         flow.open_deck_case(store, reader, case_id)
-        assert flow.unfinished_decks(store, reader) == {"A deck"}
+        assert flow.hidden_decks(store, reader, is_staff=True) == {"A deck"}
+        assert flow.hidden_decks(store, reader, is_staff=False) == both
         for stage in Stage:
             flow.commit(store, reader, case_id, stage, ANSWER)
-    assert flow.unfinished_decks(store, reader) == set()
-    assert flow.unfinished_decks(store, store.add_clinician()) == set()
+    assert flow.hidden_decks(store, reader, is_staff=True) == set()
+    assert flow.hidden_decks(store, reader, is_staff=False) == {"Another"}
+    for other in (store.add_clinician(), None):  # another window, where nobody knows what they have read
+        assert flow.hidden_decks(store, other, is_staff=False) == both
+        assert flow.hidden_decks(store, other, is_staff=True) == set()
 
 
 # Two at once: a double click, two tabs, two readers
