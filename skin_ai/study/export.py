@@ -30,6 +30,7 @@ FILES: Final[dict[FileFormat, str]] = {
     "imrmc": "readings.imrmc",  # cannot be imported
 }
 SCHEMA: Final = Path(__file__).with_name("dataset_schema.md")
+REPEAT: Final = "repeat"  # which exports of an earlier version lack
 PATIENT_WORDS: Final = ("narrative", "facts_extracted", "facts_confirmed")  # and what they say
 JSON_COLUMNS: Final = ("ai_answer", "facts_extracted", "facts_confirmed")
 DERIVED_COLUMNS: Final = (
@@ -242,7 +243,7 @@ def _rows_of_jsonl(text: str) -> Rows:
 
 
 def _check_columns(row: int, columns: Sequence[str]) -> None:
-    missing = [column for column in ANSWER_COLUMNS if column not in (*columns, *PATIENT_WORDS)]
+    missing = [column for column in ANSWER_COLUMNS if column not in (*columns, *PATIENT_WORDS, REPEAT)]
     if missing:
         more = len(missing) - MOST_NAMED
         named = ", ".join(missing[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
@@ -336,6 +337,7 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "case": partial(_shaped, r"[0-9a-f]{32}", "32 hexadecimal digits"),
     "stage": partial(_one_of, tuple(MODALITIES)),
     "blinded": lambda cell: _one_of(("1", "0"), cell) == "1",
+    REPEAT: lambda cell: _one_of(("1", "0", ""), cell) == "1",
     "answered_at": _moment,
     "seconds": _duration,
     "rank_1": partial(_shaped, r"(?s).*\S.*", "a diagnosis"),
@@ -353,7 +355,7 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
 _SAME: Final = {
     ("reader",): ("role", "years_of_practice"),
     ("case",): ("deck", "sample", "age_band", "body_site", "fitzpatrick", "truth", *PATIENT_WORDS),
-    ("reader", "case"): ("bundle", "bundle_version", "bundle_sha256", "ai_answer", "ai_undecided"),
+    ("reader", "case"): (REPEAT, "bundle", "bundle_version", "bundle_sha256", "ai_answer", "ai_undecided"),
 }
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PIL import Image
-from sqlalchemy import and_, delete, exists, func, select, true
+from sqlalchemy import and_, delete, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from skin_ai.diseases import find
@@ -136,8 +136,8 @@ def keep_case(
         reading = session.get(Reading, (reader, case.id))
         if reading is not None and (reading.unblinded or _answers(session, reader, case.id)):
             return ""
-        _refuse_case_of_deck(session, reader, case, "" if seen is None else pixels_sha256(seen))
-        case.owner = reader
+        case.owner, case.seen_sha256 = reader, "" if seen is None else pixels_sha256(seen)
+        _refuse_case_of_deck(session, reader, case)
         session.merge(case)
         session.flush()
         if reading is None:
@@ -151,22 +151,39 @@ def keep_case(
     return "" if known is None else store.forget_replaced()
 
 
-def _refuse_case_of_deck(session: Session, reader: str, case: Case, photo_sha256: str) -> None:
+def _refuse_case_of_deck(session: Session, reader: str, case: Case) -> None:
     """Compares exact pixels, and words without differences in case and spaces."""
     finished = exists().where(
         Answer.case_id == Case.id, Answer.clinician == reader, Answer.stage == Stage.AFTER
     )
     of_decks = (
-        select(Deck.name, Case.photo_sha256, Case.narrative)
+        select(Deck.name, Case.seen_sha256, Case.narrative)
         .join(Case, Case.deck_id == Deck.id)
         .where(~finished)
     )
     words = _plain_words(case.narrative)
     for deck, sha256, narrative in session.execute(of_decks):
-        same_photo = photo_sha256 and sha256 == photo_sha256
+        same_photo = case.seen_sha256 and sha256 == case.seen_sha256
         if same_photo or (words and _plain_words(narrative) == words):
             what = "photo" if same_photo else "text"
             raise FlowError(f"The deck “{deck}” has this {what}. Answer it there, so that you stay blinded.")
+
+
+def _has_met(session: Session, reader: str, case: Case) -> bool:
+    """Whether the reader has answered, or seen the AI on, another case with the same photo or words.
+
+    The same words with two photos are two cases: short ones are often alike.
+    """
+    answered = exists().where(Answer.case_id == Case.id, Answer.clinician == reader)
+    others = select(Case).join(Reading, Reading.case_id == Case.id)
+    met = others.where(Reading.clinician == reader, Case.id != case.id, or_(Reading.unblinded, answered))
+    photos, words = {case.photo_sha256, case.seen_sha256} - {""}, _plain_words(case.narrative)
+    for other in session.scalars(met):
+        their_photos = {other.photo_sha256, other.seen_sha256} - {""}
+        same_words = words and words == _plain_words(other.narrative)
+        if photos & their_photos or (same_words and not (photos and their_photos)):
+            return True
+    return False
 
 
 def _plain_words(text: str | None) -> str:
@@ -232,7 +249,8 @@ def commit(store: Store, reader: str, case_id: str, stage: Stage, answer: Given)
 
     Its time is the database's, so that pauses and reloads count: from opening the case to the first answer,
     and from the first answer to the final one. A clock that goes backwards gives 0 seconds. Raises FlowError
-    if it is not this stage's turn.
+    if it is not this stage's turn, and for an own case that is in a deck, as `keep_case` does. A reading of a
+    photo or words that the reader has met before is marked as a repeat.
     """
     with store.writing() as session:
         reading = _held(session, reader, case_id)
@@ -243,6 +261,11 @@ def commit(store: Store, reader: str, case_id: str, stage: Stage, answer: Given)
             raise FlowError("You have already seen the AI's result, so you cannot answer this case blinded.")
         if stage is Stage.AFTER and not (reading.unblinded or Stage.BEFORE in stages):
             raise FlowError("Give your own answer first.")
+        case = session.get(Case, case_id)
+        if stage is Stage.BEFORE and case is not None:
+            if case.deck_id is None:
+                _refuse_case_of_deck(session, reader, case)
+            reading.is_repeat = _has_met(session, reader, case)
         since = stages[Stage.BEFORE].answered_at if Stage.BEFORE in stages else reading.opened_at
         answered_at = max(since, database.clock(session))
         session.add(
@@ -268,6 +291,8 @@ def show_at_once(store: Store, reader: str, case_id: str) -> None:
         case = session.get(Case, case_id)
         if case is not None and case.deck_id is not None:
             raise FlowError("In a deck, give your own answer first.")
+        if case is not None:
+            _refuse_case_of_deck(session, reader, case)
         if not _answers(session, reader, case_id):
             reading.unblinded = True
 

@@ -38,7 +38,7 @@ SCALES: Final = ("agrees", "heatmap_on_lesion", "steps_helped", "would_use")
 # Column of the answers table -> its pandas dtype; dataset_schema.md explains the columns.
 ANSWER_TYPES: Final = {
     **dict.fromkeys(("reader", "role", "years_of_practice", "deck", "case", "sample", "stage"), "str"),
-    "blinded": "bool",
+    **dict.fromkeys(("blinded", "repeat"), "bool"),
     "answered_at": "datetime64[us, UTC]",
     "seconds": "float64",
     **dict.fromkeys(RANKS, "str"),
@@ -141,7 +141,9 @@ class Store:
                 case_id = uuid.uuid4().hex
                 columns = {name: value for name, value in vars(case).items() if name != "photo"}
                 sha256 = "" if case.photo is None else pixels_sha256(case.photo)
-                session.add(Case(id=case_id, deck_id=deck_id, photo_sha256=sha256, **columns))
+                session.add(
+                    Case(id=case_id, deck_id=deck_id, photo_sha256=sha256, seen_sha256=sha256, **columns)
+                )
                 session.flush()
                 if png is not None:
                     session.add(Photo(case_id=case_id, png=png))
@@ -188,6 +190,7 @@ class Store:
                 Case.sample,
                 Answer.stage,
                 Answer.blinded,
+                Reading.is_repeat.label("repeat"),
                 Answer.answered_at,
                 Answer.seconds,
                 Answer.ranks,
@@ -331,6 +334,7 @@ def _as_rows(answers: pd.DataFrame) -> Iterator[list[Any]]:
             clinician=row["reader"],
             case_id=row["case"],
             unblinded=not row["blinded"],
+            is_repeat=row["repeat"],
             run_id=run.id if run else None,
         )
     yield list(readings.values())

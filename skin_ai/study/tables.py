@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -134,11 +135,12 @@ class Case(Base):
     """A case of a deck, or of the reader who entered it (`owner`).
 
     sample: the name of a built-in sample, else ""; its photo is in the app, never stored. photo_sha256: of
-    the pixels, "" without a photo; it shows whether a photo chosen again is the same. crop: centre x, y and
-    size, as in photo.Crop. facts_extracted: what was found in the words (`extraction.to_keep`), None if they
-    were not read. facts_confirmed: fact -> answer, "unsaid" included, of all facts that the reader saw or
-    set; None for a deck's case, and if the reader saw none. age_band, body_site: of these facts, or of the
-    deck's table.
+    the pixels, "" without a photo; it shows whether a photo chosen again is the same. seen_sha256: of the
+    photo as a deck would hold it, "" too if not known; it shows whether two cases are the same. crop: centre
+    x, y and size, as in photo.Crop. facts_extracted: what was found in the words (`extraction.to_keep`), None
+    if they were not read. facts_confirmed: fact -> answer, "unsaid" included, of all facts that the reader
+    saw or set; None for a deck's case, and if the reader saw none. age_band, body_site: of these facts, or of
+    the deck's table.
     """
 
     __tablename__ = "cases"
@@ -154,6 +156,7 @@ class Case(Base):
     body_site: Mapped[str] = mapped_column(default="")
     fitzpatrick: Mapped[int | None]
     photo_sha256: Mapped[str] = mapped_column(default="")
+    seen_sha256: Mapped[str] = mapped_column(default="", server_default="")
     crop: Mapped[list[Any]] = mapped_column(default=lambda: [0.5, 0.5, 1.0])
     reference: Mapped[str] = mapped_column(default="")
     explanation: Mapped[str] = mapped_column(default="")
@@ -185,13 +188,17 @@ class Run(Base):
 
 
 class Reading(Base):
-    """One reader's work on one case. unblinded: they chose to see the AI before answering."""
+    """One reader's work on one case. unblinded: they chose to see the AI before answering.
+
+    is_repeat: before their first answer they had worked on another case with the same photo or words.
+    """
 
     __tablename__ = "readings"
 
     clinician: Mapped[str] = mapped_column(PSEUDONYM, of_clinician(), primary_key=True)
     case_id: Mapped[str] = mapped_column(HEX_ID, of_case(), primary_key=True, index=True)
     unblinded: Mapped[bool] = mapped_column(default=False)
+    is_repeat: Mapped[bool] = mapped_column(default=False, server_default=false())
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
     opened_at: Mapped[datetime] = mapped_column(default=now)
 

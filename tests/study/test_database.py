@@ -282,6 +282,7 @@ BACK = {
         "ALTER TABLE clinicians DROP COLUMN code_hash",
         "ALTER TABLE clinicians RENAME COLUMN pseudonym TO code",
     ],
+    "0004": ["ALTER TABLE readings DROP COLUMN is_repeat", "ALTER TABLE cases DROP COLUMN seen_sha256"],
 }
 
 

@@ -221,6 +221,10 @@ def test_what_is_left_out_is_counted():
     left = table.drop(table[(table["stage"] == "after") & table["blinded"]].index[0])
     text = compare_tables.excluded(left, n - 1)
     assert f"{unblinded} unblinded answer" in text
+    repeated = table.assign(repeat=table["case"] == READINGS["case"].iloc[0])
+    n_repeats = int((READINGS["case"] == READINGS["case"].iloc[0]).sum())
+    assert f"{n_repeats} repeats (same photo" in compare_tables.excluded(repeated, n - n_repeats)
+    assert "unfinished" not in compare_tables.excluded(repeated, n - n_repeats)
     assert "1 unfinished case" in text
     assert "No answer" in compare_tables.excluded(table[table["blinded"]], n)
 
