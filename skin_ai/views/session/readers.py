@@ -17,6 +17,7 @@ from skin_ai.server.tries import Tries
 from skin_ai.study import logins
 from skin_ai.study.database import StoreError
 from skin_ai.study.store import Store, open_store
+from skin_ai.views import notices
 from skin_ai.views.case.case_state import begin_case
 from skin_ai.views.session import kiosk, sign_in
 from skin_ai.vocabulary import ROLES, YEARS_OF_PRACTICE
@@ -189,8 +190,12 @@ def _continue_as(store: Store, typed: str) -> None:
 
 def _leave() -> None:
     """Also closes the case on screen, which the next reader could not answer."""
-    become(None)
-    begin_case()
+    try:
+        become(None)
+    except StoreError as error:
+        notices.say_next(str(error))
+    else:
+        begin_case()
 
 
 def joined_reader(store: Store, role: str = "", years: str = "") -> str:
