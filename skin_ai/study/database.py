@@ -93,7 +93,7 @@ def open_engine(url: str = "") -> Engine:
         cause = error.strerror
         raise StoreError(f"The data folder {folder} cannot be used ({cause}): set SKIN_AI_DATA.") from error
     except SQLAlchemyError as error:
-        raise StoreError(f"The database cannot be opened: {_cause(error)}.") from error
+        raise _not_opened(error, engine.url) from None
     return engine
 
 
@@ -215,6 +215,14 @@ def refuse_newer(connection: Connection) -> None:
         raise StoreError(NEWER)
 
 
+def _not_opened(error: SQLAlchemyError, url: URL) -> StoreError:
+    """Without the host: of an address that is not complete, it is the end of a password with an @."""
+    cause = _cause(error)
+    return StoreError(
+        f"The database cannot be opened: {cause.replace(url.host, '…') if url.host else cause}."
+    )
+
+
 def not_saved(error: SQLAlchemyError) -> StoreError:
     """The error for a failed write."""
     log.error("not saved: %s", type(error).__name__)
@@ -255,7 +263,7 @@ def state(url: str = "") -> str:
         with engine.begin() as connection:
             found = _revision(connection)
     except SQLAlchemyError as error:
-        raise StoreError(f"The database cannot be opened: {_cause(error)}.") from error
+        raise _not_opened(error, engine.url) from None
     finally:
         engine.dispose()
     is_newest = found == REVISIONS[-1]

@@ -165,6 +165,7 @@ def test_address_from_the_environment_is_used(url: str, monkeypatch: pytest.Monk
         ("sqlite:////no/such/folder/a.db", "cannot be opened: unable to open database file"),
         ("postgresql://u:secret@localhost:1/name", "cannot be opened: connection"),
         ("postgresql://nobody_here:secret@localhost/name", "cannot be opened: connection"),
+        ("postgresql://u:Winter@secret-2026", "cannot be opened: "),  # the password is Winter@secret-2026
     ],
 )
 def test_wrong_address_is_told_without_its_password(address: str, said: str) -> None:
