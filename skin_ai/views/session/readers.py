@@ -152,7 +152,7 @@ def show_reader(store: Store) -> None:
     with st.popover(f"Reader {reader}" if reader else "Reader", icon=":material/badge:", type="tertiary"):
         if reader:
             known = store.clinician(reader)
-            st.markdown(f"The study's files call you **{reader}**. Nobody can open your cases with that.")
+            st.markdown(f"In the study's files you are **{reader}**. This name alone opens nothing.")
             if known is not None:
                 former = (known.role, known.years_of_practice)
                 new = ask_who(*former, key=f"who_{reader}")
