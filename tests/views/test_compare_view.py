@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import streamlit as st
+from app_at_work import TIMEOUT
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
@@ -328,7 +329,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 def visit(reader: str | None = None, *, is_staff: bool | None = None) -> AppTest:
     """The page as study staff see it, or else a reader."""
-    page = AppTest.from_file(PAGE, default_timeout=60)
+    page = AppTest.from_file(PAGE, default_timeout=TIMEOUT)
     page.session_state["reader"] = reader
     if is_staff or (is_staff is None and reader is None):
         page.session_state[readers.LET_IN] = True
