@@ -16,7 +16,7 @@ from streamlit import cli_util, config, runtime
 from streamlit.web.server import server_util
 
 from skin_ai import settings
-from skin_ai.server import handover, hosts, page_script, uploads
+from skin_ai.server import browser_secret, handover, hosts, page_script, uploads
 from skin_ai.views.notices import RESEARCH_ONLY
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ app = st.App(
             base_path=chosen.base_path,
         ),
         Middleware(page_script.ScriptInPage),
+        # In conference mode many people share a browser.
+        *([] if chosen.is_kiosk else [Middleware(browser_secret.BrowserSecret, f"/{chosen.base_path}")]),
         Middleware(uploads.WithinBudget, budget=budget),
     ],
 )

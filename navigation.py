@@ -43,7 +43,7 @@ with st.container(horizontal_alignment="center"), st.container(width=notices.PAG
     sign_in.bar()
     if kiosk.is_on():
         kiosk.bar(readers.store())
-    readers.remember_reader()
+    notices.show_said()
     with phone.only_while_shown():
         page.run()
 memory.collect_now_and_then()

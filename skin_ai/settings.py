@@ -204,8 +204,8 @@ def _database(name: str, value: str) -> str:
     if kind[1] == "sqlite":
         # Three slashes, then the path.
         return f"{kind[0]}/{_expanded(name, value[len(kind[0]) + 1 :])}" if value != kind[0] else value
-    # What follows a second @ would be taken for the host, and appear in errors.
-    if value.partition("?")[0].count("@") > 1:
+    # What follows an @ of the password would be taken for the host, and appear in errors.
+    if value.count("@") > 1:
         raise SettingsError(f"{name} has more than one @: write an @ within the password as %40.")
     return value
 

@@ -87,10 +87,13 @@ def test_base_path_has_no_slashes_at_its_ends(monkeypatch: pytest.MonkeyPatch) -
         ("HOSTS", "our clinic!", "SKIN_AI_HOSTS holds “clinic!”"),
         ("BASE_PATH", "../x", "SKIN_AI_BASE_PATH is “../x”"),
         ("DATABASE_URL", "mysql://u:Winter@host/name", "SKIN_AI_DATABASE_URL is not a database address"),
-        (
-            "DATABASE_URL",
-            "postgresql://u:Winter@2026@db.example/skin",
-            "write an @ within the password as %40",
+        *(
+            (
+                "DATABASE_URL",
+                f"postgresql://u:{password}@db.example/skin",
+                "write an @ within the password as %40",
+            )
+            for password in ("Winter@2026", "Winter?@2026")
         ),
         ("KIOSKS", "1", "SKIN_AI_KIOSKS is not a setting: use SKIN_AI_KIOSK."),
     ],

@@ -26,6 +26,10 @@ def add_parser(commands: Any) -> None:
     )
     command.set_defaults(run=add_deck)
 
+    command = actions.add_parser("new-code", help="a code for a reader who can no longer open their cases")
+    command.add_argument("reader", metavar="PSEUDONYM", help="as in exports, such as R-K7Q4M2XD")
+    command.set_defaults(run=new_code)
+
     command = actions.add_parser("export", help="every answer, one row each, with its data dictionary")
     command.add_argument("out", type=Path, metavar="OUT", help="a folder")
     command.add_argument("--deck", metavar="NAME", help="only answers to this deck")
@@ -65,6 +69,14 @@ def add_deck(options: argparse.Namespace) -> int:
     if not is_loaded:
         raise ValueError("The deck was not loaded: correct it, or load it with --as-it-is.")
     print(f"Loaded the deck {deck.name!r} with {len(deck.cases)} cases.")
+    return 0
+
+
+def new_code(options: argparse.Namespace) -> int:
+    from skin_ai.study.logins import new_code
+    from skin_ai.study.store import open_store
+
+    print(new_code(open_store(), options.reader))
     return 0
 
 

@@ -55,9 +55,9 @@ answer, helpful and harmful changes separately.
 WHAT_IS_KEPT = """
 The patient's words, age, site and skin type, your answers with times, the AI's result and your feedback are
 stored on the computer that runs this app or in the study's database, and nowhere else. You are stored under a
-code, with your role and years of practice if you give them. A photo is stripped of its metadata and stays in
-memory for the session; it is saved only if you tick that for a case, or if it belongs to a deck. "Delete this
-case" deletes all of it. Nothing is sent anywhere.
+pseudonym, with your role and years of practice if you give them. A cookie lets this browser open your cases
+again. A photo is stripped of its metadata and stays in memory for the session; it is saved only if you tick
+that for a case, or if it belongs to a deck. "Delete this case" deletes all of it. Nothing is sent anywhere.
 """
 
 LICENCE = (

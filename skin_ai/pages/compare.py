@@ -37,25 +37,32 @@ def main() -> None:
         facts_table.show(answers)
     if not answers.empty:
         st.subheader("Download")
-        st.markdown("The answers chosen above, one per row, without the patients' words.")
-        answers_download.offer(answers)
+        if readers.sees_each_reader():
+            st.markdown("The answers chosen above, one per row, without the patients' words.")
+            answers_download.offer(answers)
+        else:
+            st.markdown(
+                "The figures above, without single readers' answers: only study staff can download those."
+            )
+            answers_download.offer_figures(answers)
 
 
 def choose_answers(store: Store, reader: str | None) -> tuple[pd.DataFrame, bool]:
     """The chosen answers, and whether they are the current reader's own.
 
-    A deck's figures would tell readers what to expect of the AI, so they are hidden from a reader who has not
-    finished the deck. With the study's passphrase or role, each reader can be chosen.
+    A deck's figures would tell readers what to expect of the AI, so only those who have finished it see them:
+    in another window nobody knows what they have read. Study staff see those of every deck that they have
+    not begun themselves, and can choose each reader.
     """
-    unfinished = flow.unfinished_decks(store, reader) if reader else set()
-    mine = store.answers(reader=reader, except_decks=unfinished) if reader else None
-    kept = {f"Deck: {deck.name}": deck for deck, _ in store.decks() if deck.name not in unfinished}
+    hidden = flow.hidden_decks(store, reader, is_staff=readers.sees_each_reader())
+    mine = store.answers(reader=reader, except_decks=hidden) if reader else None
+    kept = {f"Deck: {deck.name}": deck for deck, _ in store.decks() if deck.name not in hidden}
     codes = store.readers() if readers.sees_each_reader() else []
     by_reader = {f"Reader: {code}": code for code in codes}
     choices = [*([MINE] if mine is not None and not mine.empty else []), *kept, *by_reader, ALL]
     chosen = st.selectbox("Show", choices, key="compare_choice")
-    if unfinished:
-        names = ", ".join(plain(deck) for deck in sorted(unfinished))
+    if hidden:
+        names = ", ".join(plain(deck) for deck in sorted(hidden))
         st.markdown(f"Hidden until you have finished: {names}. You would no longer be blinded to the AI.")
     if chosen == MINE and mine is not None:
         return mine, True
@@ -63,7 +70,7 @@ def choose_answers(store: Store, reader: str | None) -> tuple[pd.DataFrame, bool
         if note := kept[chosen].note:
             st.text(note)
         return store.answers(deck=kept[chosen].name), False
-    return store.answers(reader=by_reader.get(chosen), except_decks=unfinished), False
+    return store.answers(reader=by_reader.get(chosen), except_decks=hidden), False
 
 
 def offer_take_home(answers: pd.DataFrame) -> None:

@@ -9,7 +9,7 @@ from skin_ai.study.database import StoreError
 from skin_ai.study.flow import Awaits
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Deck
-from skin_ai.views import deck_upload
+from skin_ai.views import deck_upload, notices
 from skin_ai.views.case.case_state import begin_case
 from skin_ai.views.free_text import plain
 from skin_ai.views.session import readers
@@ -72,7 +72,7 @@ def show_deck(store: Store, deck: Deck, size: int) -> None:
         with st.popover("Delete the deck", type="tertiary"):
             st.markdown("Permanently deletes its cases and photos and **all readers' answers** to them.")
             if st.button("Delete it", key=f"delete_{deck.id}"):
-                store.delete_deck(deck.id)
+                notices.say_next(store.delete_deck(deck.id))
                 st.rerun()
 
 

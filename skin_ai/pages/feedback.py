@@ -26,7 +26,11 @@ def main() -> None:
     if store is None:
         return
     try:
-        show(store, store.answers())
+        hidden = flow.hidden_decks(store, readers.current_reader(), is_staff=True)
+        if hidden:
+            names = ", ".join(plain(deck) for deck in sorted(hidden))
+            st.markdown(f"Hidden until you have finished: {names}.")
+        show(store, store.answers(except_decks=hidden))
     except StoreError as error:
         st.error(str(error))
 

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 import pandas as pd
 
 from skin_ai.diseases import DISEASES, Nature, find
+from skin_ai.study import private_files
 from skin_ai.study.imrmc import malignancy_score, to_imrmc
 from skin_ai.study.kept_facts import check as check_facts
 from skin_ai.study.store import ANSWER_COLUMNS, ANSWER_TYPES, SCALES, Ranking
@@ -29,6 +30,7 @@ FILES: Final[dict[FileFormat, str]] = {
     "imrmc": "readings.imrmc",  # cannot be imported
 }
 SCHEMA: Final = Path(__file__).with_name("dataset_schema.md")
+REPEAT: Final = "repeat"  # which exports of an earlier version lack
 PATIENT_WORDS: Final = ("narrative", "facts_extracted", "facts_confirmed")  # and what they say
 JSON_COLUMNS: Final = ("ai_answer", "facts_extracted", "facts_confirmed")
 DERIVED_COLUMNS: Final = (
@@ -41,6 +43,7 @@ DERIVED_COLUMNS: Final = (
     "ai_probability_1",
     "outside_scope",
 )  # computed from the others when writing, ignored when reading
+PSEUDONYM: Final = r"R-[0-9A-Z]{8}|[0-9A-Z]{4}-[0-9A-Z]{4}"  # the second are of an earlier version
 MODALITIES: Final = {"before": "unaided", "after": "aided"}
 MOST_PROBLEMS: Final = 20  # listed in one error
 MOST_NAMED: Final = 5  # missing columns named in a sentence
@@ -58,12 +61,21 @@ class ExportError(ValueError):
 
 
 def to_csv(answers: pd.DataFrame, *, with_patient_words: bool = False) -> str:
-    """The answers as CSV, one per row; spreadsheets do not take any text in it for a formula."""
+    """The answers as CSV, one per row."""
+    rows = (row.values() for row in _rows(answers, with_patient_words))
+    return as_csv(_columns(with_patient_words), rows)
+
+
+def as_csv(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    """A table as CSV; spreadsheets do not take any text in it for a formula."""
     out = StringIO(newline="")
     writer = csv.writer(out, quoting=csv.QUOTE_ALL)
-    writer.writerow(_columns(with_patient_words))
-    for row in _rows(answers, with_patient_words):
-        writer.writerow([_TO_GUARD.sub("'", _cell(value)) for value in row.values()])
+    writer.writerow(columns)
+    for row in rows:
+        # A negative number is no formula.
+        writer.writerow(
+            [_TO_GUARD.sub("'", value) if isinstance(value, str) else _cell(value) for value in row]
+        )
     return "\ufeff" + out.getvalue()  # without a byte order mark Excel garbles accents
 
 
@@ -78,7 +90,8 @@ def write(
 ) -> None:
     """Writes a folder with the answers and their data dictionary; replaces an earlier export.
 
-    Raises ExportError if the folder holds other files or cannot be written, and NoScores.
+    The files are for their owner only, and so is the folder of patients' words. Raises ExportError if the
+    folder holds other files, cannot be written or is a symbolic link, and NoScores.
     """
     if file_format == "imrmc":
         text = to_imrmc(answers)
@@ -86,9 +99,13 @@ def write(
         make = {"csv": to_csv, "jsonl": to_jsonl}[file_format]
         text = make(answers, with_patient_words=with_patient_words)
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        if out.is_symlink():
+            raise ExportError(f"{out} is a symbolic link, which is not followed: name {out.resolve()}.")
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(out.iterdir()) and not (out / SCHEMA.name).exists():
             raise ExportError(f"{out} holds other files: choose a new or empty folder.")
+        if with_patient_words:
+            out.chmod(0o700)
         _replace(out / SCHEMA.name, SCHEMA.read_bytes())
         _replace(out / FILES[file_format], text.encode())
         for other in FILES.keys() - {file_format}:  # of an earlier export
@@ -164,7 +181,9 @@ def _replace(path: Path, data: bytes) -> None:
     """Writes the file completely or not at all."""
     unfinished = path.with_name(f".{path.name}.partial")
     try:
-        unfinished.write_bytes(data)
+        unfinished.unlink(missing_ok=True)
+        with open(private_files.create(unfinished), "wb") as file:
+            file.write(data)
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -224,7 +243,7 @@ def _rows_of_jsonl(text: str) -> Rows:
 
 
 def _check_columns(row: int, columns: Sequence[str]) -> None:
-    missing = [column for column in ANSWER_COLUMNS if column not in (*columns, *PATIENT_WORDS)]
+    missing = [column for column in ANSWER_COLUMNS if column not in (*columns, *PATIENT_WORDS, REPEAT)]
     if missing:
         more = len(missing) - MOST_NAMED
         named = ", ".join(missing[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
@@ -312,12 +331,13 @@ def _checked(cell: str, check: Callable[[dict[str, Any]], None]) -> dict[str, An
 
 # Other columns may hold any text.
 _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
-    "reader": partial(_shaped, r"[0-9A-Z]{4}-[0-9A-Z]{4}", "a code such as K7Q4-M2XD"),
+    "reader": partial(_shaped, PSEUDONYM, "a pseudonym such as R-K7Q4M2XD"),
     "role": partial(_one_of, (*ROLES, "")),
     "years_of_practice": partial(_one_of, (*YEARS_OF_PRACTICE, "")),
     "case": partial(_shaped, r"[0-9a-f]{32}", "32 hexadecimal digits"),
     "stage": partial(_one_of, tuple(MODALITIES)),
     "blinded": lambda cell: _one_of(("1", "0"), cell) == "1",
+    REPEAT: lambda cell: _one_of(("1", "0", ""), cell) == "1",
     "answered_at": _moment,
     "seconds": _duration,
     "rank_1": partial(_shaped, r"(?s).*\S.*", "a diagnosis"),
@@ -335,7 +355,7 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
 _SAME: Final = {
     ("reader",): ("role", "years_of_practice"),
     ("case",): ("deck", "sample", "age_band", "body_site", "fitzpatrick", "truth", *PATIENT_WORDS),
-    ("reader", "case"): ("bundle", "bundle_version", "bundle_sha256", "ai_answer", "ai_undecided"),
+    ("reader", "case"): (REPEAT, "bundle", "bundle_version", "bundle_sha256", "ai_answer", "ai_undecided"),
 }
 
 

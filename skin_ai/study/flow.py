@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PIL import Image
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import and_, delete, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from skin_ai.diseases import find
@@ -118,12 +118,13 @@ def keep_case(
     photo: np.ndarray | None = None,
     begun_at: datetime | None = None,
     seen: np.ndarray | None = None,
-) -> None:
+) -> str:
     """Saves a reader's own case; it can be saved again until they answer it or choose to see the AI.
 
     photo: the pixels, only if the clinician wants them kept; begun_at: when they gave its photo or words;
     seen: the pixels as a deck would hold them. Raises FlowError if a deck holds the same photo or words and
-    the reader has not finished that case: they would no longer be blinded to the AI there.
+    the reader has not finished that case: they would no longer be blinded to the AI there. Returns what
+    `Store.forget_replaced` does.
     """
     png = None if photo is None else as_png(photo)
     with store.writing() as session:
@@ -131,42 +132,58 @@ def keep_case(
         session.get(Clinician, reader, with_for_update=HELD)
         known = _held_case(session, case.id)
         if known is not None and known.owner != reader:
-            return
+            return ""
         reading = session.get(Reading, (reader, case.id))
         if reading is not None and (reading.unblinded or _answers(session, reader, case.id)):
-            return
-        _refuse_case_of_deck(session, reader, case, "" if seen is None else pixels_sha256(seen))
-        case.owner = reader
+            return ""
+        case.owner, case.seen_sha256 = reader, "" if seen is None else pixels_sha256(seen)
+        _refuse_case_of_deck(session, reader, case)
         session.merge(case)
         session.flush()
         if reading is None:
             kept_at = database.clock(session)
             opened_at = kept_at if begun_at is None else min(begun_at, kept_at)
             session.add(Reading(clinician=reader, case_id=case.id, opened_at=opened_at))
-        had_photo = session.scalar(delete(Photo).where(Photo.case_id == case.id).returning(Photo.case_id))
+        session.execute(delete(Photo).where(Photo.case_id == case.id))
         if png is not None:
             session.add(Photo(case_id=case.id, png=png))
-    if had_photo and png is None:
-        store.forget_deleted()
     log.info("case saved", extra={"case": case.id})
+    return "" if known is None else store.forget_replaced()
 
 
-def _refuse_case_of_deck(session: Session, reader: str, case: Case, photo_sha256: str) -> None:
+def _refuse_case_of_deck(session: Session, reader: str, case: Case) -> None:
     """Compares exact pixels, and words without differences in case and spaces."""
     finished = exists().where(
         Answer.case_id == Case.id, Answer.clinician == reader, Answer.stage == Stage.AFTER
     )
     of_decks = (
-        select(Deck.name, Case.photo_sha256, Case.narrative)
+        select(Deck.name, Case.seen_sha256, Case.narrative)
         .join(Case, Case.deck_id == Deck.id)
         .where(~finished)
     )
     words = _plain_words(case.narrative)
     for deck, sha256, narrative in session.execute(of_decks):
-        same_photo = photo_sha256 and sha256 == photo_sha256
+        same_photo = case.seen_sha256 and sha256 == case.seen_sha256
         if same_photo or (words and _plain_words(narrative) == words):
             what = "photo" if same_photo else "text"
             raise FlowError(f"The deck “{deck}” has this {what}. Answer it there, so that you stay blinded.")
+
+
+def _has_met(session: Session, reader: str, case: Case) -> bool:
+    """Whether the reader has answered, or seen the AI on, another case with the same photo or words.
+
+    The same words with two photos are two cases: short ones are often alike.
+    """
+    answered = exists().where(Answer.case_id == Case.id, Answer.clinician == reader)
+    others = select(Case).join(Reading, Reading.case_id == Case.id)
+    met = others.where(Reading.clinician == reader, Case.id != case.id, or_(Reading.unblinded, answered))
+    photos, words = {case.photo_sha256, case.seen_sha256} - {""}, _plain_words(case.narrative)
+    for other in session.scalars(met):
+        their_photos = {other.photo_sha256, other.seen_sha256} - {""}
+        same_words = words and words == _plain_words(other.narrative)
+        if photos & their_photos or (same_words and not (photos and their_photos)):
+            return True
+    return False
 
 
 def _plain_words(text: str | None) -> str:
@@ -211,17 +228,20 @@ def waiting_cases(order: Sequence[tuple[str, Awaits]]) -> list[str]:
     return [case_id for case_id, awaits in order if awaits in (Awaits.BEFORE, Awaits.AFTER)]
 
 
-def unfinished_decks(store: Store, reader: str) -> set[str]:
-    """Names of the decks that the reader has begun but not finished."""
+def hidden_decks(store: Store, reader: str | None, *, is_staff: bool) -> set[str]:
+    """Names of the decks whose figures this person must not see: they have not finished them.
+
+    Staff who have not begun a deck run it, and do not read it.
+    """
     with store.reading() as session:
-        begun = session.scalars(
-            select(Deck).where(
-                exists().where(
-                    Case.deck_id == Deck.id, Reading.case_id == Case.id, Reading.clinician == reader
-                )
-            )
-        ).all()
-    return {deck.name for deck in begun if waiting_cases(deck_order(store, reader, deck.id))}
+        finished = and_(
+            Answer.case_id == Case.id, Answer.clinician == (reader or ""), Answer.stage == Stage.AFTER
+        )
+        waits = exists().where(Case.deck_id == Deck.id, ~exists().where(finished))
+        begun = exists().where(
+            Case.deck_id == Deck.id, Reading.case_id == Case.id, Reading.clinician == (reader or "")
+        )
+        return set(session.scalars(select(Deck.name).where(waits, begun if is_staff else true())))
 
 
 def commit(store: Store, reader: str, case_id: str, stage: Stage, answer: Given) -> None:
@@ -229,7 +249,8 @@ def commit(store: Store, reader: str, case_id: str, stage: Stage, answer: Given)
 
     Its time is the database's, so that pauses and reloads count: from opening the case to the first answer,
     and from the first answer to the final one. A clock that goes backwards gives 0 seconds. Raises FlowError
-    if it is not this stage's turn.
+    if it is not this stage's turn, and for an own case that is in a deck, as `keep_case` does. A reading of a
+    photo or words that the reader has met before is marked as a repeat.
     """
     with store.writing() as session:
         reading = _held(session, reader, case_id)
@@ -240,6 +261,11 @@ def commit(store: Store, reader: str, case_id: str, stage: Stage, answer: Given)
             raise FlowError("You have already seen the AI's result, so you cannot answer this case blinded.")
         if stage is Stage.AFTER and not (reading.unblinded or Stage.BEFORE in stages):
             raise FlowError("Give your own answer first.")
+        case = session.get(Case, case_id)
+        if stage is Stage.BEFORE and case is not None:
+            if case.deck_id is None:
+                _refuse_case_of_deck(session, reader, case)
+            reading.is_repeat = _has_met(session, reader, case)
         since = stages[Stage.BEFORE].answered_at if Stage.BEFORE in stages else reading.opened_at
         answered_at = max(since, database.clock(session))
         session.add(
@@ -265,6 +291,8 @@ def show_at_once(store: Store, reader: str, case_id: str) -> None:
         case = session.get(Case, case_id)
         if case is not None and case.deck_id is not None:
             raise FlowError("In a deck, give your own answer first.")
+        if case is not None:
+            _refuse_case_of_deck(session, reader, case)
         if not _answers(session, reader, case_id):
             reading.unblinded = True
 
@@ -362,23 +390,31 @@ def _refuse_another_of_deck(session: Session, deck: str | None, bundle: Bundle) 
 
 def keep_feedback(
     store: Store, reader: str, case_id: str, scales: dict[str, int | None], comment: str
-) -> None:
-    """Saves the reader's feedback on a case; it replaces earlier feedback. FlowError if it is empty."""
+) -> str:
+    """Saves the reader's feedback on a case; it replaces earlier feedback. FlowError if it is empty.
+
+    Returns what `Store.forget_replaced` does.
+    """
     comment = clean_text(comment, TEXT_LIMIT)
     if not comment and all(value is None for value in scales.values()):
         raise FlowError("Give a rating or write a comment first.")
     with store.writing() as session:
         _held(session, reader, case_id)
+        is_replaced = session.get(Feedback, (reader, case_id)) is not None
         session.merge(Feedback(clinician=reader, case_id=case_id, comment=comment, **scales))
     log.info("feedback saved", extra={"case": case_id})
+    return store.forget_replaced() if is_replaced else ""
 
 
-def delete_case(store: Store, reader: str, case_id: str) -> None:
-    """Deletes a reader's own case: words, photo, runs, answers and feedback."""
-    with store.writing() as session:
+def delete_case(store: Store, reader: str, case_id: str) -> str:
+    """Deletes a reader's own case: words, photo, runs, answers and feedback.
+
+    Returns what `Store.forget_deleted` does.
+    """
+    with store.writing(database.not_deleted) as session:
         session.execute(delete(Case).where(Case.id == case_id, Case.owner == reader))
-    store.forget_deleted()
     log.info("case deleted", extra={"case": case_id})
+    return store.forget_deleted()
 
 
 def kept_photo(store: Store, case_id: str) -> np.ndarray | None:

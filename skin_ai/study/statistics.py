@@ -157,6 +157,8 @@ class Summary:
 def readings(answers: pd.DataFrame) -> pd.DataFrame:
     """One row per reading with a blinded answer before, an answer after and a run, by the time of the latter.
 
+    Repeats are left out: readings of a photo or words that their reader had met before in another case.
+
     bundle: a name for each bundle and version; ai: the run's types, most likely first; ai_probability: of
     the first; undecided: its candidates, () where it gave a diagnosis; before, after: the reader's diagnoses,
     most likely first. Equal diagnoses are equal strings: the type's code, or the text as first written. A
@@ -202,7 +204,7 @@ def of_bundle(readings: pd.DataFrame, bundle: str) -> pd.DataFrame:
 
 def _joined(answers: pd.DataFrame) -> pd.DataFrame:
     """All blinded readings with an answer before, finished or not (answered_at is then NaT)."""
-    blinded = answers[answers["blinded"].astype(bool)]
+    blinded = answers[answers["blinded"].astype(bool) & ~answers["repeat"].astype(bool)]
     before = blinded[blinded["stage"] == "before"]
     given = ["reader", "case", *RANKS, "confidence", "seconds", "answered_at"]
     after = blinded.loc[blinded["stage"] == "after", given]

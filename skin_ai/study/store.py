@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from io import BytesIO
@@ -25,6 +25,7 @@ from sqlalchemy.orm import Session
 from skin_ai.study import database
 from skin_ai.study.database import StoreError
 from skin_ai.study.tables import Answer, Case, Clinician, Deck, Feedback, Photo, Reading, Run, Stage, plain
+from skin_ai.vocabulary import ROLES, YEARS_OF_PRACTICE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,7 @@ SCALES: Final = ("agrees", "heatmap_on_lesion", "steps_helped", "would_use")
 # Column of the answers table -> its pandas dtype; dataset_schema.md explains the columns.
 ANSWER_TYPES: Final = {
     **dict.fromkeys(("reader", "role", "years_of_practice", "deck", "case", "sample", "stage"), "str"),
-    "blinded": "bool",
+    **dict.fromkeys(("blinded", "repeat"), "bool"),
     "answered_at": "datetime64[us, UTC]",
     "seconds": "float64",
     **dict.fromkeys(RANKS, "str"),
@@ -56,9 +57,9 @@ COPIED_TO_CASE: Final = (
     "sample", "narrative", "facts_extracted", "facts_confirmed", "age_band", "body_site", "fitzpatrick",
 )  # fmt: skip
 Ranking = tuple[tuple[str, float], ...]  # types with their probabilities, most likely first
-# Letters and digits that are not confused when a code is read aloud or from paper.
-CODE_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-CODE_HALF: Final = 4  # characters before and after the hyphen: 39 bits
+# Letters and digits that are not confused when they are read aloud or from paper.
+ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+PSEUDONYM_LENGTH: Final = 8  # after "R-": so long that the readers of several machines differ
 
 
 class Store:
@@ -66,20 +67,26 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._has_leftovers = False  # deleted data in SQLite's log
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def writing(
+        self, failed: Callable[[SQLAlchemyError], StoreError] = database.not_saved
+    ) -> Iterator[Session]:
         """A transaction that is committed as a whole or not at all; then it raises StoreError."""
         try:
             with (
                 database.writing(self.engine) as connection,
                 Session(connection, expire_on_commit=False) as session,
             ):
+                database.refuse_newer(connection)
                 yield session
                 session.flush()
         except SQLAlchemyError as error:
             # PostgreSQL's error quotes the rejected row, and answers must not appear in a log.
-            raise database.not_saved(error) from None
+            raise failed(error) from None
+        if self._has_leftovers:
+            self._has_leftovers = not database.forget_deleted(self.engine, wait=0)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -90,27 +97,25 @@ class Store:
             raise database.not_read(error) from None
 
     def add_clinician(self, role: str = "", years_of_practice: str = "") -> str:
-        """Adds a reader and returns their code."""
-        halves = ("".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_HALF)) for _ in range(2))
-        code = "-".join(halves)
+        """Adds a reader and returns their pseudonym; role or years that the app does not offer become ""."""
+        pseudonym = "R-" + "".join(secrets.choice(ALPHABET) for _ in range(PSEUDONYM_LENGTH))
         with self.writing() as session:
-            session.add(Clinician(code=code, role=role, years_of_practice=years_of_practice))
-        return code
+            stated = _stated(role, years_of_practice)
+            session.add(Clinician(pseudonym=pseudonym, role=stated[0], years_of_practice=stated[1]))
+        return pseudonym
 
-    def describe_clinician(self, code: str, role: str, years_of_practice: str) -> None:
+    def describe_clinician(self, pseudonym: str, role: str, years_of_practice: str) -> None:
         with self.writing() as session:
-            clinician = session.get(Clinician, code)
+            clinician = session.get(Clinician, pseudonym)
             if clinician is not None:
-                clinician.role, clinician.years_of_practice = role, years_of_practice
+                clinician.role, clinician.years_of_practice = _stated(role, years_of_practice)
 
-    def clinician(self, code: str) -> Clinician | None:
-        """The reader with this code; lower case, spaces and a missing hyphen are accepted."""
-        letters = "".join(character for character in code.upper() if character.isalnum())
+    def clinician(self, pseudonym: str) -> Clinician | None:
         with self.reading() as session:
-            return session.get(Clinician, f"{letters[:CODE_HALF]}-{letters[CODE_HALF:]}")
+            return session.get(Clinician, pseudonym)
 
     def readers(self) -> list[str]:
-        """The codes of all readers who have answered, sorted."""
+        """The pseudonyms of all readers who have answered, sorted."""
         with self.reading() as session:
             return list(session.scalars(select(Answer.clinician).distinct().order_by(Answer.clinician)))
 
@@ -136,7 +141,9 @@ class Store:
                 case_id = uuid.uuid4().hex
                 columns = {name: value for name, value in vars(case).items() if name != "photo"}
                 sha256 = "" if case.photo is None else pixels_sha256(case.photo)
-                session.add(Case(id=case_id, deck_id=deck_id, photo_sha256=sha256, **columns))
+                session.add(
+                    Case(id=case_id, deck_id=deck_id, photo_sha256=sha256, seen_sha256=sha256, **columns)
+                )
                 session.flush()
                 if png is not None:
                     session.add(Photo(case_id=case_id, png=png))
@@ -149,15 +156,20 @@ class Store:
         with self.reading() as session:
             return [(deck, size) for deck, size in session.execute(query)]
 
-    def delete_deck(self, deck_id: str) -> None:
-        """Deletes a deck with its cases, photos and all answers to them."""
-        with self.writing() as session:
+    def delete_deck(self, deck_id: str) -> str:
+        """Deletes a deck with its cases, photos and all answers; returns what `forget_deleted` does."""
+        with self.writing(database.not_deleted) as session:
             session.execute(delete(Deck).where(Deck.id == deck_id))
-        self.forget_deleted()
+        return self.forget_deleted()
 
-    def forget_deleted(self) -> None:
-        """Overwrites deleted data on disk."""
-        database.forget_deleted(self.engine)
+    def forget_deleted(self) -> str:
+        """Overwrites deleted data on disk; "", or a sentence for the user where they are still there."""
+        return database.VACUUM if self.engine.dialect.name == "postgresql" else self.forget_replaced()
+
+    def forget_replaced(self) -> str:
+        """As `forget_deleted`, of a text that has a new version; says nothing of PostgreSQL each time."""
+        self._has_leftovers = not database.forget_deleted(self.engine)
+        return database.STILL_READ if self._has_leftovers else ""
 
     def answers(
         self, deck: str | None = None, reader: str | None = None, except_decks: Collection[str] = ()
@@ -178,6 +190,7 @@ class Store:
                 Case.sample,
                 Answer.stage,
                 Answer.blinded,
+                Reading.is_repeat.label("repeat"),
                 Answer.answered_at,
                 Answer.seconds,
                 Answer.ranks,
@@ -195,7 +208,7 @@ class Store:
                 Case.facts_confirmed,
             )
             .select_from(Answer)
-            .join(Clinician, Clinician.code == Answer.clinician)
+            .join(Clinician, Clinician.pseudonym == Answer.clinician)
             .join(Case, Case.id == Answer.case_id)
             .join(Reading, and_(Reading.clinician == Answer.clinician, Reading.case_id == Answer.case_id))
             .outerjoin(Deck, Deck.id == Case.deck_id)
@@ -245,6 +258,11 @@ def open_store(url: str = "") -> Store:
     return Store(database.open_engine(url))
 
 
+def _stated(role: str, years_of_practice: str) -> tuple[str, str]:
+    """Only what the app offers: a forged choice could be any text."""
+    return role if role in ROLES else "", years_of_practice if years_of_practice in YEARS_OF_PRACTICE else ""
+
+
 def pixels_sha256(pixels: np.ndarray) -> str:
     """A hash that shows whether a photo is the same."""
     return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
@@ -289,17 +307,16 @@ def _as_rows(answers: pd.DataFrame) -> Iterator[list[Any]]:
     runs: dict[tuple[str, str], Run] = {}
     readings: dict[tuple[str, str], Reading] = {}
     for row in records:
-        code, name, case_id = row["reader"], row["deck"], row["case"]
-        clinicians.setdefault(
-            code, Clinician(code=code, role=row["role"], years_of_practice=row["years_of_practice"])
-        )
+        reader, name, case_id = row["reader"], row["deck"], row["case"]
+        stated = {column: row[column] for column in ("role", "years_of_practice")}
+        clinicians.setdefault(reader, Clinician(pseudonym=reader, **stated))
         if name and name not in loaded:
             loaded[name] = Deck(id=uuid.uuid4().hex, name=name, shows_reference=False)
         if case_id not in cases:
             cases[case_id] = Case(
                 id=case_id,
                 deck_id=loaded[name].id if name else None,
-                owner=None if name else code,
+                owner=None if name else reader,
                 reference=row["truth"],
                 **{column: row[column] for column in COPIED_TO_CASE},
             )
@@ -317,6 +334,7 @@ def _as_rows(answers: pd.DataFrame) -> Iterator[list[Any]]:
             clinician=row["reader"],
             case_id=row["case"],
             unblinded=not row["blinded"],
+            is_repeat=row["repeat"],
             run_id=run.id if run else None,
         )
     yield list(readings.values())

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -83,12 +84,12 @@ class Base(DeclarativeBase):
     )
 
 
-CODE = PlainText(16)  # of a clinician
+PSEUDONYM = PlainText(16)
 HEX_ID = PlainText(32)
 
 
 def of_clinician() -> ForeignKey:
-    return ForeignKey("clinicians.code", ondelete="CASCADE")
+    return ForeignKey("clinicians.pseudonym", ondelete="CASCADE")
 
 
 def of_case() -> ForeignKey:
@@ -96,14 +97,28 @@ def of_case() -> ForeignKey:
 
 
 class Clinician(Base):
-    """A reader: a pseudonymous code, and their own statements ("" if not stated)."""
+    """A reader: a pseudonym that opens nothing, and their own statements ("" if not stated).
+
+    code_hash: of the code that they type on another device, None if none was made (logins.py).
+    """
 
     __tablename__ = "clinicians"
 
-    code: Mapped[str] = mapped_column(CODE, primary_key=True)
+    pseudonym: Mapped[str] = mapped_column(PSEUDONYM, primary_key=True)
+    code_hash: Mapped[str | None] = mapped_column(String(64), index=True, unique=True)
     role: Mapped[str] = mapped_column(default="")
     years_of_practice: Mapped[str] = mapped_column(default="")
     joined_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Login(Base):
+    """A browser whose reader is known. secret_sha256: of its secret and the account, if people sign in."""
+
+    __tablename__ = "logins"
+
+    secret_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    clinician: Mapped[str] = mapped_column(PSEUDONYM, of_clinician(), index=True)
+    made_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Deck(Base):
@@ -120,18 +135,19 @@ class Case(Base):
     """A case of a deck, or of the reader who entered it (`owner`).
 
     sample: the name of a built-in sample, else ""; its photo is in the app, never stored. photo_sha256: of
-    the pixels, "" without a photo; it shows whether a photo chosen again is the same. crop: centre x, y and
-    size, as in photo.Crop. facts_extracted: what was found in the words (`extraction.to_keep`), None if they
-    were not read. facts_confirmed: fact -> answer, "unsaid" included, of all facts that the reader saw or
-    set; None for a deck's case, and if the reader saw none. age_band, body_site: of these facts, or of the
-    deck's table.
+    the pixels, "" without a photo; it shows whether a photo chosen again is the same. seen_sha256: of the
+    photo as a deck would hold it, "" too if not known; it shows whether two cases are the same. crop: centre
+    x, y and size, as in photo.Crop. facts_extracted: what was found in the words (`extraction.to_keep`), None
+    if they were not read. facts_confirmed: fact -> answer, "unsaid" included, of all facts that the reader
+    saw or set; None for a deck's case, and if the reader saw none. age_band, body_site: of these facts, or of
+    the deck's table.
     """
 
     __tablename__ = "cases"
 
     id: Mapped[str] = mapped_column(HEX_ID, primary_key=True)
     deck_id: Mapped[str | None] = mapped_column(ForeignKey("decks.id", ondelete="CASCADE"), index=True)
-    owner: Mapped[str | None] = mapped_column(CODE, of_clinician(), index=True)
+    owner: Mapped[str | None] = mapped_column(PSEUDONYM, of_clinician(), index=True)
     sample: Mapped[str] = mapped_column(default="")
     narrative: Mapped[str] = mapped_column(default="")
     facts_extracted: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
@@ -140,6 +156,7 @@ class Case(Base):
     body_site: Mapped[str] = mapped_column(default="")
     fitzpatrick: Mapped[int | None]
     photo_sha256: Mapped[str] = mapped_column(default="")
+    seen_sha256: Mapped[str] = mapped_column(default="", server_default="")
     crop: Mapped[list[Any]] = mapped_column(default=lambda: [0.5, 0.5, 1.0])
     reference: Mapped[str] = mapped_column(default="")
     explanation: Mapped[str] = mapped_column(default="")
@@ -171,13 +188,17 @@ class Run(Base):
 
 
 class Reading(Base):
-    """One reader's work on one case. unblinded: they chose to see the AI before answering."""
+    """One reader's work on one case. unblinded: they chose to see the AI before answering.
+
+    is_repeat: before their first answer they had worked on another case with the same photo or words.
+    """
 
     __tablename__ = "readings"
 
-    clinician: Mapped[str] = mapped_column(CODE, of_clinician(), primary_key=True)
+    clinician: Mapped[str] = mapped_column(PSEUDONYM, of_clinician(), primary_key=True)
     case_id: Mapped[str] = mapped_column(HEX_ID, of_case(), primary_key=True, index=True)
     unblinded: Mapped[bool] = mapped_column(default=False)
+    is_repeat: Mapped[bool] = mapped_column(default=False, server_default=false())
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
     opened_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -192,7 +213,7 @@ class Answer(Base):
     __table_args__ = (UniqueConstraint("clinician", "case_id", "stage"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    clinician: Mapped[str] = mapped_column(CODE, of_clinician())
+    clinician: Mapped[str] = mapped_column(PSEUDONYM, of_clinician())
     case_id: Mapped[str] = mapped_column(HEX_ID, of_case(), index=True)
     stage: Mapped[Stage] = mapped_column(String(8))
     blinded: Mapped[bool]
@@ -208,7 +229,7 @@ class Feedback(Base):
 
     __tablename__ = "feedback"
 
-    clinician: Mapped[str] = mapped_column(CODE, of_clinician(), primary_key=True)
+    clinician: Mapped[str] = mapped_column(PSEUDONYM, of_clinician(), primary_key=True)
     case_id: Mapped[str] = mapped_column(HEX_ID, of_case(), primary_key=True, index=True)
     agrees: Mapped[int | None]
     heatmap_on_lesion: Mapped[int | None]

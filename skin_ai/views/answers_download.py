@@ -1,4 +1,4 @@
-"""Answers as files to download, on Compare and Feedback."""
+"""Files to download on Compare and Feedback: single answers for study staff, figures for everybody."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from skin_ai.study import export
+from skin_ai.study import aggregates, export
 
 
 def offer(answers: pd.DataFrame, with_patient_words: bool = False) -> None:
@@ -18,6 +18,16 @@ def offer(answers: pd.DataFrame, with_patient_words: bool = False) -> None:
         ):
             content = partial(write, without_early_references(answers), with_patient_words=with_patient_words)
             st.download_button(label, content, file_name=file_name, mime=mime, on_click="ignore")
+
+
+def offer_figures(answers: pd.DataFrame) -> None:
+    st.download_button(
+        "Figures (CSV)",
+        partial(aggregates.to_csv, answers),
+        file_name="figures.csv",
+        mime="text/csv",
+        on_click="ignore",
+    )
 
 
 def without_early_references(answers: pd.DataFrame) -> pd.DataFrame:

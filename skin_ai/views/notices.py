@@ -1,4 +1,4 @@
-"""The notice on top of every page."""
+"""The notices on top of every page."""
 
 import streamlit as st
 
@@ -10,5 +10,19 @@ RESEARCH_ONLY = (
 )
 
 
+LATER = "notice_for_the_next_run"
+
+
 def research_only() -> None:
     st.info(RESEARCH_ONLY)
+
+
+def say_next(sentence: str) -> None:
+    """Shows a sentence on top of the page in the next run; "" shows nothing."""
+    if sentence:
+        st.session_state[LATER] = sentence
+
+
+def show_said() -> None:
+    if sentence := st.session_state.pop(LATER, ""):
+        st.warning(sentence)

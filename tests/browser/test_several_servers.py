@@ -146,6 +146,7 @@ def _configure(folder: Path, servers: list[Server], plain: int, secure: int) -> 
     for shipped, here in (
         ("/etc/nginx/skin_ai", str(folder)),
         ("/var/log/nginx/skin_ai.log", str(folder / "access.log")),
+        ("/var/log/nginx/error.log", str(folder / "error.log")),
         (" $upstream_addr';", " $upstream_addr $skin_ai_visit';"),  # for the tests alone: it names a visitor
         ("listen 80;", f"listen 127.0.0.1:{plain};"),
         ("listen 443 ssl;", f"listen 127.0.0.1:{secure} ssl;"),
@@ -236,8 +237,9 @@ def test_page_works_under_the_proxys_headers(
     upload(page, photo_file)
     expect(page.get_by_text("What the model sees")).to_be_visible()
     answer(page)
-    [reader] = [cookie for cookie in context.cookies() if cookie["name"] == "skin_ai_reader"]
-    assert reader["secure"]
+    [reader] = [cookie for cookie in context.cookies() if cookie["name"] == "skin_ai_browser"]
+    assert reader["secure"] and reader["httpOnly"]
+    assert reader["value"] not in page.evaluate("document.cookie")
     open_up(page, "Where the photo model looked")
     settle(page)
     finish(page)
@@ -252,7 +254,12 @@ def test_page_works_under_the_proxys_headers(
         assert headers[name]
     assert asked(f"{hospital.plain}/?case=1")[:2][0] == 301
     assert asked(f"{hospital.secure}/healthz")[::2] == (200, "ok")
-    assert case_id(page) not in hospital.log.read_text()
+    logged = hospital.log.read_text()
+    visits = {line.split()[-1] for line in logged.splitlines()}  # which the test alone adds to the log
+    assert case_id(page) not in logged
+    for cookie in context.cookies():
+        assert cookie["value"] in visits or cookie["value"] not in logged
+    assert not any(visit in line.rpartition(" ")[0] for line in logged.splitlines() for visit in visits)
     assert not list((hospital.log.parent / "body").iterdir())  # the photo went through, past the disk
 
 

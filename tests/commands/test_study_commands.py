@@ -9,7 +9,7 @@ import pytest
 from drawn_cases import ROOT
 
 from skin_ai.__main__ import main
-from skin_ai.study import flow
+from skin_ai.study import flow, logins
 from skin_ai.study.deck import read_folder
 from skin_ai.study.store import open_store
 from skin_ai.study.tables import Stage
@@ -58,6 +58,14 @@ def test_export_comes_back_into_an_empty_database(deck_folder, tmp_path, monkeyp
     assert before["facts_extracted"].notna().all()
     without_words = before.assign(narrative="", facts_extracted=None, facts_confirmed=None)
     pd.testing.assert_frame_equal(open_store().answers(), without_words)
+
+
+def test_reader_who_lost_their_browser_gets_a_code(capsys):
+    reader = open_store().add_clinician()
+    assert main(["study", "new-code", reader]) == 0
+    assert logins.reader_with_code(open_store(), capsys.readouterr().out) == reader
+    assert main(["study", "new-code", "R-AAAAAAAA"]) != 0
+    assert "No reader has this pseudonym" in capsys.readouterr().err
 
 
 def test_first_command_says_its_own_lines_only(tmp_path):

@@ -59,7 +59,7 @@ def answers(n_readers: int, n_cases: int, seed: int = 0) -> pd.DataFrame:
         ("before", before, before_confidence),
         ("after", after, after_confidence),
     ):
-        rows = readings.assign(stage=stage, blinded=blinded, seconds=seconds[stage].round(1))
+        rows = readings.assign(stage=stage, blinded=blinded, repeat=False, seconds=seconds[stage].round(1))
         rows["confidence"] = confidence.astype(int)
         rows["answered_at"] = began + pd.to_timedelta(
             seconds[stage].round() + 60 * (stage == "after"), unit="s"

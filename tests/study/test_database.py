@@ -3,6 +3,7 @@
 import logging
 import resource
 import shutil
+import sqlite3
 import stat
 import traceback
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from threading import Barrier, Event, Thread
 
 import made_up_study
 import numpy as np
+import pandas as pd
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -22,13 +24,15 @@ from saver import kill_while_saving, save_answers, start_saver
 from sqlalchemy import create_engine, event, inspect, text
 
 from skin_ai import settings
-from skin_ai.study import database, flow
+from skin_ai.study import database, flow, logins
 from skin_ai.study.database import StoreError
+from skin_ai.study.deck import Deck, DeckCase
 from skin_ai.study.store import Store, open_store
 from skin_ai.study.tables import Answer, Base, Case, Stage
 
 WRITERS = 8
 ANSWERS = 25  # of each writer
+LAST = database.REVISIONS[-1]
 SECRET = "my aunt Matilda says that it has grown"
 
 # The next version of the tables: SQLite makes a table anew for it.
@@ -36,8 +40,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0999"
+down_revision = "{last}"
 
 
 def upgrade() -> None:
@@ -53,9 +57,10 @@ def next_version(folder: Path, more: str = "") -> Iterator[None]:
     """Migrations with one more than there are."""
     migrations = folder / "migrations"
     shutil.copytree(database.MIGRATIONS, migrations)
-    (migrations / "versions" / "0003_a_note.py").write_text(NEXT.format(more=more))
+    (migrations / "versions" / "0999_a_note.py").write_text(NEXT.format(more=more, last=LAST))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "MIGRATIONS", migrations)
+        patch.setattr(database, "REVISIONS", [*database.REVISIONS, "0999"])
         yield
 
 
@@ -136,8 +141,8 @@ def test_database_is_in_the_data_folder_for_its_user_only(
 ) -> None:
     folder = tmp_path / "deep" / name
     monkeypatch.setenv("SKIN_AI_DATA", str(folder))
-    code = open_store().add_clinician()
-    assert open_store().clinician(code)
+    reader = open_store().add_clinician()
+    assert open_store().clinician(reader)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.glob("study.db*")}
     assert modes["study.db"] == 0o600 and set(modes.values()) == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -145,8 +150,8 @@ def test_database_is_in_the_data_folder_for_its_user_only(
 
 def test_address_from_the_environment_is_used(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKIN_AI_DATABASE_URL", url)
-    code = open_store().add_clinician()
-    assert open_store(url).clinician(code)
+    reader = open_store().add_clinician()
+    assert open_store(url).clinician(reader)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +165,7 @@ def test_address_from_the_environment_is_used(url: str, monkeypatch: pytest.Monk
         ("sqlite:////no/such/folder/a.db", "cannot be opened: unable to open database file"),
         ("postgresql://u:secret@localhost:1/name", "cannot be opened: connection"),
         ("postgresql://nobody_here:secret@localhost/name", "cannot be opened: connection"),
+        ("postgresql://u:Winter@secret-2026", "cannot be opened: "),  # the password is Winter@secret-2026
     ],
 )
 def test_wrong_address_is_told_without_its_password(address: str, said: str) -> None:
@@ -222,14 +228,14 @@ def test_many_threads_open_one_new_database(url: str, tmp_path: Path) -> None:
         def join(_: int, one: str = one, meet: Barrier = meet) -> str:
             meet.wait()
             store = open_store(one)
-            code = store.add_clinician()
+            reader = store.add_clinician()
             store.engine.dispose()
-            return code
+            return reader
 
         with ThreadPoolExecutor(WRITERS) as threads:
-            codes = list(threads.map(join, range(WRITERS)))
+            readers = list(threads.map(join, range(WRITERS)))
         store = open_store(one)
-        assert all(store.clinician(code) for code in codes)
+        assert all(store.clinician(reader) for reader in readers)
         store.engine.dispose()
 
 
@@ -251,21 +257,56 @@ def test_older_database_is_backed_up_then_migrated(url: str, data_folder: Path, 
     with migrated.engine.connect() as connection:
         assert connection.execute(text("SELECT note FROM cases")).scalars().all() == ["none"] * 5
     migrated.engine.dispose()
-    [copy] = data_folder.glob("before-migration-0002-*.db")
+    [copy] = data_folder.glob(f"before-migration-{LAST}-*.db")
     assert_frame_equal(open_store(f"sqlite:///{copy}").answers(), before)
 
 
-def test_database_without_facts_is_opened_and_keeps_its_answers(url: str) -> None:
+def old_database(url: str, revision: str) -> pd.DataFrame:
+    """A database as a version of that revision left it, with a study; returns its answers."""
     store = with_answers(url)
-    before = store.answers()
+    answers = store.answers()
     with store.engine.begin() as connection:
-        for name in ("facts_extracted", "facts_confirmed"):
-            connection.execute(text(f"ALTER TABLE cases DROP COLUMN {name}"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        for later in reversed(database.REVISIONS[database.REVISIONS.index(revision) + 1 :]):
+            for statement in BACK[later]:
+                connection.execute(text(statement))
+        connection.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
     store.engine.dispose()
+    return answers if revision >= "0002" else answers.assign(facts_extracted=None, facts_confirmed=None)
+
+
+# What undoes a migration, so that a test can begin with an old database.
+BACK = {
+    "0002": [f"ALTER TABLE cases DROP COLUMN {name}" for name in ("facts_extracted", "facts_confirmed")],
+    "0003": [
+        "DROP TABLE logins",
+        "DROP INDEX ix_clinicians_code_hash",
+        "ALTER TABLE clinicians DROP COLUMN code_hash",
+        "ALTER TABLE clinicians RENAME COLUMN pseudonym TO code",
+    ],
+    "0004": ["ALTER TABLE readings DROP COLUMN is_repeat", "ALTER TABLE cases DROP COLUMN seen_sha256"],
+}
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_old_database_is_opened_and_keeps_its_answers(url: str, revision: str) -> None:
+    before = old_database(url, revision)
     migrated = open_store(url)
-    assert_frame_equal(migrated.answers(), before.assign(facts_extracted=None, facts_confirmed=None))
+    assert_frame_equal(migrated.answers(), before)
     assert differences(migrated) == []
+    with migrated.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+    migrated.engine.dispose()
+
+
+def test_codes_of_an_old_database_stand_in_exports_and_so_open_nothing(url: str) -> None:
+    codes = old_database(url, "0002")["reader"].unique()
+    migrated = open_store(url)
+    for code in codes:
+        assert logins.reader_with_code(migrated, code) is None
+        assert logins.reader_of_browser(migrated, code) is None
+        new = logins.new_code(migrated, code)
+        assert new != code and logins.reader_with_code(migrated, new) == code
     migrated.engine.dispose()
 
 
@@ -273,9 +314,40 @@ def test_newer_database_is_refused_and_left_alone(url: str, tmp_path: Path) -> N
     with next_version(tmp_path):
         with_answers(url).engine.dispose()
     before = {path.name: path.read_bytes() for path in tmp_path.glob("a.db*")}
-    with pytest.raises(StoreError, match=r"newer version of skin_ai \(revision 0003\)"):
+    with pytest.raises(StoreError, match=r"newer version of skin_ai \(revision 0999\)"):
         open_store(url)
     assert {path.name: path.read_bytes() for path in tmp_path.glob("a.db*")} == before
+
+
+def test_server_of_an_older_version_stops_writing_into_a_newer_database(
+    url: str, case: Case, tmp_path: Path
+) -> None:
+    running = with_answers(url)
+    reader = running.add_clinician()
+    before = running.answers()
+    with next_version(tmp_path):
+        open_store(url).engine.dispose()
+    for write in (
+        lambda: flow.keep_case(running, reader, case),
+        lambda: running.add_clinician(),
+        lambda: running.delete_deck(running.decks()[0][0].id),
+    ):
+        with pytest.raises(StoreError, match="a newer version of skin_ai has updated the database"):
+            write()
+    assert_frame_equal(running.answers(), before)
+    running.engine.dispose()
+
+
+def test_update_in_place_is_not_taken_for_this_version(url: str, tmp_path: Path) -> None:
+    """A `git pull` brings the files of the next migration while this version still runs."""
+    known = database.REVISIONS
+    with next_version(tmp_path), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "REVISIONS", known)
+        store = open_store(url)
+        assert store.add_clinician()
+        with store.engine.connect() as connection:
+            assert connection.scalar(text("SELECT version_num FROM alembic_version")) == known[-1]
+        store.engine.dispose()
 
 
 def test_migration_that_fails_changes_nothing(url: str, tmp_path: Path) -> None:
@@ -290,6 +362,140 @@ def test_migration_that_fails_changes_nothing(url: str, tmp_path: Path) -> None:
     store = open_store(url)
     assert_frame_equal(store.answers(), before)
     assert differences(store) == []
+
+
+# Who may read and write the files
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_database_outside_the_data_folder_is_for_its_user_only(tmp_path: Path) -> None:
+    file = tmp_path / "a.db"
+    for _ in range(2):
+        store = with_answers(f"sqlite:///{file}") if not file.exists() else open_store(f"sqlite:///{file}")
+        assert {mode_of(path) for path in tmp_path.glob("a.db*")} == {0o600}
+        store.engine.dispose()
+        file.chmod(0o644)  # as an earlier version made it
+
+
+@pytest.mark.parametrize("others", [0o020, 0o002, 0o022])
+@pytest.mark.parametrize("which", ["folder", "file", "outside", "folder outside", "log"])
+def test_what_others_may_write_is_refused(which: str, others: int, data_folder: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "elsewhere" / "a.db"
+    outside.parent.mkdir()
+    open_store().engine.dispose()
+    open_store(f"sqlite:///{outside}").engine.dispose()
+    log = outside.with_name("a.db-wal")
+    path = {
+        "folder": data_folder,
+        "file": data_folder / database.FILE,
+        "outside": outside,
+        "folder outside": outside.parent,
+        "log": log,
+    }[which]
+    if path == log:
+        log.touch()
+    path.chmod(mode_of(path) | others)
+    with pytest.raises(StoreError, match=f"run chmod go-w {path}"):
+        open_store("" if which in ("folder", "file") else f"sqlite:///{outside}")
+
+
+@pytest.mark.parametrize("which", ["folder", "file", "log"])
+def test_symbolic_links_are_not_followed(which: str, data_folder: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    if which == "folder":
+        theirs.mkdir()
+        data_folder.symlink_to(theirs)
+    else:
+        data_folder.mkdir()
+        theirs.write_text("")
+        end = "-wal" if which == "log" else ""
+        (data_folder / f"{database.FILE}{end}").symlink_to(theirs)
+    with pytest.raises(StoreError, match=f"is a symbolic link, which is not followed: name {theirs}"):
+        open_store()
+    assert theirs.is_dir() and not list(theirs.iterdir()) if which == "folder" else theirs.read_bytes() == b""
+
+
+# Deleting
+
+
+def test_full_disk_is_told_where_it_keeps_a_case_from_being_deleted(case: Case, data_folder: Path) -> None:
+    store = open_store()
+    reader = store.add_clinician()
+    case.narrative = SECRET * 2000
+    flow.keep_case(store, reader, case)
+    with files_up_to(0), pytest.raises(StoreError, match=r"^Not deleted: .*try again\.$"):
+        flow.delete_case(store, reader, case.id)
+    assert flow.progress(store, reader, case.id) is not None
+    with full_disk(store):
+        assert flow.delete_case(store, reader, case.id) == ""
+    assert not any(SECRET.encode() in file.read_bytes() for file in data_folder.iterdir())
+
+
+@pytest.fixture
+def read_by_another(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
+    """Another program in the middle of reading the database; a commit of its ends that."""
+    monkeypatch.setattr(database, "READERS_SECONDS", 0.05)
+    open_store().engine.dispose()
+    other = sqlite3.connect(data_folder / database.FILE, isolation_level=None)
+    other.execute("BEGIN")
+    other.execute("SELECT count(*) FROM cases").fetchone()
+    yield other
+    other.close()
+
+
+def holds_secret(folder: Path) -> bool:
+    return any(SECRET.encode() in file.read_bytes() for file in folder.iterdir())
+
+
+@pytest.mark.parametrize("what", ["deleted case", "replaced words", "replaced comment", "deleted deck"])
+def test_old_content_that_another_program_keeps_in_the_log_is_told_and_goes_later(
+    what: str, case: Case, data_folder: Path, read_by_another: sqlite3.Connection
+) -> None:
+    store = open_store()
+    reader = store.add_clinician()
+    case.narrative = SECRET
+    flow.keep_case(store, reader, case)
+    if what == "deleted case":
+        told = flow.delete_case(store, reader, case.id)
+    elif what == "replaced words":
+        told = flow.keep_case(store, reader, Case(id=case.id, narrative="It itches."))
+    elif what == "replaced comment":
+        flow.keep_case(store, reader, Case(id=case.id, narrative="It itches."))
+        flow.keep_feedback(store, reader, case.id, {}, SECRET)
+        told = flow.keep_feedback(store, reader, case.id, {}, "Clear.")
+    else:
+        flow.delete_case(store, reader, case.id)
+        told = store.delete_deck(
+            store.add_deck(Deck("x", False, (DeckCase(None, SECRET, "", "", None, "", ""),)))
+        )
+    assert told == database.STILL_READ and "Another program reads the database" in told
+    assert holds_secret(data_folder)
+    read_by_another.execute("COMMIT")
+    store.describe_clinician(reader, "nurse", "")
+    assert not holds_secret(data_folder)
+
+
+def test_replaced_words_and_comments_are_gone_at_once(case: Case, data_folder: Path) -> None:
+    store = open_store()
+    reader = store.add_clinician()
+    case.narrative = SECRET
+    flow.keep_case(store, reader, case)
+    assert flow.keep_case(store, reader, Case(id=case.id, narrative="It itches.")) == ""
+    assert not holds_secret(data_folder)
+    assert flow.keep_feedback(store, reader, case.id, {}, SECRET) == ""
+    assert flow.keep_feedback(store, reader, case.id, {}, "Clear.") == ""
+    assert not holds_secret(data_folder)
+
+
+def test_postgresql_says_that_it_overwrites_later(postgresql: str, case: Case) -> None:
+    store = open_store(postgresql)
+    reader = store.add_clinician()
+    flow.keep_case(store, reader, case)
+    assert "PostgreSQL" in flow.delete_case(store, reader, case.id)
+    store.engine.dispose()
 
 
 # Copying

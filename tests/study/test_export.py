@@ -4,6 +4,7 @@ import io
 import json
 import random
 import re
+import stat
 from pathlib import Path
 
 import made_up_study
@@ -222,7 +223,7 @@ def test_numbers_and_times_are_the_same_in_every_country(answers):
         ("answered_at", "02.03.2026", "such as 2026-03-02T09:30:00Z"),
         ("answered_at", "0001-01-01T00:00:00+14:00", "such as 2026-03-02T09:30:00Z"),
         ("case", "1.2E+31", "32 hexadecimal digits"),
-        ("reader", "Dr. Jane Doe", "a code such as"),
+        ("reader", "Dr. Jane Doe", "a pseudonym such as"),
         ("role", "wizard", "dermatologist, "),
         ("years_of_practice", "05-Mar", "3-5"),
         ("age_band", "45", "40-59"),
@@ -324,6 +325,33 @@ def test_folder_that_holds_something_else_is_left_alone(answers, tmp_path):
     assert (tmp_path / "answers.csv").read_text() == "mine"
     with pytest.raises(ExportError, match="cannot be written"):
         write(answers, tmp_path / "answers.csv", "csv")
+
+
+def test_export_is_for_its_owner_only(answers, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir(mode=0o755)
+    write(answers, out, "csv", with_patient_words=True)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in out.iterdir()} == {0o600}
+    assert stat.S_IMODE(out.stat().st_mode) == 0o700
+    write(answers, tmp_path / "new", "jsonl")
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+
+
+def test_export_follows_no_symbolic_link(answers, tmp_path):
+    theirs, out = tmp_path / "theirs", tmp_path / "out"
+    theirs.mkdir()
+    out.symlink_to(theirs)
+    with pytest.raises(ExportError, match=f"symbolic link, which is not followed: name {theirs}"):
+        write(answers, out, "csv")
+    assert not list(theirs.iterdir())
+    out.unlink()
+    write(answers, out, "csv")
+    for name in (FILES["csv"], f".{FILES['csv']}.partial"):
+        (out / name).unlink(missing_ok=True)
+        (out / name).symlink_to(theirs / "planted")
+    write(answers, out, "csv")
+    assert not list(theirs.iterdir())
+    assert not (out / FILES["csv"]).is_symlink()
 
 
 def test_interrupted_export_leaves_the_old_one(answers, tmp_path, monkeypatch):

@@ -276,6 +276,62 @@ def test_case_of_a_deck_cannot_be_tried_out_beside_it(
     assert flow.progress(store, reader, case.id) is not None
 
 
+PHOTO = np.random.default_rng(0).integers(0, 255, (60, 90, 3), np.uint8)
+
+
+def repeats(store: Store) -> set[tuple[str, bool]]:
+    table = store.answers()
+    return set(zip(table["case"], table["repeat"], strict=True))
+
+
+@pytest.mark.parametrize("same", ["photo", "text", "neither"])
+def test_deck_case_that_was_tried_out_before_is_marked_and_counts_in_no_figure(
+    store: Store, reader: str, case: Case, same: str
+) -> None:
+    case.narrative = "IT grew." if same == "text" else "Other words."
+    flow.keep_case(store, reader, case, seen=PHOTO if same == "photo" else None)
+    flow.show_at_once(store, reader, case.id)
+    deck_id = store.add_deck(Deck("Later", True, (DeckCase(PHOTO, "It  grew.", "", "", None, "MEL", ""),)))
+    of_deck = first_case(store, deck_id)
+    flow.open_deck_case(store, reader, of_deck)
+    for stage in Stage:
+        flow.commit(store, reader, of_deck, stage, ANSWER)
+    assert repeats(store) == {(of_deck, same != "neither")}
+    assert store.answers()["blinded"].all()
+    other = store.add_clinician()
+    flow.open_deck_case(store, other, of_deck)
+    flow.commit(store, other, of_deck, Stage.BEFORE, ANSWER)
+    assert not store.answers(reader=other)["repeat"].any()
+
+
+def test_own_case_that_was_kept_before_its_deck_opens_nothing_beside_the_deck(
+    store: Store, reader: str, case: Case
+) -> None:
+    case.narrative = "It grew."
+    flow.keep_case(store, reader, case)
+    deck_id = store.add_deck(Deck("Later", True, (DeckCase(None, "It grew.", "", "", None, "MEL", ""),)))
+    of_deck = first_case(store, deck_id)
+    for act in (
+        lambda: flow.show_at_once(store, reader, case.id),
+        lambda: flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER),
+    ):
+        with pytest.raises(FlowError, match="The deck “Later” has this text"):
+            act()
+    flow.open_deck_case(store, reader, of_deck)
+    for stage in Stage:
+        flow.commit(store, reader, of_deck, stage, ANSWER)
+    flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER)
+    assert repeats(store) == {(of_deck, False), (case.id, True)}
+
+
+def test_short_words_with_two_photos_are_two_cases(store: Store, reader: str) -> None:
+    for number, photo in enumerate((PHOTO, PHOTO[::-1])):
+        own = Case(id=f"{number:032x}", narrative="It itches.", photo_sha256=pixels_sha256(photo))
+        flow.keep_case(store, reader, own, seen=photo)
+        flow.commit(store, reader, own.id, Stage.BEFORE, ANSWER)
+    assert not store.answers()["repeat"].any()
+
+
 def test_other_cases_are_kept_beside_a_deck(store: Store, reader: str, deck_id: str, case: Case) -> None:
     case.narrative = ""  # as many cases of decks have no words
     flow.keep_case(store, reader, case, seen=np.zeros((9, 9, 3), np.uint8))
@@ -541,18 +597,22 @@ def test_order_of_a_deck_is_the_readers_own_and_stays(store: Store, reader: str,
     assert flow.deck_order(store, reader, "no deck") == []
 
 
-def test_deck_is_unfinished_from_the_first_case_to_the_last_answer(
-    store: Store, reader: str, deck_id: str
-) -> None:
+def test_figures_of_a_deck_are_hidden_until_its_last_answer(store: Store, reader: str, deck_id: str) -> None:
     store.add_deck(Deck("Another", False, (DeckCase(None, "x", "", "", None, "", ""),)))
-    assert flow.unfinished_decks(store, reader) == set()
+    both = {"A deck", "Another"}
+    hidden = {is_staff: flow.hidden_decks(store, reader, is_staff=is_staff) for is_staff in (True, False)}
+    assert hidden == {True: set(), False: both}
     for case_id, _ in flow.deck_order(store, reader, deck_id):
         flow.open_deck_case(store, reader, case_id)
-        assert flow.unfinished_decks(store, reader) == {"A deck"}
+        assert flow.hidden_decks(store, reader, is_staff=True) == {"A deck"}
+        assert flow.hidden_decks(store, reader, is_staff=False) == both
         for stage in Stage:
             flow.commit(store, reader, case_id, stage, ANSWER)
-    assert flow.unfinished_decks(store, reader) == set()
-    assert flow.unfinished_decks(store, store.add_clinician()) == set()
+    assert flow.hidden_decks(store, reader, is_staff=True) == set()
+    assert flow.hidden_decks(store, reader, is_staff=False) == {"Another"}
+    for other in (store.add_clinician(), None):  # another window, where nobody knows what they have read
+        assert flow.hidden_decks(store, other, is_staff=False) == both
+        assert flow.hidden_decks(store, other, is_staff=True) == set()
 
 
 # Two at once: a double click, two tabs, two readers

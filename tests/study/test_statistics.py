@@ -21,9 +21,9 @@ START = pd.Timestamp("2025-03-01 09:00", tz="UTC")
 RANKS = ["rank_1", "rank_2", "rank_3", "rank_4"]
 SCALES = ["agrees", "heatmap_on_lesion", "steps_helped", "would_use"]
 COLUMNS = [
-    "reader", "role", "years_of_practice", "deck", "case", "sample", "stage", "blinded", "answered_at",
-    "seconds", *RANKS, "confidence", "reason", "age_band", "body_site", "fitzpatrick", "truth", "bundle",
-    "bundle_version", "bundle_sha256", "ai_answer", "ai_undecided", *SCALES, "comment", "narrative",
+    "reader", "role", "years_of_practice", "deck", "case", "sample", "stage", "blinded", "repeat",
+    "answered_at", "seconds", *RANKS, "confidence", "reason", "age_band", "body_site", "fitzpatrick", "truth",
+    "bundle", "bundle_version", "bundle_sha256", "ai_answer", "ai_undecided", *SCALES, "comment", "narrative",
     "facts_extracted", "facts_confirmed",
 ]  # fmt: skip
 
@@ -37,7 +37,8 @@ def ai_says(first, types=PAD):
 def read(before, after, ai="BCC", truth="", reader="R1", case=None, types=PAD, minute=0, **more):
     """The two answers of a reading; diagnoses are a text or a list of up to four."""
     row = dict.fromkeys(COLUMNS, "") | dict.fromkeys(["fitzpatrick", *SCALES], None)
-    row |= {"reader": reader, "case": case or "0" * 32, "blinded": True, "seconds": 30.0, "confidence": 60}
+    row |= {"reader": reader, "case": case or "0" * 32, "blinded": True, "repeat": False, "seconds": 30.0}
+    row |= {"confidence": 60}
     row |= {"truth": truth, "bundle": "pad-ufes-20", "ai_answer": ai_says(ai, types) if ai else None}
     rows = []
     for stage, ranks in (("before", before), ("after", after)):
@@ -62,9 +63,9 @@ def answers(*read_):
     rows = [row for rows in read_ for row in rows]
     table = pd.DataFrame(rows, columns=COLUMNS)
     integers = dict.fromkeys(["fitzpatrick", *SCALES], "Int64")
-    table = table.astype({"blinded": bool, "confidence": int, "seconds": float} | integers)
+    table = table.astype({"blinded": bool, "repeat": bool, "confidence": int, "seconds": float} | integers)
     text = table.columns.difference(
-        ["blinded", "confidence", "seconds", "answered_at", "ai_answer", *integers]
+        ["blinded", "repeat", "confidence", "seconds", "answered_at", "ai_answer", *integers]
     )
     return table.astype(dict.fromkeys(text, "str") | {"answered_at": "datetime64[us, UTC]"})
 
@@ -873,3 +874,12 @@ def test_group_is_summed_up_as_if_it_were_alone(crossed):
     groups = grouped(crossed, "role")
     assert list(groups) == ["dermatologist", "nurse"]
     assert groups["nurse"] == summed(crossed[crossed["role"] == "nurse"])
+
+
+def test_repeats_are_in_no_figure():
+    table = answers(*(read("NEV", "MEL", truth="MEL", case=f"{n:032x}", minute=n) for n in range(8)))
+    repeated = table["case"].isin(sorted(table["case"].unique())[:3])
+    found = statistics.readings(table.assign(repeat=repeated))
+    assert len(found) == 5
+    left = table[table["stage"] == "before"]
+    assert len(statistics.unfinished(left.assign(repeat=repeated[left.index]))) == 5

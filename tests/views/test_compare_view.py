@@ -7,6 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import streamlit as st
+from app_at_work import TIMEOUT
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
@@ -220,6 +222,10 @@ def test_what_is_left_out_is_counted():
     left = table.drop(table[(table["stage"] == "after") & table["blinded"]].index[0])
     text = compare_tables.excluded(left, n - 1)
     assert f"{unblinded} unblinded answer" in text
+    repeated = table.assign(repeat=table["case"] == READINGS["case"].iloc[0])
+    n_repeats = int((READINGS["case"] == READINGS["case"].iloc[0]).sum())
+    assert f"{n_repeats} repeats (same photo" in compare_tables.excluded(repeated, n - n_repeats)
+    assert "unfinished" not in compare_tables.excluded(repeated, n - n_repeats)
     assert "1 unfinished case" in text
     assert "No answer" in compare_tables.excluded(table[table["blinded"]], n)
 
@@ -321,9 +327,12 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     st.cache_resource.clear()
 
 
-def visit(reader: str | None = None) -> AppTest:
-    page = AppTest.from_file(PAGE, default_timeout=60)
+def visit(reader: str | None = None, *, is_staff: bool | None = None) -> AppTest:
+    """The page as study staff see it, or else a reader."""
+    page = AppTest.from_file(PAGE, default_timeout=TIMEOUT)
     page.session_state["reader"] = reader
+    if is_staff or (is_staff is None and reader is None):
+        page.session_state[readers.LET_IN] = True
     page.run()
     assert not page.exception
     return page
@@ -362,7 +371,7 @@ def test_empty_study_says_how_to_get_answers(store):
 def test_whole_study_shows_every_section_with_its_figures(store):
     store.add_answers(EVERYONE)
     page = visit()
-    assert choices(page) == [f"Deck: {DECK}", "All answers"]
+    assert choices(page)[0] == f"Deck: {DECK}"
     text = said(page)
     for title in ("Accuracy", "Switches", "Adopting", "Agreement", "Confidence", "Time per case"):
         assert title in text
@@ -442,22 +451,49 @@ def test_reader_sees_their_own_answers_first_with_a_summary_to_take_home(store):
     assert "describe these answers only" in said(page)
     assert "The AI helped" in said(page)
     assert page.selectbox(key="take_home_deck").options == [DECK, "Second deck"]
-    assert len(page.get("download_button")) == 3
+    assert downloads(page) == ["Download as PDF (one page)", "Figures (CSV)"]
 
 
-def test_each_reader_can_be_chosen_by_who_runs_the_study_only(store):
+def downloads(page: AppTest) -> list[str]:
+    return [button.proto.label for button in page.get("download_button")]
+
+
+def test_each_reader_can_be_chosen_and_downloaded_by_who_runs_the_study_only(store):
     store.add_answers(two_decks())
     codes = sorted(store.answers()["reader"].unique())
-    page = visit()
+    page = visit(codes[0])
     assert not any(choice.startswith("Reader: ") for choice in choices(page))
-    page.session_state[readers.LET_IN] = True
-    page.run()
+    assert "CSV (spreadsheets)" not in downloads(page)
+    page = visit()
     assert [choice for choice in choices(page) if choice.startswith("Reader: ")] == [
         f"Reader: {code}" for code in codes
     ]
+    assert "CSV (spreadsheets)" in downloads(page)
     page.selectbox(key="compare_choice").set_value(f"Reader: {codes[0]}").run()
     assert not page.exception
     assert " by 1 reader" in said(page)
+
+
+@pytest.mark.parametrize("who", ["nobody", "a new reader"])
+def test_window_in_which_no_deck_was_finished_shows_no_figures_of_decks(store, who):
+    """A reader could otherwise look at a deck's figures in a private window, and go on as if blinded."""
+    store.add_answers(two_decks())
+    page = visit(store.add_clinician() if who == "a new reader" else None, is_staff=False)
+    assert choices(page) == ["All answers"]
+    assert "Hidden until you have finished: Made-up deck, Second deck" in said(page)
+    assert compare.NO_ANSWERS in [info.value for info in page.info]
+    assert not downloads(page)
+
+
+def test_forged_choice_shows_nothing_that_is_hidden(store):
+    store.add_answers(two_decks())
+    for forged in (f"Deck: {DECK}", f"Reader: {EVERYONE['reader'].iloc[0]}", "My answers"):
+        page = visit(is_staff=False)
+        page.selectbox(key="compare_choice").set_value("All answers")
+        sent = WidgetStates()
+        sent.widgets.add(id=page.selectbox(key="compare_choice").id, string_value=forged)
+        page._run(sent)
+        assert compare.NO_ANSWERS in [info.value for info in page.info], forged
 
 
 def test_unfinished_deck_is_kept_from_its_reader_in_every_choice(store):
@@ -469,6 +505,7 @@ def test_unfinished_deck_is_kept_from_its_reader_in_every_choice(store):
     store.add_answers(table.drop(unfinished))
     page = visit(reader)
     assert choices(page) == ["My answers", "Deck: Second deck", "All answers"]
+    assert not set(choices(visit(reader, is_staff=True))) & {f"Deck: {DECK}"}
     assert "Hidden until you have finished: Made-up deck" in said(page)
     n = len(statistics.readings(table[table["deck"] == "Second deck"]))
     page.selectbox(key="compare_choice").set_value("All answers").run()

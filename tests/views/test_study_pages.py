@@ -1,5 +1,8 @@
 """Deck and Feedback pages, readers and conference mode, run without a browser on the real bundle."""
 
+import re
+from types import SimpleNamespace
+
 import pytest
 from app_at_work import (
     APP,
@@ -23,12 +26,16 @@ from app_at_work import (
     words_area,
 )
 from drawn_samples import SAMPLES as DRAWN
+from streamlit import config
 from streamlit.testing.v1 import AppTest
 
+from skin_ai.server.tries import Tries
+from skin_ai.study import logins
 from skin_ai.study.flow import Given, commit, keep_case, keep_feedback, show_at_once
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Stage
 from skin_ai.views.case.samples import find
+from skin_ai.views.session import readers
 from skin_ai.vocabulary import ROLES
 
 PASSPHRASE = "a fig on the sill"
@@ -160,24 +167,93 @@ def test_deleted_deck_takes_all_answers_with_it(app, store):
 # Readers
 
 
+@pytest.fixture(autouse=True)
+def nobody_has_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries are counted in the whole process."""
+    monkeypatch.setattr(readers, "PASSPHRASES", Tries())
+    monkeypatch.setattr(readers, "CODES", Tries())
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The secret of the browser, which AppTest has not."""
+    secret = "b" * 43
+    monkeypatch.setattr(readers, "_browser_secret", lambda: secret)
+    return secret
+
+
+def another_device() -> AppTest:
+    return AppTest.from_file(APP, default_timeout=TIMEOUT).run()
+
+
+def type_code(app: AppTest, code: str) -> AppTest:
+    app.text_input(key="typed_code").set_value(code).run()
+    return button(app, "Continue as this reader").click().run()
+
+
+def code_on(app: AppTest) -> str:
+    button(app, "Make a code for another device").click().run()
+    return re.search(r"Your code is \*\*(\S+)\*\*", texts(app))[1]
+
+
 def test_reader_comes_back_by_their_code_on_another_device(app, store):
     app.pills(key="who_role").set_value("nurse")
     app.pills(key="who_years").set_value("3-5")
     type_words(app)
     button(app, LATER).click().run()
-    code = app.session_state["reader"]
-    other = AppTest.from_file(APP, default_timeout=TIMEOUT).run()
+    reader = app.session_state["reader"]
+    code = code_on(app)
+    other = another_device()
     assert "Continue" not in buttons(other)
-    other.text_input(key="typed_code").set_value("AAAA-AAAA").run()
-    button(other, "Continue as this reader").click().run()
+    type_code(other, "AAAA-AAAA")
     assert "No reader has this code" in problems(other)[0]
-    other.text_input(key="typed_code").set_value(code.lower().replace("-", " ")).run()
-    button(other, "Continue as this reader").click().run()
-    assert other.session_state["reader"] == code
-    assert other.pills(key=f"who_{code}_role").value == "nurse"
+    type_code(other, code.lower().replace("-", " "))
+    assert other.session_state["reader"] == reader
+    assert other.pills(key=f"who_{reader}_role").value == "nurse"
     button(other, "Continue").click().run()
     answer(other)
     assert list(store.answers()["years_of_practice"]) == ["3-5"]
+
+
+def test_what_stands_in_exports_and_on_screen_opens_nothing(app, store):
+    button(type_words(app), LATER).click().run()
+    reader = app.session_state["reader"]
+    assert reader in texts(app)
+    code_on(app)
+    other = type_code(another_device(), reader)
+    assert other.session_state["reader"] is None
+    assert "Continue" not in buttons(other)
+
+
+def test_codes_cannot_be_guessed_one_after_the_other(app, store):
+    reader = store.add_clinician()
+    code = logins.new_code(store, reader)
+    for _ in range(5):
+        type_code(app, "AAAA-AAAA")
+        assert "No reader has this code" in problems(app)[0]
+    type_code(app, code)
+    assert "Too many tries. Wait " in problems(app)[0]
+    assert app.session_state["reader"] is None
+
+
+def test_browser_knows_its_reader_again_until_they_leave(app, store, browser):
+    button(type_words(app), LATER).click().run()
+    reader = app.session_state["reader"]
+    again = another_device()  # with the same cookie
+    assert again.session_state["reader"] == reader
+    button(again, "Switch reader").click().run()
+    assert another_device().session_state["reader"] is None
+
+
+def test_browser_of_another_account_is_another_reader(app, store, browser, monkeypatch):
+    monkeypatch.setattr(readers.sign_in, "person", lambda: "account one")
+    button(type_words(app), LATER).click().run()
+    code = code_on(app)
+    monkeypatch.setattr(readers.sign_in, "person", lambda: "account two")
+    other = another_device()
+    assert other.session_state["reader"] is None
+    type_code(other, code)
+    assert "No reader has this code" in problems(other)[0]
 
 
 def test_reader_who_leaves_takes_their_cases_off_the_screen(app):
@@ -235,6 +311,37 @@ def test_wrong_passphrase_opens_nothing(two_readings, app, monkeypatch, typed):
     assert "passphrase" in problems(app)[0]
     assert not app.get("download_button")
     assert not shows_data(app)
+
+
+def test_passphrase_cannot_be_guessed_one_after_the_other(two_readings, app, monkeypatch):
+    monkeypatch.setenv("SKIN_AI_STUDY_PASSPHRASE", PASSPHRASE)
+    for _ in range(5):
+        open_feedback(app, "a guess")
+        assert "Wrong passphrase." in problems(app)[0]
+    open_feedback(app, PASSPHRASE)
+    assert "Too many tries. Wait " in problems(app)[0]
+    assert not shows_data(app)
+
+
+def test_session_that_gave_the_passphrase_is_not_resumed(two_readings, app, monkeypatch):
+    monkeypatch.setenv("SKIN_AI_STUDY_PASSPHRASE", PASSPHRASE)
+    ended: list[str] = []
+    server = SimpleNamespace(mark_session_nonresumable=ended.append)
+    monkeypatch.setattr(readers, "runtime", SimpleNamespace(exists=lambda: True, get_instance=lambda: server))
+    open_feedback(app, "a guess")
+    assert ended == []
+    open_feedback(app, PASSPHRASE)
+    assert len(ended) == 1
+
+
+def test_feedback_on_a_deck_is_hidden_from_staff_who_are_reading_it(app, store, monkeypatch):
+    load_deck(app, deck_zip(ROWS))
+    begin(app)
+    answer(app, ["mole"])
+    monkeypatch.setenv("SKIN_AI_STUDY_PASSPHRASE", PASSPHRASE)
+    open_feedback(app, PASSPHRASE)
+    assert "No answers yet." in texts(app)
+    assert "Hidden until you have finished: Two cases" in texts(app)
 
 
 def test_feedback_shows_comments_beside_their_cases_as_the_filters_say(two_readings, app, monkeypatch):
@@ -346,6 +453,22 @@ def test_decks_and_feedback_are_no_part_of_conference_mode(stand):
     for page in ("skin_ai/pages/deck.py", "skin_ai/pages/feedback.py"):
         with pytest.raises(ValueError):
             stand.switch_page(page).run()
+
+
+@pytest.mark.parametrize(
+    ("address", "hosts"), [("0.0.0.0", ""), (None, ""), ("10.0.0.5", ""), ("localhost", "skin.example.org")]
+)
+def test_decks_are_closed_where_others_can_connect_and_nobody_is_told_apart(app, monkeypatch, address, hosts):
+    monkeypatch.setenv("SKIN_AI_HOSTS", hosts)
+    shipped = config.get_option("server.address")
+    config.set_option("server.address", address)
+    try:
+        app.switch_page("skin_ai/pages/deck.py").run()
+    finally:
+        config.set_option("server.address", shipped)
+    assert not app.exception
+    assert not app.file_uploader
+    assert "Only study staff can load and delete decks; see the Feedback page." in texts(app)
 
 
 def test_decks_are_loaded_and_deleted_only_with_the_passphrase_where_one_is_set(app, monkeypatch):

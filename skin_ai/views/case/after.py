@@ -13,6 +13,7 @@ from skin_ai.study.database import StoreError
 from skin_ai.study.flow import FlowError, Given, Progress
 from skin_ai.study.store import Store, pixels_sha256
 from skin_ai.study.tables import Case, Stage
+from skin_ai.views import notices
 from skin_ai.views.case import (
     answer_form,
     bundle_choice,
@@ -175,7 +176,7 @@ def _offer_next(store: Store, case: CaseState, progress: Progress) -> None:
                 "Permanently deletes its words, its photo, the AI's result, your answers and feedback."
             )
             if st.button("Delete it", key="delete"):
-                flow.delete_case(store, progress.reading.clinician, case.id)
+                notices.say_next(flow.delete_case(store, progress.reading.clinician, case.id))
                 begin_case()
                 st.rerun()
 

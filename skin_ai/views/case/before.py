@@ -14,6 +14,7 @@ from skin_ai.study.deck import small
 from skin_ai.study.flow import FlowError, Progress
 from skin_ai.study.store import Store, pixels_sha256
 from skin_ai.study.tables import Case, Stage
+from skin_ai.views import notices
 from skin_ai.views.case import answer_form, bundle_choice, facts, inputs, photo_notes, run
 from skin_ai.views.case.case_state import CaseState, as_it_stands, begin_case
 from skin_ai.views.case.samples import find
@@ -58,7 +59,8 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
         if own is not None:
             pixels = case.photo.pixels if case.photo else None
             seen = None if pixels is None else small(pixels)
-            flow.keep_case(store, reader, own, pixels if keeps_photo else None, case.begun_at, seen)
+            kept_pixels = pixels if keeps_photo else None
+            notices.say_next(flow.keep_case(store, reader, own, kept_pixels, case.begun_at, seen))
             case.is_restored = True  # if anything fails from here on, what is on screen is newer
         if answer is not None:
             flow.commit(store, reader, case.id, Stage.BEFORE, answer)

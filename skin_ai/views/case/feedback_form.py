@@ -9,6 +9,7 @@ from skin_ai.study import flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.flow import TEXT_LIMIT, FlowError, Progress
 from skin_ai.study.store import SCALES, Store
+from skin_ai.views import notices
 from skin_ai.views.case.case_state import CaseState, as_it_stands
 
 QUESTIONS = {
@@ -61,7 +62,8 @@ def ask(store: Store, case: CaseState, progress: Progress) -> None:
     place = st.empty()
     if st.button("Send feedback" if former is None else "Send changed feedback", key="send_feedback"):
         try:
-            flow.keep_feedback(store, progress.reading.clinician, case.id, scales, comment)
+            reader = progress.reading.clinician
+            notices.say_next(flow.keep_feedback(store, reader, case.id, scales, comment))
         except (FlowError, NarrativeError, StoreError) as error:
             place.error(str(error))
         else:

@@ -86,8 +86,11 @@ def excluded(answers: pd.DataFrame, n_readings: int) -> str:
     """Which answers are not among the readings, and why."""
     blinded = answers["blinded"].astype(bool)
     unblinded = int((~blinded).sum())
-    unfinished = int((blinded & (answers["stage"] == "before")).sum()) - n_readings
+    first = blinded & (answers["stage"] == "before")
+    repeats = int((first & answers["repeat"].astype(bool)).sum())
+    unfinished = int(first.sum()) - repeats - n_readings
     parts = [f"{plural(unblinded, 'unblinded answer')} (AI seen at once)"] if unblinded else []
+    parts += [f"{plural(repeats, 'repeat')} (same photo or words met before)"] if repeats else []
     parts += [plural(unfinished, "unfinished case")] if unfinished else []
     return f"Excluded: {' and '.join(parts)}." if parts else "No answer was excluded."
 
