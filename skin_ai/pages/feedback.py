@@ -110,8 +110,9 @@ def show_reading(store: Store, row: dict[str, object], answers: pd.DataFrame) ->
                 st.text(str(row["comment"]))
             for answer in mine.sort_values("stage", ascending=False).to_dict("records"):
                 ranks = [answer[rank] for rank in RANKS if answer[rank]]
-                diagnoses = answer_form.in_words(ranks, answer["confidence"])
-                st.caption(f"{answer['stage']}: {plain(diagnoses)}")
+                malignancy = None if pd.isna(answer["malignancy"]) else int(answer["malignancy"])
+                said = answer_form.in_words(ranks, answer["confidence"], answer["management"], malignancy)
+                st.caption(f"{answer['stage']}: {plain(said)}")
             scales = [
                 f"{feedback_form.QUESTIONS[scale]}: {row[scale]}"
                 for scale in SCALES

@@ -20,7 +20,7 @@ from skin_ai.diseases import DISEASES, Nature, find
 from skin_ai.study.imrmc import malignancy_score, to_imrmc
 from skin_ai.study.kept_facts import check as check_facts
 from skin_ai.study.store import ANSWER_COLUMNS, ANSWER_TYPES, SCALES, Ranking
-from skin_ai.vocabulary import AGE_BANDS, ROLES, SITES, YEARS_OF_PRACTICE
+from skin_ai.vocabulary import AGE_BANDS, ARMS, MANAGEMENT, ROLES, SITES, YEARS_OF_PRACTICE
 
 FileFormat = Literal["csv", "jsonl", "imrmc"]
 FILES: Final[dict[FileFormat, str]] = {
@@ -318,10 +318,13 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "case": partial(_shaped, r"[0-9a-f]{32}", "32 hexadecimal digits"),
     "stage": partial(_one_of, tuple(MODALITIES)),
     "blinded": lambda cell: _one_of(("1", "0"), cell) == "1",
+    "arm": partial(_one_of, (*ARMS, "")),
     "answered_at": _moment,
     "seconds": _duration,
     "rank_1": partial(_shaped, r"(?s).*\S.*", "a diagnosis"),
     "confidence": partial(_whole_number, 0, 100),
+    "management": partial(_one_of, (*MANAGEMENT, "")),
+    "malignancy": partial(_number_or_none, 0, 100),
     "age_band": partial(_one_of, (*AGE_BANDS, "")),
     "body_site": partial(_one_of, (*SITES, "")),
     "fitzpatrick": partial(_number_or_none, 1, 6),
@@ -335,7 +338,7 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
 _SAME: Final = {
     ("reader",): ("role", "years_of_practice"),
     ("case",): ("deck", "sample", "age_band", "body_site", "fitzpatrick", "truth", *PATIENT_WORDS),
-    ("reader", "case"): ("bundle", "bundle_version", "bundle_sha256", "ai_answer", "ai_undecided"),
+    ("reader", "case"): ("arm", "bundle", "bundle_version", "bundle_sha256", "ai_answer", "ai_undecided"),
 }
 
 

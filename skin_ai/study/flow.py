@@ -25,6 +25,7 @@ from skin_ai.predict.narrative import clean_text
 from skin_ai.study import database
 from skin_ai.study.store import MAX_RANKS, Store, as_png, pixels_sha256
 from skin_ai.study.tables import Answer, Case, Clinician, Deck, Feedback, Photo, Reading, Run, Stage
+from skin_ai.vocabulary import MANAGEMENT
 
 if TYPE_CHECKING:  # torch comes with them
     from skin_ai.predict.bundle import Bundle
@@ -54,11 +55,13 @@ class Awaits(StrEnum):
 
 @dataclass(frozen=True)
 class Given:
-    """A reader's answer. ranks: codes of types, or text as written; confidence: 0 to 100."""
+    """A reader's answer. ranks: codes of types, or text as written; the rest as in `tables.Answer`."""
 
     ranks: tuple[str, ...]
     confidence: int
     reason: str = ""
+    management: str = ""
+    malignancy: int | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,13 @@ class Progress:
         return Awaits.FEEDBACK if self.feedback is None else Awaits.NOTHING
 
 
-def given(diagnoses: Sequence[str], confidence: int | None, reason: str = "") -> Given:
+def given(
+    diagnoses: Sequence[str],
+    confidence: int | None,
+    reason: str = "",
+    management: str = "",
+    malignancy: int | None = None,
+) -> Given:
     """An answer from typed text: names and synonyms become codes, anything else stays as written.
 
     Raises FlowError without a diagnosis or confidence, and NarrativeError if a text is too long.
@@ -108,7 +117,7 @@ def given(diagnoses: Sequence[str], confidence: int | None, reason: str = "") ->
         raise FlowError(f"Give at most {MAX_RANKS} diagnoses.")
     if confidence is None:
         raise FlowError("Say how confident you are.")
-    return Given(tuple(ranks), confidence, clean_text(reason, TEXT_LIMIT))
+    return Given(tuple(ranks), confidence, clean_text(reason, TEXT_LIMIT), management, malignancy)
 
 
 def keep_case(
@@ -229,10 +238,11 @@ def commit(store: Store, reader: str, case_id: str, stage: Stage, answer: Given)
 
     Its time is the database's, so that pauses and reloads count: from opening the case to the first answer,
     and from the first answer to the final one. A clock that goes backwards gives 0 seconds. Raises FlowError
-    if it is not this stage's turn.
+    if it is not this stage's turn, or if the answer lacks what its deck asks.
     """
     with store.writing() as session:
         reading = _held(session, reader, case_id)
+        _refuse_incomplete(session, case_id, answer)
         stages = {given.stage: given for given in _answers(session, reader, case_id)}
         if stage in stages:
             return
@@ -251,11 +261,22 @@ def commit(store: Store, reader: str, case_id: str, stage: Stage, answer: Given)
                 ranks=list(answer.ranks),
                 confidence=answer.confidence,
                 reason=answer.reason,
+                management=answer.management,
+                malignancy=answer.malignancy,
                 seconds=round((answered_at - since).total_seconds(), 1),
                 answered_at=answered_at,
             )
         )
     log.info("answer saved", extra={"case": case_id, "stage": stage.value})
+
+
+def _refuse_incomplete(session: Session, case_id: str, answer: Given) -> None:
+    """An answer to a deck has what its deck asks."""
+    deck = session.scalar(select(Deck).join(Case, Case.deck_id == Deck.id).where(Case.id == case_id))
+    if deck is not None and deck.asks_malignancy and answer.malignancy is None:
+        raise FlowError("Say how likely it is that the lesion is malignant.")
+    if deck is not None and deck.asks_management and answer.management not in MANAGEMENT:
+        raise FlowError("Say what you would do.")
 
 
 def show_at_once(store: Store, reader: str, case_id: str) -> None:

@@ -204,10 +204,10 @@ def _joined(answers: pd.DataFrame) -> pd.DataFrame:
     """All blinded readings with an answer before, finished or not (answered_at is then NaT)."""
     blinded = answers[answers["blinded"].astype(bool)]
     before = blinded[blinded["stage"] == "before"]
-    given = ["reader", "case", *RANKS, "confidence", "seconds", "answered_at"]
+    given = ["reader", "case", *RANKS, "confidence", "management", "malignancy", "seconds", "answered_at"]
     after = blinded.loc[blinded["stage"] == "after", given]
     both = before.merge(after, "left", on=["reader", "case"], suffixes=("_before", ""), validate="one_to_one")
-    both[[*RANKS]] = both[[*RANKS]].fillna("")
+    both[[*RANKS, "management"]] = both[[*RANKS, "management"]].fillna("")
     ranks_before = [f"{column}_before" for column in RANKS]
     columns = ("truth", *ranks_before, *RANKS)
     spelling = _one_spelling(np.concatenate([both[column].unique() for column in columns]))
@@ -220,7 +220,7 @@ def _joined(answers: pd.DataFrame) -> pd.DataFrame:
 
     return pd.DataFrame(
         {
-            **{column: both[column] for column in ("reader", "role", "years_of_practice", "deck")},
+            **{column: both[column] for column in ("reader", "role", "years_of_practice", "deck", "arm")},
             "case": both["case"].where(both["sample"] == "", "sample:" + both["sample"]),
             "bundle": both["bundle_sha256"].map(labels).where(both["bundle"] != "", "").astype("str"),
             "fitzpatrick": both["fitzpatrick"],
@@ -233,6 +233,10 @@ def _joined(answers: pd.DataFrame) -> pd.DataFrame:
             "after": ranked([*RANKS]),
             "before_confidence": both["confidence_before"],
             "after_confidence": both["confidence"],
+            "before_management": both["management_before"],
+            "after_management": both["management"],
+            "before_malignancy": both["malignancy_before"],
+            "after_malignancy": both["malignancy"],
             "before_seconds": both["seconds_before"],
             "after_seconds": both["seconds"],
             "answered_at": both["answered_at"],

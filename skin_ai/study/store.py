@@ -38,10 +38,13 @@ SCALES: Final = ("agrees", "heatmap_on_lesion", "steps_helped", "would_use")
 ANSWER_TYPES: Final = {
     **dict.fromkeys(("reader", "role", "years_of_practice", "deck", "case", "sample", "stage"), "str"),
     "blinded": "bool",
+    "arm": "str",
     "answered_at": "datetime64[us, UTC]",
     "seconds": "float64",
     **dict.fromkeys(RANKS, "str"),
     "confidence": "int64",
+    "management": "str",
+    "malignancy": "Int64",
     **dict.fromkeys(("reason", "age_band", "body_site"), "str"),
     "fitzpatrick": "Int64",
     **dict.fromkeys(("truth", "bundle", "bundle_version", "bundle_sha256"), "str"),
@@ -54,6 +57,10 @@ ANSWER_TYPES: Final = {
 ANSWER_COLUMNS: Final = tuple(ANSWER_TYPES)
 COPIED_TO_CASE: Final = (
     "sample", "narrative", "facts_extracted", "facts_confirmed", "age_band", "body_site", "fitzpatrick",
+)  # fmt: skip
+OF_DECK: Final = (
+    "name", "shows_reference", "note", "asks_management", "asks_malignancy", "arms", "primary_comparison",
+    "consent",
 )  # fmt: skip
 Ranking = tuple[tuple[str, float], ...]  # types with their probabilities, most likely first
 # Letters and digits that are not confused when a code is read aloud or from paper.
@@ -128,9 +135,7 @@ class Store:
         with self.writing() as session:
             if session.scalar(select(Deck).where(Deck.name == deck.name)):
                 raise StoreError(f"A deck named “{deck.name}” exists: delete it, or rename the new one.")
-            session.add(
-                Deck(id=deck_id, name=deck.name, shows_reference=deck.shows_reference, note=deck.note)
-            )
+            session.add(Deck(id=deck_id, **{name: _kept(getattr(deck, name)) for name in OF_DECK}))
             session.flush()
             for case, png in zip(deck.cases, photos, strict=True):
                 case_id = uuid.uuid4().hex
@@ -178,10 +183,13 @@ class Store:
                 Case.sample,
                 Answer.stage,
                 Answer.blinded,
+                Reading.arm,
                 Answer.answered_at,
                 Answer.seconds,
                 Answer.ranks,
                 Answer.confidence,
+                Answer.management,
+                Answer.malignancy,
                 Answer.reason,
                 Case.age_band,
                 Case.body_site,
@@ -257,6 +265,10 @@ def as_png(pixels: np.ndarray) -> bytes:
     return file.getvalue()
 
 
+def _kept(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
 def _ranking(answer: Any) -> Ranking:
     return tuple((item["type"], item["probability"]) for item in answer or ())
 
@@ -317,6 +329,7 @@ def _as_rows(answers: pd.DataFrame) -> Iterator[list[Any]]:
             clinician=row["reader"],
             case_id=row["case"],
             unblinded=not row["blinded"],
+            arm=row["arm"],
             run_id=run.id if run else None,
         )
     yield list(readings.values())
@@ -328,8 +341,9 @@ def _as_rows(answers: pd.DataFrame) -> Iterator[list[Any]]:
             ranks=[plain(row[rank]) for rank in RANKS if row[rank]],
             **{
                 column: row[column]
-                for column in ("blinded", "confidence", "reason", "seconds", "answered_at")
+                for column in ("blinded", "confidence", "management", "malignancy", "reason", "seconds")
             },
+            answered_at=row["answered_at"],
         )
         for row in records
     ]

@@ -19,7 +19,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from pandas.testing import assert_frame_equal
 from saver import kill_while_saving, save_answers, start_saver
-from sqlalchemy import create_engine, event, inspect, text
+from sqlalchemy import Connection, create_engine, event, inspect, text
 
 from skin_ai import settings
 from skin_ai.study import database, flow
@@ -36,8 +36,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "9999"
+down_revision = "{newest}"
 
 
 def upgrade() -> None:
@@ -53,10 +53,29 @@ def next_version(folder: Path, more: str = "") -> Iterator[None]:
     """Migrations with one more than there are."""
     migrations = folder / "migrations"
     shutil.copytree(database.MIGRATIONS, migrations)
-    (migrations / "versions" / "0003_a_note.py").write_text(NEXT.format(more=more))
+    newest = max(file.name[:4] for file in (migrations / "versions").glob("0*.py"))
+    (migrations / "versions" / "9999_a_note.py").write_text(NEXT.format(more=more, newest=newest))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "MIGRATIONS", migrations)
         yield
+
+
+# Columns and tables by the migration that added them.
+ADDED = {
+    "0002": ["cases facts_extracted", "cases facts_confirmed"],
+    "0004": [
+        *("decks asks_management", "decks asks_malignancy", "decks arms", "decks primary_comparison"),
+        *("decks consent", "decks withdrawn", "readings arm", "answers management", "answers malignancy"),
+        "consents",
+    ],
+}
+
+
+def drop_what_later_versions_added(connection: Connection, since: str) -> None:
+    for name in (name for revision, names in ADDED.items() if revision >= since for name in names):
+        table, _, column = name.partition(" ")
+        drop = f"ALTER TABLE {table} DROP COLUMN {column}" if column else f"DROP TABLE {table}"
+        connection.execute(text(drop))
 
 
 def differences(store: Store) -> list[object]:
@@ -251,7 +270,7 @@ def test_older_database_is_backed_up_then_migrated(url: str, data_folder: Path, 
     with migrated.engine.connect() as connection:
         assert connection.execute(text("SELECT note FROM cases")).scalars().all() == ["none"] * 5
     migrated.engine.dispose()
-    [copy] = data_folder.glob("before-migration-0002-*.db")
+    [copy] = data_folder.glob("before-migration-*.db")
     assert_frame_equal(open_store(f"sqlite:///{copy}").answers(), before)
 
 
@@ -259,8 +278,7 @@ def test_database_without_facts_is_opened_and_keeps_its_answers(url: str) -> Non
     store = with_answers(url)
     before = store.answers()
     with store.engine.begin() as connection:
-        for name in ("facts_extracted", "facts_confirmed"):
-            connection.execute(text(f"ALTER TABLE cases DROP COLUMN {name}"))
+        drop_what_later_versions_added(connection, since="0002")
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     store.engine.dispose()
     migrated = open_store(url)
@@ -269,11 +287,26 @@ def test_database_without_facts_is_opened_and_keeps_its_answers(url: str) -> Non
     migrated.engine.dispose()
 
 
+def test_database_without_arms_is_opened_and_keeps_its_answers(url: str) -> None:
+    store = with_answers(url)
+    before = store.answers()
+    with store.engine.begin() as connection:
+        drop_what_later_versions_added(connection, since="0004")
+        connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+    store.engine.dispose()
+    migrated = open_store(url)
+    assert_frame_equal(migrated.answers(), before)
+    [(deck, _)] = migrated.decks()
+    assert (deck.asks_management, deck.arms, deck.consent, deck.withdrawn) == (False, [], "", 0)
+    assert differences(migrated) == []
+    migrated.engine.dispose()
+
+
 def test_newer_database_is_refused_and_left_alone(url: str, tmp_path: Path) -> None:
     with next_version(tmp_path):
         with_answers(url).engine.dispose()
     before = {path.name: path.read_bytes() for path in tmp_path.glob("a.db*")}
-    with pytest.raises(StoreError, match=r"newer version of skin_ai \(revision 0003\)"):
+    with pytest.raises(StoreError, match=r"newer version of skin_ai \(revision 9999\)"):
         open_store(url)
     assert {path.name: path.read_bytes() for path in tmp_path.glob("a.db*")} == before
 

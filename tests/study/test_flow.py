@@ -214,6 +214,30 @@ def test_who_saw_the_ai_at_once_gives_no_blind_answer(store: Store, reader: str,
     assert answers["stage"].tolist() == ["after"] and answers["blinded"].tolist() == [False]
 
 
+@pytest.mark.parametrize(
+    ("asks", "more", "said"),
+    [
+        ({"asks_management": True}, {}, "what you would do"),
+        ({"asks_management": True}, {"management": "wait and see"}, "what you would do"),
+        ({"asks_malignancy": True}, {"management": "treat"}, "how likely it is that the lesion is malignant"),
+    ],
+)
+def test_answer_to_a_deck_has_what_the_deck_asks(
+    store: Store, reader: str, asks: dict[str, bool], more: dict[str, str], said: str
+) -> None:
+    cases = (DeckCase(None, "It grew.", "", "", None, "MEL", ""),)
+    case_id = first_case(store, store.add_deck(Deck("Asks", True, cases, **asks)))
+    flow.open_deck_case(store, reader, case_id)
+    with pytest.raises(FlowError, match=said):
+        flow.commit(store, reader, case_id, Stage.BEFORE, replace(ANSWER, **more))
+    assert store.answers().empty
+    for stage, management in zip(Stage, ("treat", "biopsy or refer"), strict=True):
+        flow.commit(store, reader, case_id, stage, replace(ANSWER, management=management, malignancy=30))
+    answers = store.answers()
+    assert answers["management"].tolist() == ["treat", "biopsy or refer"]
+    assert answers["malignancy"].tolist() == [30, 30]
+
+
 def test_show_at_once_after_an_answer_changes_nothing(store: Store, reader: str, case: Case) -> None:
     flow.keep_case(store, reader, case)
     flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER)

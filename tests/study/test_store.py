@@ -29,7 +29,7 @@ TYPES = {
     "answered_at": "datetime64[us, UTC]",
     "seconds": "float64",
     "confidence": "int64",
-    **dict.fromkeys(("fitzpatrick", *SCALES), "Int64"),
+    **dict.fromkeys(("malignancy", "fitzpatrick", *SCALES), "Int64"),
 }
 
 
@@ -286,11 +286,14 @@ def test_answers_tell_all_of_a_reading(store: Store, reader: str) -> None:
         "sample": "",
         "stage": "before",
         "blinded": True,
+        "arm": "",
         "rank_1": "MEL",
         "rank_2": "clear cell acanthoma",
         "rank_3": "",
         "rank_4": "",
         "confidence": 70,
+        "management": "",
+        "malignancy": None,
         "reason": "the edge",
         "age_band": "40-59",
         "body_site": "BACK",

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
-from skin_ai.study import statistics
+from skin_ai.study import management, statistics
 from skin_ai.study.statistics import OUTSIDE_SCOPE, STAGES
 from skin_ai.study.store import Store, open_store
 from skin_ai.study.take_home import WHO
@@ -19,7 +19,7 @@ from skin_ai.views.compare import results as compare
 from skin_ai.views.compare import tables as compare_tables
 from skin_ai.views.compare.charts import Row
 from skin_ai.views.session import readers
-from tests.study.made_up_study import DECK, WORDS_OF_THE_PATIENT, answers
+from tests.study.made_up_study import DECK, WORDS_OF_THE_PATIENT, answers, with_management
 
 PAGE = str(Path(__file__).parents[2] / "skin_ai" / "pages" / "compare.py")
 EVERYONE = answers(n_readers=6, n_cases=15, seed=2)
@@ -383,6 +383,25 @@ def test_stage_of_the_confusion_can_be_changed(store):
     )
     assert said(page) != before
     assert all(row["AI different"] in said(page) for row in table)
+
+
+def test_management_and_malignancy_have_sections_where_they_were_asked(store):
+    store.add_answers(with_management(EVERYONE))
+    page = visit()
+    found = management.management(statistics.readings(with_management(EVERYONE)))
+    text = said(page)
+    assert {"Management", "Probability of malignancy"} <= {
+        subheader.value.split(" · ")[1] for subheader in page.subheader if "·" in subheader.value
+    }
+    for change in (found.harm, found.unnecessary, found.right):
+        for estimate in (*change.at.values(), change.change):
+            assert estimate.text().replace("n = ", "n\u00a0=\u00a0") in text.replace("\\", "")
+    assert found.switches.beneficial.text().replace("n = ", "n\u00a0=\u00a0") in text.replace("\\", "")
+
+
+def test_management_is_no_section_where_it_was_not_asked(store):
+    store.add_answers(EVERYONE)
+    assert "Management" not in said(visit())
 
 
 @pytest.mark.parametrize("grouping", compare_tables.GROUPINGS)

@@ -5,6 +5,7 @@ from app_at_work import (
     APP,
     AT_ONCE,
     LATER,
+    SAVE,
     TIMEOUT,
     answer,
     begin_anew,
@@ -15,6 +16,7 @@ from app_at_work import (
     finish,
     problems,
     rows_of,
+    save_change,
     table_of,
     texts,
     type_words,
@@ -131,6 +133,41 @@ def test_deck_is_read_blind_to_its_end_and_shows_the_reference_only_then(app, st
     assert sorted(answers["stage"]) == ["after", "after", "before", "before"]
     assert set(answers["truth"]) == {"BCC", "NEV"}
     assert answers["blinded"].all()
+
+
+def test_deck_that_asks_for_management_and_malignancy_gets_both_in_one_tap_each(app, store):
+    load_deck(app, deck_zip(ROWS[:1], "ask_management = true\nask_malignancy = true"))
+    begin(app)
+    answer(app, ["mole"])
+    assert problems(app) == ["Say how likely it is that the lesion is malignant."]
+    app.segmented_control(key=f"malignancy_before_{case(app).id}").set_value(30)
+    app.segmented_control(key=f"management_before_{case(app).id}").set_value("follow up")
+    button(app, SAVE).click().run()
+    app.button(key="change").click().run()
+    assert app.segmented_control(key=f"malignancy_after_{case(app).id}").value == 30
+    app.segmented_control(key=f"management_after_{case(app).id}").set_value("biopsy or refer")
+    save_change(app)
+    assert not app.exception
+    assert "Final: Nevus, 70% confident; malignant 30%; biopsy or refer" in texts(app)
+    answers = store.answers()
+    assert answers["management"].tolist() == ["follow up", "biopsy or refer"]
+    assert answers["malignancy"].tolist() == [30, 30]
+
+
+def test_kept_answer_keeps_management_and_malignancy(app, store):
+    load_deck(app, deck_zip(ROWS[:1], "ask_management = true\nask_malignancy = true"))
+    begin(app)
+    app.segmented_control(key=f"malignancy_before_{case(app).id}").set_value(70)
+    app.segmented_control(key=f"management_before_{case(app).id}").set_value("treat")
+    answer(app, ["mole"])
+    finish(app)
+    assert store.answers()["management"].tolist() == ["treat", "treat"]
+    assert store.answers()["malignancy"].tolist() == [70, 70]
+
+
+def test_other_cases_ask_for_a_diagnosis_only(app):
+    assert [choice.label for choice in app.segmented_control if "malignan" in choice.label] == []
+    assert [choice.label for choice in app.segmented_control if "would you do" in choice.label] == []
 
 
 def test_paused_deck_goes_on_where_it_was_left(app):

@@ -120,7 +120,12 @@ def _ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None
         with st.container(key="bar", horizontal=True):
             place = st.empty()
             if st.button("Keep my answer", type="primary", key="keep"):
-                kept = Given(tuple(former.ranks), former.confidence)
+                kept = Given(
+                    tuple(former.ranks),
+                    former.confidence,
+                    management=former.management,
+                    malignancy=former.malignancy,
+                )
                 _save_final_answer(store, case, progress, kept, place)
             if st.button("Change it", key="change"):
                 st.session_state[changing] = True
@@ -128,11 +133,11 @@ def _ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None
         return
     outcome.heading("Your final answer", "final_answer", case.id, takes_focus=former is not None)
     with st.container(key="final_form"):
-        diagnoses, confidence, reason = answer_form.ask(case, Stage.AFTER, former)
+        written = answer_form.ask(case, Stage.AFTER, former, progress.deck)
         place = st.empty()
         if st.button("Save my final answer", type="primary", key="final"):
             try:
-                answer = flow.given(diagnoses, confidence, reason)
+                answer = flow.given(*written)
             except (FlowError, NarrativeError) as error:
                 place.error(str(error))
             else:

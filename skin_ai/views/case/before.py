@@ -32,7 +32,7 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
         is_begun = case.photo is not None or words != "" or bool(case.facts.set_by_hand)
         case.note_begin(is_begun)
     st.subheader("Your diagnosis")
-    diagnoses, confidence, reason = answer_form.ask(case, Stage.BEFORE)
+    written = answer_form.ask(case, Stage.BEFORE, deck=progress.deck if progress else None)
     role, years = "", ""
     if readers.current_reader() is None and not kiosk.is_on():
         with st.expander("About you (optional, asked once)"):
@@ -52,7 +52,7 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
         case.facts.seen = case.facts.words
         return
     try:
-        answer = flow.given(diagnoses, confidence, reason) if commits else None
+        answer = flow.given(*written) if commits else None
         own = None if of_deck else _as_case(case, progress, crop, words)
         reader = readers.joined_reader(store, role, years)
         if own is not None:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from skin_ai.diseases import DISEASES
 from skin_ai.intervals import MIN_CASES, MIN_N, MIN_READERS
-from skin_ai.study import statistics
+from skin_ai.study import management, statistics
 from skin_ai.study.statistics import OUTSIDE_SCOPE, STAGES, Summary
 from skin_ai.study.take_home import (
     ACCURACY_TITLES,
@@ -23,6 +23,7 @@ from skin_ai.study.take_home import (
     time_line,
 )
 from skin_ai.views.compare import charts, tables
+from skin_ai.views.compare import management as management_tables
 from skin_ai.views.compare.charts import Row
 from skin_ai.views.compare.tables import Table
 from skin_ai.views.free_text import plain
@@ -71,6 +72,10 @@ def show(answers: pd.DataFrame) -> None:
         "Time per case": lambda: _time(summary),
         "Subgroups": lambda: _groups(readings, unfinished),
     }
+    if summary.n_with_truth and not management.has_management(readings).empty:
+        with_truth["Management"] = lambda: _management(readings)
+    if summary.n_with_truth and not management.has_malignancy(readings).empty:
+        with_truth["Probability of malignancy"] = lambda: _malignancy(readings)
     if summary.n_with_truth:
         sections = with_truth | sections
     else:
@@ -153,6 +158,25 @@ def _undecided(summary: Summary) -> None:
         Row("Right where it was undecided", found.right),
     ]
     _chart_beside_table(charts.intervals(rows), tables.undecided_table(summary), "undecided")
+
+
+def _management(readings: pd.DataFrame) -> None:
+    found = management.management(readings)
+    st.markdown(f"{management_tables.WHAT} {management_tables.left_out(found)}")
+    _chart_beside_table(
+        charts.intervals(management_tables.rows(found)),
+        management_tables.rates_table(found),
+        "management",
+        management_tables.switches_table(found),
+        management_tables.chosen_table(found),
+    )
+
+
+def _malignancy(readings: pd.DataFrame) -> None:
+    st.markdown(management_tables.MALIGNANCY)
+    bins = management.malignancy_calibration(readings)
+    chart = charts.calibration(bins, ("mean stated probability", "share of malignant lesions"))
+    _chart_beside_table(chart, tables.calibration_table(bins, ("Stated", "Malignant")), "malignancy")
 
 
 def _agreement(summary: Summary, readings: pd.DataFrame) -> None:

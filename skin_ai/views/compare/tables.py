@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -291,12 +292,15 @@ def confidence_table(summary: Summary) -> Table:
     return [{"": WHO[stage], "Mean confidence": summary.confidence[stage].text("%")} for stage in STAGES]
 
 
-def calibration_table(bins: Mapping[statistics.Who, pd.DataFrame]) -> Table:
+def calibration_table(
+    bins: Mapping[Any, pd.DataFrame], titles: tuple[str, str] = ("Confidence", "Accuracy")
+) -> Table:
+    """bins: by a key of WHO, as statistics.calibration makes them."""
     return [
         {
             "": WHO[who],
-            "Confidence": f"{confidence:.2f}",
-            "Accuracy": f"{accuracy:.2f}, n = {int(n):,}{CASES.get(who, '')}",
+            titles[0]: f"{confidence:.2f}",
+            titles[1]: f"{accuracy:.2f}, n = {int(n):,}{CASES.get(who, '')}",
         }
         for who, table in bins.items()
         for confidence, accuracy, n in table[["confidence", "accuracy", "n"]].itertuples(index=False)
