@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import secrets
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +27,7 @@ from skin_ai.predict.narrative import clean_text
 from skin_ai.study import database
 from skin_ai.study.store import MAX_RANKS, Store, as_png, pixels_sha256
 from skin_ai.study.tables import Answer, Case, Clinician, Deck, Feedback, Photo, Reading, Run, Stage
-from skin_ai.vocabulary import MANAGEMENT
+from skin_ai.vocabulary import MANAGEMENT, NOTHING
 
 if TYPE_CHECKING:  # torch comes with them
     from skin_ai.predict.bundle import Bundle
@@ -86,11 +88,11 @@ class Progress:
     @property
     def is_revealed(self) -> bool:
         """Whether this reader may see the AI's result."""
-        return self.before is not None or self.reading.unblinded
+        return self.reading.arm != NOTHING and self.awaits is not Awaits.BEFORE
 
     @property
     def awaits(self) -> Awaits:
-        if not self.is_revealed:
+        if self.before is None and not self.reading.unblinded:
             return Awaits.BEFORE
         if self.after is None:
             return Awaits.AFTER
@@ -183,14 +185,31 @@ def _plain_words(text: str | None) -> str:
 
 
 def open_deck_case(store: Store, reader: str, case_id: str) -> None:
-    """Records that the reader has begun a case of a deck; raises FlowError if it belongs to none."""
+    """Records that the reader has begun a case of a deck, and draws its arm where the deck has several.
+
+    Raises FlowError if the case belongs to no deck.
+    """
     with store.writing() as session:
+        # Of two windows of one reader the second waits, so that no arm is drawn twice from a block.
+        session.get(Clinician, reader, with_for_update=HELD)
         case = _held_case(session, case_id)
         if case is None or case.deck_id is None:
             raise FlowError(NO_LONGER_THERE)
         if session.get(Reading, (reader, case_id)) is None:
             opened_at = database.clock(session)
-            session.add(Reading(clinician=reader, case_id=case_id, opened_at=opened_at))
+            arm = _drawn_arm(session, reader, case.deck_id)
+            session.add(Reading(clinician=reader, case_id=case_id, opened_at=opened_at, arm=arm))
+
+
+def _drawn_arm(session: Session, reader: str, deck_id: str) -> str:
+    """An arm for the reader's next case: every block of cases has each arm once, in random order."""
+    deck = session.get(Deck, deck_id)
+    if deck is None or not deck.arms:
+        return ""
+    of_deck = select(Reading.arm).join(Case, Case.id == Reading.case_id).where(Case.deck_id == deck_id)
+    drawn = Counter(session.scalars(of_deck.where(Reading.clinician == reader)))
+    fewest = min(drawn[arm] for arm in deck.arms)
+    return str(secrets.choice([arm for arm in deck.arms if drawn[arm] == fewest]))
 
 
 def progress(store: Store, reader: str, case_id: str) -> Progress | None:
@@ -299,6 +318,8 @@ def reveal(
     any other one.
     """
     case = progress(store, reader, case_id)
+    if case is not None and case.reading.arm == NOTHING:
+        raise FlowError("In this case you look a second time, without the AI.")
     if case is None or not case.is_revealed:
         raise FlowError("The AI runs only after your own answer is saved.")
     _refuse_another(case.bundle, bundle)

@@ -306,6 +306,58 @@ def test_other_cases_are_kept_beside_a_deck(store: Store, reader: str, deck_id: 
     assert flow.progress(store, reader, case.id) is not None
 
 
+# Arms
+
+
+ALL_ARMS = ("nothing", "ranking", "steps", "steps and heatmap")
+
+
+@pytest.fixture
+def deck_with_arms(store: Store) -> str:
+    cases = [DeckCase(None, f"Case {number}", "", "", None, "MEL", "") for number in range(12)]
+    deck = Deck("Arms", True, tuple(cases), arms=ALL_ARMS, primary_comparison=("steps", "ranking"))
+    return store.add_deck(deck)
+
+
+def test_arms_are_drawn_in_blocks_for_each_reader(store: Store, deck_with_arms: str) -> None:
+    orders = []
+    for _ in range(4):
+        reader = store.add_clinician()
+        order = [case_id for case_id, _ in flow.deck_order(store, reader, deck_with_arms)]
+        for case_id in order:
+            flow.open_deck_case(store, reader, case_id)
+            flow.open_deck_case(store, reader, case_id)  # a reload draws nothing
+        arms = [flow.progress(store, reader, case_id).reading.arm for case_id in order]
+        assert [sorted(arms[start : start + 4]) for start in (0, 4, 8)] == [sorted(ALL_ARMS)] * 3
+        orders.append(arms)
+    assert len({tuple(arms) for arms in orders}) > 1  # the same four times: once in 10 to the 12
+
+
+def test_deck_without_arms_draws_none(store: Store, reader: str, deck_id: str) -> None:
+    flow.open_deck_case(store, reader, first_case(store, deck_id))
+    assert flow.progress(store, reader, first_case(store, deck_id)).reading.arm == ""
+
+
+def test_ai_does_not_run_for_a_second_look(
+    store: Store, reader: str, deck_with_arms: str, bundle: Bundle, diagnosis: Diagnosis
+) -> None:
+    for case_id, _ in flow.deck_order(store, reader, deck_with_arms)[:4]:
+        flow.open_deck_case(store, reader, case_id)
+        flow.commit(store, reader, case_id, Stage.BEFORE, ANSWER)
+        progress = flow.progress(store, reader, case_id)
+        assert progress.awaits is Awaits.AFTER
+        assert progress.is_revealed == (progress.reading.arm != "nothing")
+        if progress.reading.arm == "nothing":
+            with pytest.raises(FlowError, match="without the AI"):
+                flow.reveal(store, reader, case_id, bundle, never)
+        else:
+            flow.reveal(store, reader, case_id, bundle, lambda: diagnosis)
+        flow.commit(store, reader, case_id, Stage.AFTER, OTHER)
+    answers = store.answers()
+    assert set(answers["arm"]) == set(ALL_ARMS)
+    assert answers["ai_answer"].isna().equals(answers["arm"] == "nothing")
+
+
 # The AI
 
 

@@ -14,7 +14,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.proportion import proportion_confint
 
 from skin_ai.diseases import DISEASES
-from skin_ai.study import management, statistics
+from skin_ai.study import arms, management, statistics
 
 RANKS = ["rank_1", "rank_2", "rank_3", "rank_4"]
 STAGES = ("before", "after")
@@ -228,6 +228,70 @@ def test_reliance():
         assert same(estimate, expected_rate(differed[these], followed[these]))
     assert relied.undecided == (~TABLE["decided"]).sum()
     assert relied.outside_scope == (TABLE["decided"] & ~TABLE["in_before"]).sum()
+
+
+ARMS = ("nothing", "ranking", "steps")
+
+
+def with_arms() -> pd.DataFrame:
+    """The same study with a deck that randomises; second looks have no run. Everything else stays."""
+    draw = np.random.default_rng(3)
+    keys = ANSWERS[["reader", "case"]].apply(tuple, axis=1)
+    drawn = keys.map(dict(zip(keys.unique(), draw.choice(ARMS, keys.nunique()), strict=True)))
+    table, none = ANSWERS.assign(arm=drawn), drawn == "nothing"
+    for column in ("bundle", "bundle_version", "bundle_sha256", "ai_undecided"):
+        table[column] = table[column].mask(none, "")
+    table["ai_answer"] = table["ai_answer"].astype(object).where(~none, None)
+    return table
+
+
+def test_arms():
+    table = with_arms()
+    drawn = table.drop_duplicates(["reader", "case"]).set_index(["reader", "case"])["arm"]
+    arm = pd.Series([drawn[key] for key in zip(TABLE["reader"], TABLE["case"], strict=True)])
+    readings = arms.with_arms(statistics.readings(table, second_looks=True))
+    found = arms.by_arm(readings, table)
+    assert list(found) == list(ARMS)
+    assert sum(one.n_readings for one in found.values()) == len(TABLE)
+    n_left = ALL[~ALL["finished"]].shape[0]
+    assert sum(one.missing for one in found.values()) == n_left
+    means = {}
+    for name, one in found.items():
+        rows = SCORED[arm[SCORED.index] == name]
+        change = rows["after_1"] - rows["before_1"]
+        means[name] = change
+        assert one.n_readings == (arm == name).sum()
+        for s in STAGES:
+            assert same(one.accuracy[s], expected_rate(rows, rows[f"{s}_1"]))
+        assert same(one.gain, expected_difference(rows, change))
+        assert one.seconds.value == TABLE.loc[arm == name, "sec_after"].median()
+    both = SCORED[arm[SCORED.index].isin(["steps", "ranking"])]
+    sign = arm[both.index].map({"steps": 1, "ranking": -1})
+    sizes = sign.map({1: len(means["steps"]), -1: len(means["ranking"])})
+    own_mean = sign.map({1: means["steps"].mean(), -1: means["ranking"].mean()})
+    variance, t = spread(both, sign * (both["after_1"] - both["before_1"] - own_mean) / sizes)
+    value = means["steps"].mean() - means["ranking"].mean()
+    half = t * np.sqrt(variance)
+    difference = arms.difference_of_gains(readings, ("steps", "ranking"))
+    assert same(difference, (value, value - half, value + half, len(both)))
+
+
+def test_second_looks_are_in_no_figure_of_the_ai():
+    table = with_arms()
+    with_ai = table[table["arm"] != "nothing"]
+    pd.testing.assert_frame_equal(statistics.readings(table), statistics.readings(with_ai))
+    left, expected = statistics.unfinished(table), statistics.unfinished(with_ai)
+    assert list(left["case"]) == list(expected["case"])
+
+
+def test_arms_have_no_interval_where_few_read_them_or_nobody_changed():
+    readings = arms.with_arms(statistics.readings(with_arms(), second_looks=True))
+    few = readings[readings["reader"].isin(sorted(readings["reader"].unique())[:4])].reset_index(drop=True)
+    unmoved = readings.assign(after=readings["before"])
+    for table, value in ((few, None), (unmoved, 0.0)):
+        found = arms.difference_of_gains(table, ("steps", "ranking"))
+        assert found.low is None and found.high is None
+        assert found.value is not None and (value is None or found.value == value)
 
 
 def test_undecided():

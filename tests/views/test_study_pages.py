@@ -14,6 +14,7 @@ from app_at_work import (
     case,
     deck_zip,
     finish,
+    give,
     problems,
     rows_of,
     save_change,
@@ -27,11 +28,12 @@ from app_at_work import (
 from drawn_samples import SAMPLES as DRAWN
 from streamlit.testing.v1 import AppTest
 
+from skin_ai.diseases import DISEASES
 from skin_ai.study.flow import Given, commit, keep_case, keep_feedback, show_at_once
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Stage
 from skin_ai.views.case.samples import find
-from skin_ai.vocabulary import ROLES
+from skin_ai.vocabulary import ARMS, ROLES
 
 PASSPHRASE = "a fig on the sill"
 ROWS = [
@@ -163,6 +165,41 @@ def test_kept_answer_keeps_management_and_malignancy(app, store):
     finish(app)
     assert store.answers()["management"].tolist() == ["treat", "treat"]
     assert store.answers()["malignancy"].tolist() == [70, 70]
+
+
+WITH_ARMS = 'arms = ["nothing", "ranking", "steps", "steps and heatmap"]'
+MAP, STEPS_BEHIND = "Where the photo model looked", ("Why each was ruled out", "All numbers")
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_reader_is_shown_what_the_arm_is_named_after(app, store, monkeypatch, arm):
+    """Of the elements that are sent to the browser, none is of a part that the arm does not have."""
+    monkeypatch.setattr("skin_ai.study.flow.secrets.choice", lambda arms: arm)
+    load_deck(app, deck_zip(ROWS[:1], WITH_ARMS))
+    begin(app)
+    assert SAVE not in buttons(app)
+    give(app, ["mole"])
+    button(app, "Save my diagnosis").click().run()
+    assert not app.exception
+    labels, page = [expander.label for expander in app.expander], texts(app)
+    assert ("Malignant in total" in page) == (arm != "nothing")
+    assert ("Probability" in table_of(app)) == (arm != "nothing")
+    assert ("History" in page) == ("possible" in page) == arm.startswith("steps")
+    assert all((label in labels) == arm.startswith("steps") for label in STEPS_BEHIND)
+    assert (MAP in labels) == (arm == "steps and heatmap")
+    assert "What if" not in labels
+    if arm == "steps and heatmap":
+        assert any(box.key == "heatmap_type" for box in app.selectbox)
+    if arm == "nothing":
+        assert "Look again" in page
+        assert case(app).diagnosis is None
+        assert "runs" not in rows_of(store)
+        assert not any(disease.name in page + table_of(app) for disease in DISEASES.values())
+    finish(app)
+    assert not app.exception
+    assert store.answers()["arm"].tolist() == [arm, arm]
+    asked = [choice.label for choice in app.segmented_control]
+    assert ("The steps helped me" in asked) == arm.startswith("steps")
 
 
 def test_other_cases_ask_for_a_diagnosis_only(app):

@@ -25,7 +25,9 @@ from skin_ai.views.case import (
 )
 from skin_ai.views.case.case_state import CaseState, begin_case
 from skin_ai.views.case.own_answer import Own
+from skin_ai.vocabulary import NOTHING
 
+SECOND_LOOK = "**No AI result in this case.** Look once more, then keep your answer or change it."
 OTHER_VERSION = "This result was made by another version of bundle {}. It is shown as it was saved."
 
 
@@ -35,6 +37,10 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
     place = st.empty()
     if progress.after is not None and not progress.bundle:
         st.markdown("You answered this case without an AI result.")
+    elif progress.reading.arm == NOTHING:
+        outcome.heading("Look again", "verdict", case.id)
+        st.markdown(SECOND_LOOK)
+        inputs.show_given(case, kept)
     elif case.diagnosis is None and not run.open_kept(store, case, progress):
         if kept.photo_sha256 and case.photo is None:
             _show_given(case, kept)
@@ -48,7 +54,7 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
             outcome.show(store, case, progress)
     if case.diagnosis is not None:
         _show_result(store, case, progress)
-    else:
+    elif progress.after is not None:
         _show_given(case, kept)
     if progress.after is None:
         _ask_final_answer(store, case, progress)
@@ -95,7 +101,8 @@ def _show_result(store: Store, case: CaseState, progress: Progress) -> None:
     manifest = bundle_choice.manifest_if_unchanged(name, case.bundle_sha256)
     confidence = before.confidence if before else None
     is_new = progress.after is None
-    result.show(diagnosis, manifest or {}, own, confidence, case.id, takes_focus=is_new)
+    arm = progress.reading.arm
+    result.show(diagnosis, manifest or {}, own, confidence, case.id, takes_focus=is_new, arm=arm)
     questions.show(case, progress)
     if before is None:
         st.caption("You saw the AI before giving an answer: your final answer is marked as unblinded.")
@@ -108,6 +115,7 @@ def _show_result(store: Store, case: CaseState, progress: Progress) -> None:
         lambda: bundle_choice.models(name),
         lambda: _ask_for_photo_again(case, "to see the heatmaps"),
         lambda: _show_given(case, progress.case),
+        arm,
     )
     outcome.show_for_print(progress, name)
 

@@ -23,6 +23,7 @@ from skin_ai.study.statistics import (
 )
 from skin_ai.study.take_home import WHO, named, plural
 from skin_ai.views.free_text import plain
+from skin_ai.vocabulary import NOTHING
 
 Table = list[dict[str, str]]
 
@@ -87,9 +88,11 @@ def excluded(answers: pd.DataFrame, n_readings: int) -> str:
     """Which answers are not among the readings, and why."""
     blinded = answers["blinded"].astype(bool)
     unblinded = int((~blinded).sum())
-    unfinished = int((blinded & (answers["stage"] == "before")).sum()) - n_readings
+    second_looks = int((blinded & (answers["stage"] == "before") & (answers["arm"] == NOTHING)).sum())
+    unfinished = int((blinded & (answers["stage"] == "before")).sum()) - n_readings - second_looks
     parts = [f"{plural(unblinded, 'unblinded answer')} (AI seen at once)"] if unblinded else []
     parts += [plural(unfinished, "unfinished case")] if unfinished else []
+    parts += [f"{plural(second_looks, 'second look')} without the AI (see By arm)"] if second_looks else []
     return f"Excluded: {' and '.join(parts)}." if parts else "No answer was excluded."
 
 
