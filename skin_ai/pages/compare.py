@@ -83,7 +83,7 @@ def offer_take_home(answers: pd.DataFrame) -> None:
     st.download_button(
         "Download as PDF (one page)",
         partial(take_home.pdf, summary, notice),
-        file_name=f"skin_ai_{summary.reader}.pdf",
+        file_name=f"skin_ai_summary_{summary.day.isoformat()}.pdf",
         mime="application/pdf",
         on_click="ignore",
     )

@@ -8,7 +8,7 @@ import streamlit as st
 from skin_ai.study import flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.store import RANKS, SCALES, Store
-from skin_ai.views import answers_download
+from skin_ai.views import answers_download, local_time
 from skin_ai.views.case import answer_form, feedback_form, pictures
 from skin_ai.views.case.samples import find
 from skin_ai.views.free_text import plain
@@ -105,7 +105,8 @@ def show_reading(store: Store, row: dict[str, object], answers: pd.DataFrame) ->
                 str(row[column]) for column in ("reader", "role", "years_of_practice") if row[column]
             )
             blinded = "" if row["blinded"] else " · unblinded"
-            st.text(f"{row['answered_at']:%Y-%m-%d %H:%M} UTC · {who}{blinded}")
+            answered = local_time.in_words(pd.Timestamp(row["answered_at"]), "%Y-%m-%d %H:%M")
+            st.text(f"{answered} · {who}{blinded}")
             if row["comment"]:
                 st.text(str(row["comment"]))
             for answer in mine.sort_values("stage", ascending=False).to_dict("records"):

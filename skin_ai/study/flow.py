@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from skin_ai.diseases import find
 from skin_ai.predict.narrative import clean_text
-from skin_ai.study import database
+from skin_ai.study import consent, database
 from skin_ai.study.store import MAX_RANKS, Store, as_png, pixels_sha256
 from skin_ai.study.tables import Answer, Case, Clinician, Deck, Feedback, Photo, Reading, Run, Stage
 from skin_ai.vocabulary import MANAGEMENT, NOTHING
@@ -197,6 +197,9 @@ def open_deck_case(store: Store, reader: str, case_id: str) -> None:
             raise FlowError(NO_LONGER_THERE)
         if session.get(Reading, (reader, case_id)) is None:
             opened_at = database.clock(session)
+            deck = session.get(Deck, case.deck_id)
+            if deck is not None and not consent.is_given(session, reader, deck):
+                raise FlowError("Agree to the study's terms on the Deck page first.")
             arm = _drawn_arm(session, reader, case.deck_id)
             session.add(Reading(clinician=reader, case_id=case_id, opened_at=opened_at, arm=arm))
 

@@ -117,6 +117,8 @@ def _cases(random: np.random.Generator, n: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "deck": DECK,
+            "consent_sha256": "",
+            "consented_at": pd.Series([pd.NaT] * n, dtype="datetime64[us, UTC]"),
             "case": [f"{number:032x}" for number in random.integers(1, 2**62, n)],
             "sample": "",
             "reason": "",

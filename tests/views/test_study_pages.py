@@ -184,7 +184,9 @@ def test_reader_is_shown_what_the_arm_is_named_after(app, store, monkeypatch, ar
     labels, page = [expander.label for expander in app.expander], texts(app)
     assert ("Malignant in total" in page) == (arm != "nothing")
     assert ("Probability" in table_of(app)) == (arm != "nothing")
-    assert ("History" in page) == ("possible" in page) == arm.startswith("steps")
+    html = "".join(element.proto.body for element in app.get("html"))
+    assert ('class="funnel' in html) == arm.startswith("steps")
+    assert ('class="dots"' in html) <= arm.startswith("steps")
     assert all((label in labels) == arm.startswith("steps") for label in STEPS_BEHIND)
     assert (MAP in labels) == (arm == "steps and heatmap")
     assert "What if" not in labels

@@ -11,6 +11,7 @@ from skin_ai.study import flow
 from skin_ai.study.flow import Progress
 from skin_ai.study.store import RANKS, Store
 from skin_ai.study.tables import Deck
+from skin_ai.views import local_time
 from skin_ai.views.case import answer_form
 from skin_ai.views.case.case_state import CaseState
 from skin_ai.views.free_text import plain
@@ -118,4 +119,4 @@ def show_for_print(progress: Progress, bundle: str) -> None:
         for stage, answer in (("before the AI", before), ("final", after)):
             if answer is not None:
                 st.text(f"Reader's answer, {stage}: {answer_form.answer_in_words(answer)}")
-        st.text(f"{progress.case.opened_at.astimezone():%d %B %Y}, bundle {bundle}")
+        st.text(f"{local_time.in_words(progress.case.opened_at)}, bundle {bundle}")
