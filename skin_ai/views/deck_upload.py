@@ -45,7 +45,8 @@ def ask(store: Store) -> None:
             "Load a folder, or a zip of it, with `cases.csv` and the photos.\n"
             "- Columns: `photo` (file), `narrative`, `age_band` or `age`, `body_site`, `fitzpatrick`, "
             "`reference`, `explanation`. Each case needs a photo or a narrative; the rest is optional.\n"
-            '- Optional file `deck.toml`: `name = "…"`, `show_reference = true`, `note = "…"`.\n'
+            '- Optional file `deck.toml`: `name = "…"`, `show_reference = true`, `note = "…"`, and what a '
+            "study asks: management, probability of malignancy, arms, consent (docs/study.md).\n"
             "- A deck with errors is not loaded; all errors are listed. If the AI cannot give a reference, "
             "or nobody understands it, you are asked first."
         )

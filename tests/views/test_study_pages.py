@@ -1,5 +1,7 @@
 """Deck and Feedback pages, readers and conference mode, run without a browser on the real bundle."""
 
+from types import SimpleNamespace
+
 import pytest
 from app_at_work import (
     APP,
@@ -33,6 +35,7 @@ from skin_ai.study.flow import Given, commit, keep_case, keep_feedback, show_at_
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Stage
 from skin_ai.views.case.samples import find
+from skin_ai.views.session.readers import LET_IN
 from skin_ai.vocabulary import ARMS, ROLES
 
 PASSPHRASE = "a fig on the sill"
@@ -174,7 +177,7 @@ MAP, STEPS_BEHIND = "Where the photo model looked", ("Why each was ruled out", "
 @pytest.mark.parametrize("arm", ARMS)
 def test_reader_is_shown_what_the_arm_is_named_after(app, store, monkeypatch, arm):
     """Of the elements that are sent to the browser, none is of a part that the arm does not have."""
-    monkeypatch.setattr("skin_ai.study.flow.secrets.choice", lambda arms: arm)
+    monkeypatch.setattr("skin_ai.study.flow.secrets", SimpleNamespace(choice=lambda arms: arm))
     load_deck(app, deck_zip(ROWS[:1], WITH_ARMS))
     begin(app)
     assert SAVE not in buttons(app)
@@ -207,6 +210,30 @@ def test_reader_is_shown_what_the_arm_is_named_after(app, store, monkeypatch, ar
 def test_other_cases_ask_for_a_diagnosis_only(app):
     assert [choice.label for choice in app.segmented_control if "malignan" in choice.label] == []
     assert [choice.label for choice in app.segmented_control if "would you do" in choice.label] == []
+
+
+def test_consent_stands_before_the_first_case_and_can_be_withdrawn(app, store):
+    load_deck(app, deck_zip(ROWS, 'consent = "You take part *freely*."'))
+    assert "You take part *freely*." in [text.value for text in app.text]
+    assert "Begin" not in buttons(app)
+    begin(app, "I agree, begin")
+    answer(app, ["mole"])
+    app.switch_page("skin_ai/pages/deck.py").run()
+    assert "You take part *freely*." not in [text.value for text in app.text]
+    assert "You agreed on " in texts(app)
+    app.session_state[LET_IN] = True
+    deck_id = store.decks()[0][0].id
+    app.session_state[f"overview_{deck_id}"] = True
+    app.run()
+    assert app.code[0].value == app.session_state["reader"]
+    assert "0 of 2" in table_of(app)
+    button(app, "Withdraw and delete").click().run()
+    assert not app.exception
+    assert app.session_state["reader"] is None
+    assert store.decks()[0][0].withdrawn == 1
+    assert {"clinicians", "answers", "readings", "consents"}.isdisjoint(rows_of(store))
+    assert "I agree, begin" in buttons(app)
+    assert "Withdrawn: 1." in texts(app)
 
 
 def test_paused_deck_goes_on_where_it_was_left(app):
