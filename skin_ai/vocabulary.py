@@ -1,4 +1,4 @@
-"""Vocabulary shared by all rooms: roles, years of practice, age bands, symptoms, body sites."""
+"""Vocabulary shared by all rooms: roles, management, arms, age bands, symptoms, body sites."""
 
 from __future__ import annotations
 
@@ -14,6 +14,17 @@ ROLES: Final = (
     "student",
     "other",
 )
+
+# What is done about a lesion; "treat" is without histology or referral.
+SENT_ON: Final = "biopsy or refer"
+MANAGEMENT: Final = ("reassure", "follow up", "treat", SENT_ON)
+
+# What of the AI a reader is shown in a study; "nothing" is a second look at the case.
+NOTHING: Final = "nothing"
+RANKING: Final = "ranking"
+STEPS: Final = "steps"
+STEPS_AND_HEATMAP: Final = "steps and heatmap"
+ARMS: Final = (NOTHING, RANKING, STEPS, STEPS_AND_HEATMAP)
 
 YEARS_OF_PRACTICE: Final = ("0-2", "3-5", "6-10", "11-20", "over 20")
 

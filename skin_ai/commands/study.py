@@ -37,7 +37,7 @@ def add_parser(commands: Any) -> None:
     command.add_argument("--with-patient-words", action="store_true", help="the narratives too")
     command.set_defaults(run=export)
 
-    command = actions.add_parser("import", help="an export into an empty database")
+    command = actions.add_parser("import", help="adds an export to the database, as of another machine")
     command.add_argument("export", type=Path, metavar="FOLDER_OR_FILE")
     command.set_defaults(run=import_)
 
@@ -96,9 +96,9 @@ def import_(options: argparse.Namespace) -> int:
     from skin_ai.study import export
     from skin_ai.study.store import open_store
 
-    answers = export.read(options.export)
-    open_store().add_answers(answers)
-    print(f"{len(answers)} answers are in the database now.")
+    answers, rows = export.read_numbered(options.export)
+    new = open_store().add_answers(answers, rows)
+    print(f"{new} answers are new, {len(answers) - new} were here already.")
     return 0
 
 

@@ -8,6 +8,7 @@ from skin_ai.study import flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.flow import Awaits, Progress
 from skin_ai.study.store import Store
+from skin_ai.views import local_time
 from skin_ai.views.case import after, before, bundle_choice
 from skin_ai.views.case.case_state import KEY, CaseState, Photo, begin_case, current_case
 from skin_ai.views.case.samples import find
@@ -111,7 +112,7 @@ def offer_unfinished(store: Store) -> None:
                 without = "photo without words" if one.case.photo_sha256 else "facts without words"
                 words = one.case.narrative[:60] or without
                 st.text(
-                    f"{one.case.opened_at.astimezone():%d %b %H:%M}, waiting for {awaited}: {words}",
+                    f"{local_time.local(one.case.opened_at):%d %b %H:%M}, waiting for {awaited}: {words}",
                     width="stretch",
                 )
 

@@ -27,12 +27,13 @@ def main() -> None:
     reader = readers.current_reader()
     try:
         answers, is_mine = choose_answers(store, reader)
+        decks = store.decks()
     except StoreError as error:
         st.error(str(error))
         return
     if is_mine:
         offer_take_home(answers)
-    results.show(answers)
+    results.show(answers, {deck.name: deck.primary_comparison for deck, _ in decks})
     if readers.may_manage_decks():
         facts_table.show(answers)
     if not answers.empty:
@@ -89,7 +90,7 @@ def offer_take_home(answers: pd.DataFrame) -> None:
     st.download_button(
         "Download as PDF (one page)",
         partial(take_home.pdf, summary, notice),
-        file_name=f"skin_ai_{summary.reader}.pdf",
+        file_name=f"skin_ai_summary_{summary.day.isoformat()}.pdf",
         mime="application/pdf",
         on_click="ignore",
     )

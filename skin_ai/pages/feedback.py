@@ -8,7 +8,7 @@ import streamlit as st
 from skin_ai.study import flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.store import RANKS, SCALES, Store
-from skin_ai.views import answers_download
+from skin_ai.views import answers_download, local_time
 from skin_ai.views.case import answer_form, feedback_form, pictures
 from skin_ai.views.case.samples import find
 from skin_ai.views.free_text import plain
@@ -109,13 +109,15 @@ def show_reading(store: Store, row: dict[str, object], answers: pd.DataFrame) ->
                 str(row[column]) for column in ("reader", "role", "years_of_practice") if row[column]
             )
             blinded = "" if row["blinded"] else " · unblinded"
-            st.text(f"{row['answered_at']:%Y-%m-%d %H:%M} UTC · {who}{blinded}")
+            answered = local_time.in_words(pd.Timestamp(row["answered_at"]), "%Y-%m-%d %H:%M")
+            st.text(f"{answered} · {who}{blinded}")
             if row["comment"]:
                 st.text(str(row["comment"]))
             for answer in mine.sort_values("stage", ascending=False).to_dict("records"):
                 ranks = [answer[rank] for rank in RANKS if answer[rank]]
-                diagnoses = answer_form.in_words(ranks, answer["confidence"])
-                st.caption(f"{answer['stage']}: {plain(diagnoses)}")
+                malignancy = None if pd.isna(answer["malignancy"]) else int(answer["malignancy"])
+                said = answer_form.in_words(ranks, answer["confidence"], answer["management"], malignancy)
+                st.caption(f"{answer['stage']}: {plain(said)}")
             scales = [
                 f"{feedback_form.QUESTIONS[scale]}: {row[scale]}"
                 for scale in SCALES

@@ -2,8 +2,8 @@
 
 A deck is a folder, or a zip of one, with `cases.csv` and the photos named in it. Columns of `cases.csv`:
 photo, narrative, age_band or age, body_site, fitzpatrick, reference, explanation. Each row needs a photo or a
-narrative; everything else is optional. `deck.toml` may contain `name = "..."`, `note = "..."` and
-`show_reference = true`; by default readers do not see the reference.
+narrative; everything else is optional. `deck.toml` may contain the settings of `deck_settings.py`; by default
+readers do not see the reference and are asked for a diagnosis only.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import csv
 import json
 import os
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -28,7 +27,7 @@ from PIL import Image
 from skin_ai.file_paths import climbs, plain_path, shown
 from skin_ai.predict.narrative import NarrativeError
 from skin_ai.predict.photo import MAX_BYTES, PhotoError, read_photo
-from skin_ai.study import references
+from skin_ai.study import deck_settings, references
 from skin_ai.study.deck_rows import READ, CellError, one_line
 from skin_ai.study.deck_table import NotUtf8, decoded, from_header, is_empty, visible
 from skin_ai.study.safe_zip import MAX_FILES, READ_LIMIT, ZipRefused, files_of_zip, spelt_in_zip
@@ -36,9 +35,9 @@ from skin_ai.vocabulary import age_band_of
 
 TABLE: Final = "cases.csv"
 SETTINGS: Final = "deck.toml"
+CONSENT: Final = "consent.txt"
 COLUMNS: Final = ("photo", *READ)
 MAX_CASES: Final = 2000
-TEXT_LIMITS: Final = {"name": 100, "note": 500}  # characters of these settings
 # A deck is held in memory until it is stored. A photo of 3000 pixels, read_photo's limit, can take 27 MB; at
 # this size it takes at most 8, and a 4:3 photo keeps the shorter side that read_photo aims at.
 MAX_SIDE: Final = 1600  # pixels of the longer side
@@ -90,6 +89,7 @@ class DeckCase:
 class Deck:
     """note: for its readers and on the Compare page; references: a sentence, how many are understood.
 
+    asks_management, asks_malignancy, arms, primary_comparison, consent: as in `tables.Deck`.
     remarks: what was assumed; doubts: what its owner should decide about before it is loaded.
     """
 
@@ -100,6 +100,11 @@ class Deck:
     references: str = ""
     remarks: tuple[Problem, ...] = ()
     doubts: tuple[Problem, ...] = ()
+    asks_management: bool = False
+    asks_malignancy: bool = False
+    arms: tuple[str, ...] = ()
+    primary_comparison: tuple[str, ...] = ()
+    consent: str = ""
 
 
 def read_folder(folder: Path) -> Deck:
@@ -193,11 +198,16 @@ def _read(files: Files, name: str, garbled: frozenset[str] = frozenset(), *, is_
     check = _Check(files, garbled)
     settings = check.settings()
     cases = check.cases()
+    consent = check.consent()
+    if consent is not None and "consent" in settings:
+        check.add(None, "", f"{SETTINGS} and {CONSENT} both have a text of consent: leave only one.")
     if check.problems:
         raise DeckError(tuple(check.problems))
     defaults: dict[str, Any] = {
-        "name": one_line(name)[: TEXT_LIMITS["name"]] or "deck", "show_reference": False, "note": ""
-    }  # fmt: skip
+        "name": one_line(name)[: deck_settings.TEXT_LIMITS["name"]] or "deck",
+        "show_reference": False,
+        "note": "",
+    }
     values = defaults | settings
     doubts = check.doubts_about_references(cases)
     if missing := [
@@ -213,6 +223,11 @@ def _read(files: Files, name: str, garbled: frozenset[str] = frozenset(), *, is_
     return Deck(
         values["name"], values["show_reference"], cases, values["note"],
         check.references, tuple(check.remarks), tuple(doubts),
+        asks_management=settings.get("ask_management", False),
+        asks_malignancy=settings.get("ask_malignancy", False),
+        arms=settings.get("arms", ()),
+        primary_comparison=settings.get("primary_comparison", ()),
+        consent=consent or settings.get("consent", ""),
     )  # fmt: skip
 
 
@@ -261,26 +276,21 @@ class _Check:
         if not found:
             return {}
         self.settings_path = found[0]
-        try:
-            settings = tomllib.loads(self.text(self.settings_path))
-        except (tomllib.TOMLDecodeError, RecursionError):
-            self.add(None, "", f'{SETTINGS}: write name = "..." and show_reference = true, one per line.')
-            return {}
-        valid: dict[str, Any] = {}
-        for key, value in settings.items():
-            if key in TEXT_LIMITS:
-                text = one_line(value) if isinstance(value, str) else ""
-                valid[key] = text if 0 < len(text) <= TEXT_LIMITS[key] else None
-                rule = f"{key} must be 1 to {TEXT_LIMITS[key]} characters in quotes."
-            elif key == "show_reference":
-                valid[key] = value if isinstance(value, bool) else None
-                rule = "show_reference must be true or false, without quotes."
-            else:
-                valid[key] = None
-                rule = f"{shown(key)} is not a setting: use name, note and show_reference only."
-            if valid[key] is None:
-                self.add(None, "", f"{SETTINGS}: {rule}")
+        valid, wrong = deck_settings.read(self.text(self.settings_path))
+        for what in wrong:
+            self.add(None, "", f"{SETTINGS}: {what}")
         return valid
+
+    def consent(self) -> str | None:
+        """The text of consent.txt beside cases.csv; None without that file."""
+        wanted = f"{self.top}{CONSENT}".casefold()
+        found = next((path for path in self.files if path.casefold() == wanted), None)
+        if found is None:
+            return None
+        text = deck_settings.consent_text(self.text(found))
+        if text is None:
+            self.add(None, "", f"{CONSENT}: write 1 to {deck_settings.CONSENT_LIMIT:,} characters.")
+        return text
 
     def cases(self) -> tuple[DeckCase, ...]:
         rows = self.rows()

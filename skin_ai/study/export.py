@@ -21,7 +21,7 @@ from skin_ai.study import private_files
 from skin_ai.study.imrmc import malignancy_score, to_imrmc
 from skin_ai.study.kept_facts import check as check_facts
 from skin_ai.study.store import ANSWER_COLUMNS, ANSWER_TYPES, SCALES, Ranking
-from skin_ai.vocabulary import AGE_BANDS, ROLES, SITES, YEARS_OF_PRACTICE
+from skin_ai.vocabulary import AGE_BANDS, ARMS, MANAGEMENT, ROLES, SITES, YEARS_OF_PRACTICE
 
 FileFormat = Literal["csv", "jsonl", "imrmc"]
 FILES: Final[dict[FileFormat, str]] = {
@@ -115,9 +115,15 @@ def write(
 
 
 def read(path: Path) -> pd.DataFrame:
-    """The answers table of an export, given its folder or file; without patients' words, `narrative` is "".
+    """The answers table of an export, as `read_numbered`."""
+    return read_numbered(path)[0]
 
-    Raises ExportError for anything that Store.answers could not have returned.
+
+def read_numbered(path: Path) -> tuple[pd.DataFrame, list[int]]:
+    """The answers table of an export, given its folder or file, and the number of each row in the file.
+
+    Without patients' words, `narrative` is "". Raises ExportError for anything that Store.answers could not
+    have returned.
     """
     file = _file_of(path)
     try:
@@ -143,7 +149,10 @@ def _rows(answers: pd.DataFrame, with_patient_words: bool) -> Iterator[dict[str,
         row |= _derived(row)
         for column in JSON_COLUMNS:
             row[column] = "" if row[column] is None else json.dumps(row[column])
-        row["answered_at"] = f"{row['answered_at'].astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        for column in ("answered_at", "consented_at"):
+            row[column] = (
+                "" if row[column] is None else f"{row[column].astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+            )
         yield {column: row[column] for column in columns}
 
 
@@ -334,14 +343,19 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "reader": partial(_shaped, PSEUDONYM, "a pseudonym such as R-K7Q4M2XD"),
     "role": partial(_one_of, (*ROLES, "")),
     "years_of_practice": partial(_one_of, (*YEARS_OF_PRACTICE, "")),
+    "consent_sha256": partial(_shaped, r"([0-9a-f]{64})?", "64 hexadecimal digits or empty"),
+    "consented_at": lambda cell: _moment(cell) if cell else None,
     "case": partial(_shaped, r"[0-9a-f]{32}", "32 hexadecimal digits"),
     "stage": partial(_one_of, tuple(MODALITIES)),
     "blinded": lambda cell: _one_of(("1", "0"), cell) == "1",
     REPEAT: lambda cell: _one_of(("1", "0", ""), cell) == "1",
+    "arm": partial(_one_of, (*ARMS, "")),
     "answered_at": _moment,
     "seconds": _duration,
     "rank_1": partial(_shaped, r"(?s).*\S.*", "a diagnosis"),
     "confidence": partial(_whole_number, 0, 100),
+    "management": partial(_one_of, (*MANAGEMENT, "")),
+    "malignancy": partial(_number_or_none, 0, 100),
     "age_band": partial(_one_of, (*AGE_BANDS, "")),
     "body_site": partial(_one_of, (*SITES, "")),
     "fitzpatrick": partial(_number_or_none, 1, 6),
@@ -354,12 +368,21 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
 # A reader, a case and a run are stored once, so their rows must agree.
 _SAME: Final = {
     ("reader",): ("role", "years_of_practice"),
+    ("reader", "deck"): ("consent_sha256", "consented_at"),
     ("case",): ("deck", "sample", "age_band", "body_site", "fitzpatrick", "truth", *PATIENT_WORDS),
-    ("reader", "case"): (REPEAT, "bundle", "bundle_version", "bundle_sha256", "ai_answer", "ai_undecided"),
+    ("reader", "case"): (
+        REPEAT,
+        "arm",
+        "bundle",
+        "bundle_version",
+        "bundle_sha256",
+        "ai_answer",
+        "ai_undecided",
+    ),
 }
 
 
-def _answers(rows: Rows) -> pd.DataFrame:
+def _answers(rows: Rows) -> tuple[pd.DataFrame, list[int]]:
     records: dict[int, dict[str, Any]] = {}
     problems = []
     for row, cells in rows:
@@ -375,7 +398,8 @@ def _answers(rows: Rows) -> pd.DataFrame:
     if problems:
         more = len(problems) - MOST_PROBLEMS
         raise ExportError("\n".join(problems[:MOST_PROBLEMS] + [f"and {more} more problems."] * (more > 0)))
-    return pd.DataFrame(records.values(), columns=list(ANSWER_COLUMNS)).astype(ANSWER_TYPES)
+    table = pd.DataFrame(records.values(), columns=list(ANSWER_COLUMNS))
+    return table.astype(ANSWER_TYPES), [*records]
 
 
 def _contradictions(records: dict[int, dict[str, Any]]) -> Iterator[str]:

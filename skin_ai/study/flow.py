@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import secrets
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,9 +24,10 @@ from sqlalchemy.orm import Session
 
 from skin_ai.diseases import find
 from skin_ai.predict.narrative import clean_text
-from skin_ai.study import database
+from skin_ai.study import consent, database
 from skin_ai.study.store import MAX_RANKS, Store, as_png, pixels_sha256
 from skin_ai.study.tables import Answer, Case, Clinician, Deck, Feedback, Photo, Reading, Run, Stage
+from skin_ai.vocabulary import MANAGEMENT, NOTHING
 
 if TYPE_CHECKING:  # torch comes with them
     from skin_ai.predict.bundle import Bundle
@@ -54,11 +57,13 @@ class Awaits(StrEnum):
 
 @dataclass(frozen=True)
 class Given:
-    """A reader's answer. ranks: codes of types, or text as written; confidence: 0 to 100."""
+    """A reader's answer. ranks: codes of types, or text as written; the rest as in `tables.Answer`."""
 
     ranks: tuple[str, ...]
     confidence: int
     reason: str = ""
+    management: str = ""
+    malignancy: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,18 +88,24 @@ class Progress:
     @property
     def is_revealed(self) -> bool:
         """Whether this reader may see the AI's result."""
-        return self.before is not None or self.reading.unblinded
+        return self.reading.arm != NOTHING and self.awaits is not Awaits.BEFORE
 
     @property
     def awaits(self) -> Awaits:
-        if not self.is_revealed:
+        if self.before is None and not self.reading.unblinded:
             return Awaits.BEFORE
         if self.after is None:
             return Awaits.AFTER
         return Awaits.FEEDBACK if self.feedback is None else Awaits.NOTHING
 
 
-def given(diagnoses: Sequence[str], confidence: int | None, reason: str = "") -> Given:
+def given(
+    diagnoses: Sequence[str],
+    confidence: int | None,
+    reason: str = "",
+    management: str = "",
+    malignancy: int | None = None,
+) -> Given:
     """An answer from typed text: names and synonyms become codes, anything else stays as written.
 
     Raises FlowError without a diagnosis or confidence, and NarrativeError if a text is too long.
@@ -108,7 +119,7 @@ def given(diagnoses: Sequence[str], confidence: int | None, reason: str = "") ->
         raise FlowError(f"Give at most {MAX_RANKS} diagnoses.")
     if confidence is None:
         raise FlowError("Say how confident you are.")
-    return Given(tuple(ranks), confidence, clean_text(reason, TEXT_LIMIT))
+    return Given(tuple(ranks), confidence, clean_text(reason, TEXT_LIMIT), management, malignancy)
 
 
 def keep_case(
@@ -191,14 +202,34 @@ def _plain_words(text: str | None) -> str:
 
 
 def open_deck_case(store: Store, reader: str, case_id: str) -> None:
-    """Records that the reader has begun a case of a deck; raises FlowError if it belongs to none."""
+    """Records that the reader has begun a case of a deck, and draws its arm where the deck has several.
+
+    Raises FlowError if the case belongs to no deck.
+    """
     with store.writing() as session:
+        # Of two windows of one reader the second waits, so that no arm is drawn twice from a block.
+        session.get(Clinician, reader, with_for_update=HELD)
         case = _held_case(session, case_id)
         if case is None or case.deck_id is None:
             raise FlowError(NO_LONGER_THERE)
         if session.get(Reading, (reader, case_id)) is None:
             opened_at = database.clock(session)
-            session.add(Reading(clinician=reader, case_id=case_id, opened_at=opened_at))
+            deck = session.get(Deck, case.deck_id)
+            if deck is not None and not consent.is_given(session, reader, deck):
+                raise FlowError("Agree to the study's terms on the Deck page first.")
+            arm = _drawn_arm(session, reader, case.deck_id)
+            session.add(Reading(clinician=reader, case_id=case_id, opened_at=opened_at, arm=arm))
+
+
+def _drawn_arm(session: Session, reader: str, deck_id: str) -> str:
+    """An arm for the reader's next case: every block of cases has each arm once, in random order."""
+    deck = session.get(Deck, deck_id)
+    if deck is None or not deck.arms:
+        return ""
+    of_deck = select(Reading.arm).join(Case, Case.id == Reading.case_id).where(Case.deck_id == deck_id)
+    drawn = Counter(session.scalars(of_deck.where(Reading.clinician == reader)))
+    fewest = min(drawn[arm] for arm in deck.arms)
+    return str(secrets.choice([arm for arm in deck.arms if drawn[arm] == fewest]))
 
 
 def progress(store: Store, reader: str, case_id: str) -> Progress | None:
@@ -249,11 +280,13 @@ def commit(store: Store, reader: str, case_id: str, stage: Stage, answer: Given)
 
     Its time is the database's, so that pauses and reloads count: from opening the case to the first answer,
     and from the first answer to the final one. A clock that goes backwards gives 0 seconds. Raises FlowError
-    if it is not this stage's turn, and for an own case that is in a deck, as `keep_case` does. A reading of a
-    photo or words that the reader has met before is marked as a repeat.
+    if it is not this stage's turn, if the answer lacks what its deck asks, and for an own case that is in a
+    deck, as `keep_case` does. A reading of a photo or words that the reader has met before is marked as a
+    repeat.
     """
     with store.writing() as session:
         reading = _held(session, reader, case_id)
+        _refuse_incomplete(session, case_id, answer)
         stages = {given.stage: given for given in _answers(session, reader, case_id)}
         if stage in stages:
             return
@@ -277,11 +310,22 @@ def commit(store: Store, reader: str, case_id: str, stage: Stage, answer: Given)
                 ranks=list(answer.ranks),
                 confidence=answer.confidence,
                 reason=answer.reason,
+                management=answer.management,
+                malignancy=answer.malignancy,
                 seconds=round((answered_at - since).total_seconds(), 1),
                 answered_at=answered_at,
             )
         )
     log.info("answer saved", extra={"case": case_id, "stage": stage.value})
+
+
+def _refuse_incomplete(session: Session, case_id: str, answer: Given) -> None:
+    """An answer to a deck has what its deck asks."""
+    deck = session.scalar(select(Deck).join(Case, Case.deck_id == Deck.id).where(Case.id == case_id))
+    if deck is not None and deck.asks_malignancy and answer.malignancy is None:
+        raise FlowError("Say how likely it is that the lesion is malignant.")
+    if deck is not None and deck.asks_management and answer.management not in MANAGEMENT:
+        raise FlowError("Say what you would do.")
 
 
 def show_at_once(store: Store, reader: str, case_id: str) -> None:
@@ -306,6 +350,8 @@ def reveal(
     any other one.
     """
     case = progress(store, reader, case_id)
+    if case is not None and case.reading.arm == NOTHING:
+        raise FlowError("In this case you look a second time, without the AI.")
     if case is None or not case.is_revealed:
         raise FlowError("The AI runs only after your own answer is saved.")
     _refuse_another(case.bundle, bundle)

@@ -16,8 +16,12 @@ from skin_ai.diseases import DISEASES, Nature
 from skin_ai.study import statistics
 
 TRUTH_READER, TRUTH_MODALITY = -1, 0
-UNAIDED: Final = 1  # number of the modality; those with the AI follow, one for each bundle
+UNAIDED: Final = 1  # number of the modality; those with the AI follow, one for each bundle and arm
 MOST_CONFIDENT: Final = 100
+STATED: Final = "Score: the probability of malignancy that the reader stated, in percent"
+DERIVED: Final = (
+    "Score: 0 to 201, ordinal, by first diagnosis, then confidence; from 101 the diagnosis is malignant"
+)
 
 
 class NoScores(ValueError):
@@ -40,42 +44,37 @@ def malignancy_score(diagnosis: str, confidence: int) -> int | None:
 def to_imrmc(answers: pd.DataFrame) -> str:
     """The blinded readings that have both answers, as iMRMC reads them; NoScores if no AUC can be computed.
 
-    Readers and cases are numbered in the order of their first final answers; the description lists the cases'
-    ids. Left out are readings whose first diagnosis, before or after, or whose reference is no known type.
+    The score is the probability of malignancy that the reader stated; `malignancy_score` where not all
+    readings have one, because two scales cannot be put in one order. Readers and cases are numbered in the
+    order of their first final answers; the description lists the cases' ids. Left out are readings without a
+    score or whose reference is no known type.
     """
     readings = statistics.readings(answers)
     scored = readings[statistics.is_scored(readings)]
-    scores = [
-        tuple(
-            malignancy_score(ranks[0], int(confidence))
-            for ranks, confidence in ((before, before_confidence), (after, after_confidence))
-        )
-        for before, before_confidence, after, after_confidence in zip(
-            *(scored[column] for column in ("before", "before_confidence", "after", "after_confidence")),
-            strict=True,
-        )
-    ]
+    stated = scored[["before_malignancy", "after_malignancy"]]
+    is_stated = len(scored) > 0 and bool(stated.notna().all(axis=None))
+    scores = list(stated.itertuples(index=False, name=None)) if is_stated else _derived(scored)
     kept = np.array([None not in pair for pair in scores], dtype=bool)
     table, scores = scored[kept], [pair for pair, is_kept in zip(scores, kept, strict=True) if is_kept]
     reader, readers = pd.factorize(table["reader"])
     case, cases = pd.factorize(table["case"])
-    bundle, bundles = pd.factorize(table["bundle"])
+    aided, modalities = pd.factorize(_aided(table))
     truths = table.drop_duplicates("case")["truth"]
     is_malignant = [DISEASES[truth].nature is Nature.MALIGNANT for truth in truths]
     if not any(is_malignant) or all(is_malignant):
         raise NoScores("iMRMC needs malignant and other cases whose references are known types.")
     lines = [
         "skin_ai: readers with and without the AI",
-        "Score: 0 to 201, ordinal, by first diagnosis, then confidence; from 101 the diagnosis is malignant",
+        STATED if is_stated else DERIVED,
         f"Readings left out without a known diagnosis or reference: {len(readings) - len(table)}",
         f"Modality {UNAIDED}: unaided",
-        *(f"Modality {UNAIDED + 1 + number}: aided by {name}" for number, name in enumerate(bundles)),
+        *(f"Modality {UNAIDED + 1 + number}: {name}" for number, name in enumerate(modalities)),
         *(f"Case {number}: {id_}" for number, id_ in enumerate(cases, start=1)),
         "",
         f"NR: {len(readers)}",
         f"N0: {is_malignant.count(False)}",
         f"N1: {is_malignant.count(True)}",
-        f"NM: {1 + len(bundles)}",
+        f"NM: {1 + len(modalities)}",
         "",
         "BEGIN DATA:",
     ]
@@ -84,5 +83,20 @@ def to_imrmc(answers: pd.DataFrame) -> str:
     for place, (before, after) in enumerate(scores):
         of_whom = f"{reader[place] + 1},{case[place] + 1}"
         lines.append(f"{of_whom},{UNAIDED},{before}")
-        lines.append(f"{of_whom},{UNAIDED + 1 + bundle[place]},{after}")
+        lines.append(f"{of_whom},{UNAIDED + 1 + aided[place]},{after}")
     return "\n".join(lines) + "\n"
+
+
+def _derived(readings: pd.DataFrame) -> list[tuple[int | None, ...]]:
+    """Scores before and after, by diagnosis, then confidence."""
+    columns = [readings[name] for name in ("before", "before_confidence", "after", "after_confidence")]
+    return [
+        (malignancy_score(before[0], int(sure)), malignancy_score(after[0], int(sure_after)))
+        for before, sure, after, sure_after in zip(*columns, strict=True)
+    ]
+
+
+def _aided(readings: pd.DataFrame) -> pd.Series:
+    """What the readers were shown, in words."""
+    arm = readings["arm"].where(readings["arm"] == "", ", " + readings["arm"])
+    return "aided by " + readings["bundle"] + arm

@@ -26,7 +26,7 @@ from skin_ai.intervals import (
     wilson,
 )
 from skin_ai.study.store import RANKS
-from skin_ai.vocabulary import ROLES, YEARS_OF_PRACTICE
+from skin_ai.vocabulary import NOTHING, ROLES, YEARS_OF_PRACTICE
 
 Stage = Literal["before", "after"]
 Who = Literal["before", "after", "ai"]
@@ -154,10 +154,11 @@ class Summary:
 # ---- the table of readings ----
 
 
-def readings(answers: pd.DataFrame) -> pd.DataFrame:
+def readings(answers: pd.DataFrame, *, second_looks: bool = False) -> pd.DataFrame:
     """One row per reading with a blinded answer before, an answer after and a run, by the time of the latter.
 
     Repeats are left out: readings of a photo or words that their reader had met before in another case.
+    second_looks: also those of the arm "nothing", which have no run; bundle is then "" and ai ().
 
     bundle: a name for each bundle and version; ai: the run's types, most likely first; ai_probability: of
     the first; undecided: its candidates, () where it gave a diagnosis; before, after: the reader's diagnoses,
@@ -165,7 +166,10 @@ def readings(answers: pd.DataFrame) -> pd.DataFrame:
     built-in sample is the same case, "sample:<name>", for all readers.
     """
     both = _joined(answers)
-    is_finished = both["ai_answer"].astype(bool) & both["answered_at"].notna()  # a run with at least one type
+    is_shown = both["ai_answer"].astype(bool)  # a run with at least one type
+    if second_looks:
+        is_shown |= both["arm"] == NOTHING
+    is_finished = is_shown & both["answered_at"].notna()
     return (
         both[is_finished]
         .sort_values("answered_at", kind="stable", ignore_index=True)
@@ -176,12 +180,13 @@ def readings(answers: pd.DataFrame) -> pd.DataFrame:
 def unfinished(answers: pd.DataFrame) -> pd.DataFrame:
     """The readings with a blinded answer before and none after, as `readings`; after is () in all.
 
+    Without those of the arm "nothing", which are in no figure of the AI.
     bundle, ai: of the same case's other readings where the AI has not run for this reader; "" and () if
     there are none.
     """
     both = _joined(answers)
     known = both[both["ai_answer"].astype(bool)].drop_duplicates("case").set_index("case")
-    missing = both[both["answered_at"].isna()].reset_index(drop=True)
+    missing = both[both["answered_at"].isna() & (both["arm"] != NOTHING)].reset_index(drop=True)
     has_run = missing["ai_answer"].astype(bool)
     for column in ("bundle", "ai", "undecided"):
         values = [
@@ -206,10 +211,10 @@ def _joined(answers: pd.DataFrame) -> pd.DataFrame:
     """All blinded readings with an answer before, finished or not (answered_at is then NaT)."""
     blinded = answers[answers["blinded"].astype(bool) & ~answers["repeat"].astype(bool)]
     before = blinded[blinded["stage"] == "before"]
-    given = ["reader", "case", *RANKS, "confidence", "seconds", "answered_at"]
+    given = ["reader", "case", *RANKS, "confidence", "management", "malignancy", "seconds", "answered_at"]
     after = blinded.loc[blinded["stage"] == "after", given]
     both = before.merge(after, "left", on=["reader", "case"], suffixes=("_before", ""), validate="one_to_one")
-    both[[*RANKS]] = both[[*RANKS]].fillna("")
+    both[[*RANKS, "management"]] = both[[*RANKS, "management"]].fillna("")
     ranks_before = [f"{column}_before" for column in RANKS]
     columns = ("truth", *ranks_before, *RANKS)
     spelling = _one_spelling(np.concatenate([both[column].unique() for column in columns]))
@@ -222,7 +227,7 @@ def _joined(answers: pd.DataFrame) -> pd.DataFrame:
 
     return pd.DataFrame(
         {
-            **{column: both[column] for column in ("reader", "role", "years_of_practice", "deck")},
+            **{column: both[column] for column in ("reader", "role", "years_of_practice", "deck", "arm")},
             "case": both["case"].where(both["sample"] == "", "sample:" + both["sample"]),
             "bundle": both["bundle_sha256"].map(labels).where(both["bundle"] != "", "").astype("str"),
             "fitzpatrick": both["fitzpatrick"],
@@ -235,6 +240,10 @@ def _joined(answers: pd.DataFrame) -> pd.DataFrame:
             "after": ranked([*RANKS]),
             "before_confidence": both["confidence_before"],
             "after_confidence": both["confidence"],
+            "before_management": both["management_before"],
+            "after_management": both["management"],
+            "before_malignancy": both["malignancy_before"],
+            "after_malignancy": both["malignancy"],
             "before_seconds": both["seconds_before"],
             "after_seconds": both["seconds"],
             "answered_at": both["answered_at"],

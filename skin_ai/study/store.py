@@ -7,6 +7,7 @@ the user and changes nothing. A reader's work on one case is in flow.py.
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -24,7 +25,8 @@ from sqlalchemy.orm import Session
 
 from skin_ai.study import database
 from skin_ai.study.database import StoreError
-from skin_ai.study.tables import Answer, Case, Clinician, Deck, Feedback, Photo, Reading, Run, Stage, plain
+from skin_ai.study.merge import merge
+from skin_ai.study.tables import Answer, Case, Clinician, Consent, Deck, Feedback, Photo, Reading, Run, Stage
 from skin_ai.vocabulary import ROLES, YEARS_OF_PRACTICE
 
 if TYPE_CHECKING:
@@ -37,12 +39,17 @@ RANKS: Final = tuple(f"rank_{place}" for place in range(1, MAX_RANKS + 1))
 SCALES: Final = ("agrees", "heatmap_on_lesion", "steps_helped", "would_use")
 # Column of the answers table -> its pandas dtype; dataset_schema.md explains the columns.
 ANSWER_TYPES: Final = {
-    **dict.fromkeys(("reader", "role", "years_of_practice", "deck", "case", "sample", "stage"), "str"),
+    **dict.fromkeys(("reader", "role", "years_of_practice", "deck", "consent_sha256"), "str"),
+    "consented_at": "datetime64[us, UTC]",
+    **dict.fromkeys(("case", "sample", "stage"), "str"),
     **dict.fromkeys(("blinded", "repeat"), "bool"),
+    "arm": "str",
     "answered_at": "datetime64[us, UTC]",
     "seconds": "float64",
     **dict.fromkeys(RANKS, "str"),
     "confidence": "int64",
+    "management": "str",
+    "malignancy": "Int64",
     **dict.fromkeys(("reason", "age_band", "body_site"), "str"),
     "fitzpatrick": "Int64",
     **dict.fromkeys(("truth", "bundle", "bundle_version", "bundle_sha256"), "str"),
@@ -53,8 +60,9 @@ ANSWER_TYPES: Final = {
     **dict.fromkeys(("facts_extracted", "facts_confirmed"), "object"),  # as in tables.Case
 }
 ANSWER_COLUMNS: Final = tuple(ANSWER_TYPES)
-COPIED_TO_CASE: Final = (
-    "sample", "narrative", "facts_extracted", "facts_confirmed", "age_band", "body_site", "fitzpatrick",
+OF_DECK: Final = (
+    "name", "shows_reference", "note", "asks_management", "asks_malignancy", "arms", "primary_comparison",
+    "consent",
 )  # fmt: skip
 Ranking = tuple[tuple[str, float], ...]  # types with their probabilities, most likely first
 # Letters and digits that are not confused when they are read aloud or from paper.
@@ -133,12 +141,9 @@ class Store:
         with self.writing() as session:
             if session.scalar(select(Deck).where(Deck.name == deck.name)):
                 raise StoreError(f"A deck named “{deck.name}” exists: delete it, or rename the new one.")
-            session.add(
-                Deck(id=deck_id, name=deck.name, shows_reference=deck.shows_reference, note=deck.note)
-            )
+            session.add(Deck(id=deck_id, **{name: _kept(getattr(deck, name)) for name in OF_DECK}))
             session.flush()
-            for case, png in zip(deck.cases, photos, strict=True):
-                case_id = uuid.uuid4().hex
+            for case, case_id, png in zip(deck.cases, case_ids(deck), photos, strict=True):
                 columns = {name: value for name, value in vars(case).items() if name != "photo"}
                 sha256 = "" if case.photo is None else pixels_sha256(case.photo)
                 session.add(
@@ -186,15 +191,20 @@ class Store:
                 Clinician.role,
                 Clinician.years_of_practice,
                 deck_name.label("deck"),
+                func.coalesce(Consent.sha256, "").label("consent_sha256"),
+                Consent.agreed_at.label("consented_at"),
                 Answer.case_id.label("case"),
                 Case.sample,
                 Answer.stage,
                 Answer.blinded,
                 Reading.is_repeat.label("repeat"),
+                Reading.arm,
                 Answer.answered_at,
                 Answer.seconds,
                 Answer.ranks,
                 Answer.confidence,
+                Answer.management,
+                Answer.malignancy,
                 Answer.reason,
                 Case.age_band,
                 Case.body_site,
@@ -212,6 +222,7 @@ class Store:
             .join(Case, Case.id == Answer.case_id)
             .join(Reading, and_(Reading.clinician == Answer.clinician, Reading.case_id == Answer.case_id))
             .outerjoin(Deck, Deck.id == Case.deck_id)
+            .outerjoin(Consent, and_(Consent.clinician == Answer.clinician, Consent.deck_id == Case.deck_id))
             .outerjoin(
                 Feedback,
                 and_(
@@ -240,14 +251,13 @@ class Store:
             }
         return _table(rows, of_run)
 
-    def add_answers(self, answers: pd.DataFrame) -> None:
-        """Imports an answers table; StoreError if the database already holds answers."""
+    def add_answers(self, answers: pd.DataFrame, rows: Sequence[int] = ()) -> int:
+        """Adds the answers of a table that are not here yet, and returns how many; see merge.py.
+
+        rows: the numbers of its rows in the file that they come from, named where StoreError refuses them.
+        """
         with self.writing() as session:
-            if session.scalar(select(func.count()).select_from(Answer)):
-                raise StoreError("This database already holds answers: import into an empty one.")
-            for table in _as_rows(answers):
-                session.add_all(table)
-                session.flush()
+            return merge(session, answers, RANKS, SCALES, rows or range(2, len(answers) + 2))
 
     def backup(self, out: Path) -> None:
         database.backup(self.engine, out)
@@ -268,11 +278,30 @@ def pixels_sha256(pixels: np.ndarray) -> str:
     return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
 
 
+def case_ids(deck: decks.Deck) -> list[str]:
+    """The ids of a deck's cases, the same on all machines that load the deck: their answers can be merged.
+
+    8 digits of the case's place, then 24 of all that the deck holds and asks. Not of what is found in the
+    words, which depends on the version.
+    """
+    contents = [getattr(deck, name) for name in OF_DECK] + [
+        ("" if case.photo is None else pixels_sha256(case.photo), case.narrative, case.fitzpatrick,
+         case.reference, case.explanation)
+        for case in deck.cases
+    ]  # fmt: skip
+    digest = hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:24]
+    return [f"{place:08x}{digest}" for place in range(1, len(deck.cases) + 1)]
+
+
 def as_png(pixels: np.ndarray) -> bytes:
     """The pixels (h, w, 3) as a PNG without metadata."""
     file = BytesIO()
     Image.fromarray(pixels).save(file, "PNG", compress_level=1)
     return file.getvalue()
+
+
+def _kept(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _ranking(answer: Any) -> Ranking:
@@ -291,73 +320,6 @@ def _table(rows: Sequence[Any], of_run: Mapping[int, tuple[Any, ...]]) -> pd.Dat
     columns = ("bundle", "bundle_version", "bundle_sha256", "ai_answer", "ai_undecided")
     for place, column in enumerate(columns):
         table[column] = pd.Series([run[place] for run in runs], dtype=object)
-    table["answered_at"] = pd.to_datetime(table["answered_at"], utc=True)
+    for column in ("answered_at", "consented_at"):
+        table[column] = pd.to_datetime(table[column], utc=True)
     return table[[*ANSWER_COLUMNS]].astype(ANSWER_TYPES)
-
-
-def _as_rows(answers: pd.DataFrame) -> Iterator[list[Any]]:
-    """The rows of each database table in turn: clinicians, decks, cases, runs, readings, answers, feedback.
-
-    Each table must be flushed before the next is requested: readings need the ids of runs.
-    """
-    records = answers.astype(object).where(answers.notna(), None).to_dict("records")
-    clinicians: dict[str, Clinician] = {}
-    loaded: dict[str, Deck] = {}
-    cases: dict[str, Case] = {}
-    runs: dict[tuple[str, str], Run] = {}
-    readings: dict[tuple[str, str], Reading] = {}
-    for row in records:
-        reader, name, case_id = row["reader"], row["deck"], row["case"]
-        stated = {column: row[column] for column in ("role", "years_of_practice")}
-        clinicians.setdefault(reader, Clinician(pseudonym=reader, **stated))
-        if name and name not in loaded:
-            loaded[name] = Deck(id=uuid.uuid4().hex, name=name, shows_reference=False)
-        if case_id not in cases:
-            cases[case_id] = Case(
-                id=case_id,
-                deck_id=loaded[name].id if name else None,
-                owner=None if name else reader,
-                reference=row["truth"],
-                **{column: row[column] for column in COPIED_TO_CASE},
-            )
-        if row["bundle"] and (case_id, row["bundle_sha256"]) not in runs:
-            ranking = [{"type": type_, "probability": value} for type_, value in row["ai_answer"]]
-            runs[case_id, row["bundle_sha256"]] = Run(
-                case_id=case_id,
-                result={"answer": ranking, "undecided": row["ai_undecided"].split()},
-                **{column: row[column] for column in ("bundle", "bundle_version", "bundle_sha256")},
-            )
-    yield from map(list, (clinicians.values(), loaded.values(), cases.values(), runs.values()))
-    for row in records:
-        run = runs.get((row["case"], row["bundle_sha256"]))
-        readings[row["reader"], row["case"]] = Reading(
-            clinician=row["reader"],
-            case_id=row["case"],
-            unblinded=not row["blinded"],
-            is_repeat=row["repeat"],
-            run_id=run.id if run else None,
-        )
-    yield list(readings.values())
-    yield [
-        Answer(
-            clinician=row["reader"],
-            case_id=row["case"],
-            stage=Stage(row["stage"]),
-            ranks=[plain(row[rank]) for rank in RANKS if row[rank]],
-            **{
-                column: row[column]
-                for column in ("blinded", "confidence", "reason", "seconds", "answered_at")
-            },
-        )
-        for row in records
-    ]
-    yield [
-        Feedback(
-            clinician=row["reader"],
-            case_id=row["case"],
-            comment=row["comment"],
-            **{scale: row[scale] for scale in SCALES},
-        )
-        for row in records
-        if row["comment"] or any(row[scale] is not None for scale in SCALES)
-    ]

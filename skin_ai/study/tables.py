@@ -122,12 +122,26 @@ class Login(Base):
 
 
 class Deck(Base):
+    """A set of cases for several readers.
+
+    asks_management, asks_malignancy: whether each answer also says what is to be done, and how likely a
+    malignancy is. arms: of vocabulary.ARMS, [] where every reader is shown everything; primary_comparison:
+    two of them, named before the study. consent: the text that readers agree to, "" where none is asked;
+    withdrawn: how many readers took everything back.
+    """
+
     __tablename__ = "decks"
 
     id: Mapped[str] = mapped_column(HEX_ID, primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     shows_reference: Mapped[bool]
     note: Mapped[str] = mapped_column(default="")
+    asks_management: Mapped[bool] = mapped_column(default=False)
+    asks_malignancy: Mapped[bool] = mapped_column(default=False)
+    arms: Mapped[list[Any]] = mapped_column(default=list)
+    primary_comparison: Mapped[list[Any]] = mapped_column(default=list)
+    consent: Mapped[str] = mapped_column(default="")
+    withdrawn: Mapped[int] = mapped_column(default=0)
     loaded_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -188,9 +202,11 @@ class Run(Base):
 
 
 class Reading(Base):
-    """One reader's work on one case. unblinded: they chose to see the AI before answering.
+    """One reader's work on one case.
 
-    is_repeat: before their first answer they had worked on another case with the same photo or words.
+    unblinded: they chose to see the AI before answering. is_repeat: before their first answer they had worked
+    on another case with the same photo or words. arm: what of the AI they are shown, drawn when they open the
+    case; "" where everybody is shown everything.
     """
 
     __tablename__ = "readings"
@@ -199,14 +215,29 @@ class Reading(Base):
     case_id: Mapped[str] = mapped_column(HEX_ID, of_case(), primary_key=True, index=True)
     unblinded: Mapped[bool] = mapped_column(default=False)
     is_repeat: Mapped[bool] = mapped_column(default=False, server_default=false())
+    arm: Mapped[str] = mapped_column(default="")
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
     opened_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Consent(Base):
+    """A reader's agreement to a deck's text. sha256: of that text."""
+
+    __tablename__ = "consents"
+
+    clinician: Mapped[str] = mapped_column(PSEUDONYM, of_clinician(), primary_key=True)
+    deck_id: Mapped[str] = mapped_column(
+        HEX_ID, ForeignKey("decks.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    sha256: Mapped[str] = mapped_column(String(64))
+    agreed_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Answer(Base):
     """ranks: one to four diagnoses, most likely first, as a type's code or as written.
 
-    confidence: 0 to 100; seconds: from the start of the stage to the answer.
+    confidence: 0 to 100; management: of vocabulary.MANAGEMENT, malignancy: its probability in percent, 0 to
+    100; "" and None where the deck does not ask. seconds: from the start of the stage to the answer.
     """
 
     __tablename__ = "answers"
@@ -219,6 +250,8 @@ class Answer(Base):
     blinded: Mapped[bool]
     ranks: Mapped[list[Any]]
     confidence: Mapped[int]
+    management: Mapped[str] = mapped_column(default="")
+    malignancy: Mapped[int | None]
     reason: Mapped[str] = mapped_column(default="")
     seconds: Mapped[float]
     answered_at: Mapped[datetime] = mapped_column(default=now)

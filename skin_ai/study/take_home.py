@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ NAME_LENGTH = 60  # characters of a reference that is free text
 MARGIN, WIDTH = 18.0, 174.0  # millimetres of A4
 LABEL, BAR = 58.0, 56.0
 LINE = 5.2
+FONT, TEXT = "DejaVu", 8.8  # ships with matplotlib; size in points
 ACCENT, ORANGE, GREY = (36, 133, 143), (191, 102, 28), (128, 138, 142)
 TRACK, NOTICE_FILL = (228, 233, 234), (234, 243, 244)
 INK, SMALL = (27, 37, 40), (90, 100, 104)  # of text
@@ -42,7 +44,8 @@ COLOURS = {"before": GREY, "after": ACCENT, "ai": ORANGE}
 class TakeHome:
     """helped, misled: reference diagnosis -> number of beneficial and harmful switches.
 
-    with_other_bundles: cases that are left out, because no figure pools several bundles.
+    reader: "" or a name that opens nothing. with_other_bundles: bundle -> number of cases that are left out,
+    because no figure pools several bundles.
     """
 
     reader: str
@@ -53,7 +56,7 @@ class TakeHome:
     of_those_with_truth: Summary
     helped: dict[str, int]
     misled: dict[str, int]
-    with_other_bundles: int
+    with_other_bundles: dict[str, int]
 
 
 def take_home(answers: pd.DataFrame) -> TakeHome | None:
@@ -68,7 +71,7 @@ def take_home(answers: pd.DataFrame) -> TakeHome | None:
     by_type = statistics.by_group(with_truth, unfinished, "truth")
     last = answers.loc[answers["answered_at"].idxmax()]
     return TakeHome(
-        reader=last["reader"],
+        reader=pseudonym(last["reader"]),
         deck=last["deck"],
         day=last["answered_at"].date(),
         ai=bundle,
@@ -76,8 +79,15 @@ def take_home(answers: pd.DataFrame) -> TakeHome | None:
         of_those_with_truth=statistics.summary(with_truth, unfinished),
         helped=_counts({type_: group.switches.beneficial for type_, group in by_type.items()}),
         misled=_counts({type_: group.switches.harmful for type_, group in by_type.items()}),
-        with_other_bundles=len(finished) - len(readings),
+        with_other_bundles={
+            other: len(statistics.of_bundle(finished, other)) for other in statistics.bundles(finished)[1:]
+        },
     )
+
+
+def pseudonym(reader: str) -> str:
+    """What stands for the reader in a file: nothing, because their code opens their cases."""
+    return ""
 
 
 def _counts(switches: dict[str, Estimate]) -> dict[str, int]:
@@ -141,25 +151,29 @@ def time_line(summary: TakeHome) -> str:
 def case_count(summary: TakeHome) -> str:
     n, with_truth = summary.summary.n_readings, summary.summary.n_with_truth
     reference = "all" if with_truth == n else str(with_truth) if with_truth else "none"
-    others = summary.with_other_bundles
-    left_out = f"; {plural(others, 'case')} with another bundle left out" if others else ""
+    others = [f"{plural(n, 'case')} with {bundle}" for bundle, n in summary.with_other_bundles.items()]
+    left_out = f"; left out: {', '.join(others)}" if others else ""
     return f"{plural(n, 'case')}, {reference} with a reference diagnosis{left_out}"
 
 
 def pdf(summary: TakeHome, notice: str, *, compress: bool = True) -> bytes:
-    """The summary on one page of A4; letters outside Latin-1 become question marks."""
+    """The summary on one page of A4, in a font with Latin, Greek, Cyrillic and most other alphabets."""
     from fpdf import FPDF
+    from matplotlib import get_data_path
 
     page = FPDF(format="A4")
     page.set_compression(compress)
     page.set_auto_page_break(False)
     page.set_margins(MARGIN, MARGIN)
     page.set_title("skin_ai: personal summary")
+    for style, file in (("", "DejaVuSans.ttf"), ("B", "DejaVuSans-Bold.ttf")):
+        page.add_font(FONT, style, Path(get_data_path(), "fonts", "ttf", file))
     page.add_page()
     page.set_text_color(*INK)
     _write(page, "Your summary", size=22, bold=True)
     _write(page, _fitting(page, summary.deck), size=13)
-    _write(page, f"Reader {summary.reader} · {summary.day.isoformat()} · {case_count(summary)}", colour=SMALL)
+    who = f"Reader {summary.reader} · " if summary.reader else ""
+    _write(page, f"{who}{summary.day.isoformat()} · {case_count(summary)}", colour=SMALL)
     _write(page, f"AI: {summary.ai}", colour=SMALL)
     page.ln(2)
     page.set_fill_color(*NOTICE_FILL)
@@ -189,19 +203,14 @@ def pdf(summary: TakeHome, notice: str, *, compress: bool = True) -> bytes:
     _heading(page, "Time")
     _write(page, time_line(summary))
     page.ln(3)
-    _write(page, PROTOCOL, size=8.5, colour=SMALL)
+    _write(page, PROTOCOL, size=7.5, colour=SMALL)
     return bytes(page.output())
-
-
-def _latin(text: str) -> str:
-    """The text in the letters of the PDF's built-in fonts."""
-    return unicodedata.normalize("NFC", text).encode("latin-1", "replace").decode("latin-1")
 
 
 def _fitting(page: FPDF, text: str) -> str:
     """The text, cut to one line."""
-    page.set_font("Helvetica", size=13)
-    text = " ".join(_latin(text).split())
+    page.set_font(FONT, size=13)
+    text = " ".join(unicodedata.normalize("NFC", text).split())
     if page.get_string_width(text) <= WIDTH - 4:
         return text
     while page.get_string_width(text + "...") > WIDTH - 4:
@@ -213,17 +222,17 @@ def _write(
     page: FPDF,
     text: str,
     *,
-    size: float = 10,
+    size: float = TEXT,
     bold: bool = False,
     colour: Sequence[int] = INK,
     fill: bool = False,
 ) -> None:
-    page.set_font("Helvetica", "B" if bold else "", size)
+    page.set_font(FONT, "B" if bold else "", size)
     page.set_text_color(*colour)
     page.multi_cell(
         WIDTH,
         size * 0.5,
-        _latin(text),
+        unicodedata.normalize("NFC", text),
         align="L",
         fill=fill,
         padding=2 if fill else 0,
@@ -241,10 +250,10 @@ def _heading(page: FPDF, title: str) -> None:
 def _bar(page: FPDF, label: str, estimate: Estimate, colour: Sequence[int]) -> None:
     """A figure as a bar from 0 to 1, its interval as a line, and as text."""
     top, left = page.get_y(), MARGIN + LABEL
-    page.set_font("Helvetica", size=10)
+    page.set_font(FONT, size=TEXT)
     page.set_text_color(*INK)
     page.set_xy(MARGIN, top)
-    page.cell(LABEL, LINE, _latin(label))
+    page.cell(LABEL, LINE, label)
     page.set_fill_color(*TRACK)
     page.rect(left, top + 0.8, BAR, LINE - 1.6, style="F")
     if estimate.value is not None:

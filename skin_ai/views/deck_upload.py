@@ -56,7 +56,8 @@ def ask(store: Store) -> None:
             "`reference`, `explanation`. Each case needs a photo or a narrative; the rest is optional.\n"
             f"- At most {MAX_CASES:,} cases, {photo} MB for a photo and {most} MB for the whole deck. On the "
             "server, `skin_ai study add-deck` takes a larger one.\n"
-            '- Optional file `deck.toml`: `name = "…"`, `show_reference = true`, `note = "…"`.\n'
+            '- Optional file `deck.toml`: `name = "…"`, `show_reference = true`, `note = "…"`, and what a '
+            "study asks: management, probability of malignancy, arms, consent (docs/study.md).\n"
             "- A deck with errors is not loaded; all errors are listed. If the AI cannot give a reference, "
             "or nobody understands it, you are asked first."
         )

@@ -3,14 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from skin_ai.diseases import DISEASES, LABEL_SETS
+from skin_ai.diseases import DISEASES, LABEL_SETS, Nature
 from skin_ai.study.store import ANSWER_COLUMNS, MAX_RANKS
-from skin_ai.vocabulary import AGE_BANDS, ROLES, SITES, YEARS_OF_PRACTICE
+from skin_ai.vocabulary import AGE_BANDS, MANAGEMENT, ROLES, SENT_ON, SITES, YEARS_OF_PRACTICE
 
 DECK = "Made-up deck"
 TYPES = np.array(LABEL_SETS["pad-ufes-20"])
 SHARES = np.array([DISEASES[type_].code in ("BCC", "ACK") for type_ in TYPES]) * 0.2 + 0.1  # of the cases
 OUTSIDE_SCOPE = np.array(["PSO", "foreign body reaction"])
+MALIGNANT = [code for code, disease in DISEASES.items() if disease.nature is Nature.MALIGNANT]
 AI_ACCURACY = 0.75
 # How often a reader's first diagnosis before the AI is right, by role.
 SKILL = dict(zip(ROLES, (0.72, 0.62, 0.48, 0.45, 0.4, 0.38, 0.3), strict=True))
@@ -76,6 +77,17 @@ def answers(n_readers: int, n_cases: int, seed: int = 0) -> pd.DataFrame:
     return table.sort_values("answered_at", kind="stable", ignore_index=True)[list(ANSWER_COLUMNS)]
 
 
+def with_management(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """As if the deck asked for both: the answers mostly follow from the first diagnosis."""
+    random = np.random.default_rng(seed)
+    malignant = table["rank_1"].isin(MALIGNANT).to_numpy() ^ (random.random(len(table)) < 0.2)
+    others = random.choice([one for one in MANAGEMENT if one != SENT_ON], len(table))
+    return table.assign(
+        management=np.where(malignant, SENT_ON, others),
+        malignancy=pd.array(np.where(malignant, random.choice([50, 70, 90], len(table)), 30), dtype="Int64"),
+    )
+
+
 def _readers(random: np.random.Generator, n: int) -> pd.DataFrame:
     roles = random.choice(ROLES, n, p=(0.35, 0.2, 0.2, 0.1, 0.05, 0.07, 0.03))
     letters = np.array(list("ABCDEFGHJKLMNPQRSTUVWXYZ23456789"))
@@ -105,6 +117,8 @@ def _cases(random: np.random.Generator, n: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "deck": DECK,
+            "consent_sha256": "",
+            "consented_at": pd.Series([pd.NaT] * n, dtype="datetime64[us, UTC]"),
             "case": [f"{number:032x}" for number in random.integers(1, 2**62, n)],
             "sample": "",
             "reason": "",
@@ -112,6 +126,9 @@ def _cases(random: np.random.Generator, n: int) -> pd.DataFrame:
             "body_site": random.choice(SITES, n),
             "fitzpatrick": fitzpatrick,
             "truth": truth,
+            "arm": "",
+            "management": "",
+            "malignancy": pd.array([pd.NA] * n, dtype="Int64"),
             "bundle": "pad-ufes-20",
             "bundle_version": "1.0",
             "bundle_sha256": "0" * 64,

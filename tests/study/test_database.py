@@ -21,7 +21,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from pandas.testing import assert_frame_equal
 from saver import kill_while_saving, save_answers, start_saver
-from sqlalchemy import create_engine, event, inspect, text
+from sqlalchemy import Connection, create_engine, event, inspect, text
 
 from skin_ai import settings
 from skin_ai.study import database, flow, logins
@@ -284,6 +284,23 @@ BACK = {
         "ALTER TABLE clinicians RENAME COLUMN pseudonym TO code",
     ],
     "0004": ["ALTER TABLE readings DROP COLUMN is_repeat", "ALTER TABLE cases DROP COLUMN seen_sha256"],
+    "0005": [
+        "DROP TABLE consents",
+        *(
+            f"ALTER TABLE decks DROP COLUMN {name}"
+            for name in (
+                "asks_management",
+                "asks_malignancy",
+                "arms",
+                "primary_comparison",
+                "consent",
+                "withdrawn",
+            )
+        ),
+        "ALTER TABLE readings DROP COLUMN arm",
+        "ALTER TABLE answers DROP COLUMN management",
+        "ALTER TABLE answers DROP COLUMN malignancy",
+    ],
 }
 
 
@@ -307,6 +324,16 @@ def test_codes_of_an_old_database_stand_in_exports_and_so_open_nothing(url: str)
         assert logins.reader_of_browser(migrated, code) is None
         new = logins.new_code(migrated, code)
         assert new != code and logins.reader_with_code(migrated, new) == code
+    migrated.engine.dispose()
+
+
+def test_database_without_arms_is_opened_and_keeps_its_answers(url: str) -> None:
+    before = old_database(url, "0004")
+    migrated = open_store(url)
+    assert_frame_equal(migrated.answers(), before)
+    [(deck, _)] = migrated.decks()
+    assert (deck.asks_management, deck.arms, deck.consent, deck.withdrawn) == (False, [], "", 0)
+    assert differences(migrated) == []
     migrated.engine.dispose()
 
 

@@ -397,6 +397,26 @@ def test_more_pixels_than_memory_are_told_once(monkeypatch):
     assert "smaller photos" in problem.what
 
 
+def test_deck_asks_for_a_diagnosis_only_unless_it_says_more(files):
+    deck = read_files(files, "deck")
+    assert (deck.asks_management, deck.asks_malignancy, deck.arms, deck.consent) == (False, False, (), "")
+    assert deck.primary_comparison == ()
+    more = 'ask_management = true\nask_malignancy = true\narms = ["steps", "nothing", "ranking"]\n'
+    deck = read_files(files | {"deck.toml": more.encode()}, "deck")
+    assert (deck.asks_management, deck.asks_malignancy) == (True, True)
+    assert (deck.arms, deck.primary_comparison) == (("nothing", "ranking", "steps"), ("steps", "ranking"))
+
+
+def test_consent_is_a_file_or_a_setting_but_not_both(files):
+    text = "You  take part\r\n\r\nof your own free will.\u200b\n".encode()
+    deck = read_files(files | {"Consent.txt": text}, "deck")
+    assert deck.consent == "You take part\n\nof your own free will."
+    (problem,) = problems_in(files | {"consent.txt": text, "deck.toml": b'consent = "Yes."'})
+    assert "leave only one" in problem.what
+    (problem,) = problems_in(files | {"consent.txt": b" \n"})
+    assert problem.what.startswith("consent.txt: write 1 to 10,000 characters")
+
+
 @pytest.mark.parametrize(
     ("settings", "what"),
     [
@@ -404,6 +424,14 @@ def test_more_pixels_than_memory_are_told_once(monkeypatch):
         ('show_reference = "yes"', "must be true or false, without quotes"),
         ("name = 3", "1 to 100 characters in quotes"),
         ('name = " "', "1 to 100 characters in quotes"),
+        ('ask_management = "yes"', "ask_management must be true or false"),
+        ('arms = ["steps"]', "a list of two or more"),
+        ('arms = ["steps", "steps"]', "each once"),
+        ('arms = ["steps", "everything"]', 'of "nothing", "ranking", "steps", "steps and heatmap"'),
+        ('arms = ["nothing", "steps"]', "primary_comparison must name two of the deck's arms"),
+        ('primary_comparison = ["steps", "ranking"]', "primary_comparison must name two of the deck's arms"),
+        ('arms = ["steps", "ranking"]\nprimary_comparison = ["steps"]', "a list of two arms"),
+        ('consent = ""', "consent must be 1 to 10,000 characters"),
         ("name: deck", 'write name = "..." and show_reference = true'),
         ("x = " + "[" * 20_000, 'write name = "..."'),
     ],

@@ -51,7 +51,7 @@ def answers() -> pd.DataFrame:
 @pytest.fixture
 def nasty() -> pd.DataFrame:
     """Answers with anything in their texts."""
-    answers = made_up_study.answers(n_readers=10, n_cases=40)
+    answers = made_up_study.with_management(made_up_study.answers(n_readers=10, n_cases=40))
     draw = random.Random(0)
 
     def text() -> str:
@@ -214,6 +214,9 @@ def test_numbers_and_times_are_the_same_in_every_country(answers):
         ("confidence", "-1", "from 0 to 100"),
         ("confidence", "62.5", "whole number"),
         ("fitzpatrick", "7", "from 1 to 6"),
+        ("management", "wait", "reassure, follow up"),
+        ("malignancy", "101", "from 0 to 100"),
+        ("arm", "everything", "nothing, ranking"),
         ("would_use", "0", "from 1 to 5"),
         ("seconds", "-0.5", "seconds"),
         ("seconds", "nan", "seconds"),
@@ -254,6 +257,7 @@ def test_malformed_cell_is_named_with_row_and_column(answers, tmp_path, column, 
         ({"stage": "before"}, "row 3, stage: the same reader, case and stage as row 2"),
         ({"stage": "before", "blinded": "0"}, "row 3, blinded: is 0"),
         ({"stage": "before", "comment": "good"}, "row 3, comment: feedback"),
+        ({"arm": "steps"}, "row 3, arm: differs from row 2, of the same reader and case"),
         ({"role": "nurse"}, "row 3, role: differs from row 2, of the same reader"),
         ({"truth": "DRUG"}, "row 3, truth: differs from row 2, of the same case"),
         ({"ai_answer": json.dumps(AI)}, "row 3, ai_answer: differs from row 2, of the same reader and case"),

@@ -214,6 +214,30 @@ def test_who_saw_the_ai_at_once_gives_no_blind_answer(store: Store, reader: str,
     assert answers["stage"].tolist() == ["after"] and answers["blinded"].tolist() == [False]
 
 
+@pytest.mark.parametrize(
+    ("asks", "more", "said"),
+    [
+        ({"asks_management": True}, {}, "what you would do"),
+        ({"asks_management": True}, {"management": "wait and see"}, "what you would do"),
+        ({"asks_malignancy": True}, {"management": "treat"}, "how likely it is that the lesion is malignant"),
+    ],
+)
+def test_answer_to_a_deck_has_what_the_deck_asks(
+    store: Store, reader: str, asks: dict[str, bool], more: dict[str, str], said: str
+) -> None:
+    cases = (DeckCase(None, "It grew.", "", "", None, "MEL", ""),)
+    case_id = first_case(store, store.add_deck(Deck("Asks", True, cases, **asks)))
+    flow.open_deck_case(store, reader, case_id)
+    with pytest.raises(FlowError, match=said):
+        flow.commit(store, reader, case_id, Stage.BEFORE, replace(ANSWER, **more))
+    assert store.answers().empty
+    for stage, management in zip(Stage, ("treat", "biopsy or refer"), strict=True):
+        flow.commit(store, reader, case_id, stage, replace(ANSWER, management=management, malignancy=30))
+    answers = store.answers()
+    assert answers["management"].tolist() == ["treat", "biopsy or refer"]
+    assert answers["malignancy"].tolist() == [30, 30]
+
+
 def test_show_at_once_after_an_answer_changes_nothing(store: Store, reader: str, case: Case) -> None:
     flow.keep_case(store, reader, case)
     flow.commit(store, reader, case.id, Stage.BEFORE, ANSWER)
@@ -336,6 +360,58 @@ def test_other_cases_are_kept_beside_a_deck(store: Store, reader: str, deck_id: 
     case.narrative = ""  # as many cases of decks have no words
     flow.keep_case(store, reader, case, seen=np.zeros((9, 9, 3), np.uint8))
     assert flow.progress(store, reader, case.id) is not None
+
+
+# Arms
+
+
+ALL_ARMS = ("nothing", "ranking", "steps", "steps and heatmap")
+
+
+@pytest.fixture
+def deck_with_arms(store: Store) -> str:
+    cases = [DeckCase(None, f"Case {number}", "", "", None, "MEL", "") for number in range(12)]
+    deck = Deck("Arms", True, tuple(cases), arms=ALL_ARMS, primary_comparison=("steps", "ranking"))
+    return store.add_deck(deck)
+
+
+def test_arms_are_drawn_in_blocks_for_each_reader(store: Store, deck_with_arms: str) -> None:
+    orders = []
+    for _ in range(4):
+        reader = store.add_clinician()
+        order = [case_id for case_id, _ in flow.deck_order(store, reader, deck_with_arms)]
+        for case_id in order:
+            flow.open_deck_case(store, reader, case_id)
+            flow.open_deck_case(store, reader, case_id)  # a reload draws nothing
+        arms = [flow.progress(store, reader, case_id).reading.arm for case_id in order]
+        assert [sorted(arms[start : start + 4]) for start in (0, 4, 8)] == [sorted(ALL_ARMS)] * 3
+        orders.append(arms)
+    assert len({tuple(arms) for arms in orders}) > 1  # the same four times: once in 10 to the 12
+
+
+def test_deck_without_arms_draws_none(store: Store, reader: str, deck_id: str) -> None:
+    flow.open_deck_case(store, reader, first_case(store, deck_id))
+    assert flow.progress(store, reader, first_case(store, deck_id)).reading.arm == ""
+
+
+def test_ai_does_not_run_for_a_second_look(
+    store: Store, reader: str, deck_with_arms: str, bundle: Bundle, diagnosis: Diagnosis
+) -> None:
+    for case_id, _ in flow.deck_order(store, reader, deck_with_arms)[:4]:
+        flow.open_deck_case(store, reader, case_id)
+        flow.commit(store, reader, case_id, Stage.BEFORE, ANSWER)
+        progress = flow.progress(store, reader, case_id)
+        assert progress.awaits is Awaits.AFTER
+        assert progress.is_revealed == (progress.reading.arm != "nothing")
+        if progress.reading.arm == "nothing":
+            with pytest.raises(FlowError, match="without the AI"):
+                flow.reveal(store, reader, case_id, bundle, never)
+        else:
+            flow.reveal(store, reader, case_id, bundle, lambda: diagnosis)
+        flow.commit(store, reader, case_id, Stage.AFTER, OTHER)
+    answers = store.answers()
+    assert set(answers["arm"]) == set(ALL_ARMS)
+    assert answers["ai_answer"].isna().equals(answers["arm"] == "nothing")
 
 
 # The AI

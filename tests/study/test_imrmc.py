@@ -80,6 +80,17 @@ def test_area_under_the_curve_of_the_file_is_that_of_the_answers(answers):
         assert found == pytest.approx(expected)
 
 
+def test_stated_probability_of_malignancy_is_the_score_where_all_readings_have_it(answers):
+    asked = made_up_study.with_management(answers)
+    _, _, scores = parsed(to_imrmc(asked))
+    assert {score for score in scores.values()} == {30, 50, 70, 90}
+    assert len(scores) == 2 * len(statistics.readings(answers))  # also of diagnoses that are no known type
+    assert "probability of malignancy that the reader stated" in to_imrmc(asked)
+    one = asked.index[asked["stage"] == "after"][0]
+    asked.loc[one, "malignancy"] = pd.NA
+    assert to_imrmc(asked) == to_imrmc(answers)  # two scales are not mixed
+
+
 def test_file_names_no_reader_and_no_code(answers):
     text = to_imrmc(answers)
     assert not any(code in text for code in answers["reader"].unique())

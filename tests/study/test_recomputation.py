@@ -14,7 +14,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.proportion import proportion_confint
 
 from skin_ai.diseases import DISEASES
-from skin_ai.study import statistics
+from skin_ai.study import arms, management, statistics
 
 RANKS = ["rank_1", "rank_2", "rank_3", "rank_4"]
 STAGES = ("before", "after")
@@ -22,7 +22,7 @@ STAGES = ("before", "after")
 
 def made_up() -> pd.DataFrame:
     """8 readers x 25 cases: some unfinished, some undecided, and references of every kind."""
-    table = made_up_study.answers(8, 25, seed=11)
+    table = made_up_study.with_management(made_up_study.answers(8, 25, seed=11))
     cases = sorted(table["case"].unique())
     named = {cases[3]: "PSO", cases[9]: "PSO", cases[12]: "something odd", cases[20]: ""}
     table["truth"] = table["case"].map(named).fillna(table["truth"])
@@ -38,7 +38,8 @@ SUMMARY = statistics.summary(READINGS, UNFINISHED)
 def second_table(answers: pd.DataFrame) -> pd.DataFrame:
     """One row per reading with an answer before, with what is counted as numbers."""
     blinded = answers[answers["blinded"]]
-    pairs = blinded.pivot(index=["reader", "case"], columns="stage", values=[*RANKS, "confidence", "seconds"])
+    values = [*RANKS, "confidence", "seconds", "management", "malignancy"]
+    pairs = blinded.pivot(index=["reader", "case"], columns="stage", values=values)
     rows = []
     for (reader, case), pair in pairs.iterrows():
         if pd.isna(pair["rank_1", "before"]):
@@ -57,7 +58,8 @@ def second_table(answers: pd.DataFrame) -> pd.DataFrame:
             first = said[s][0] if said[s] else ""
             row |= {f"first_{s}": first, f"in_{s}": first in ai, f"{s}_1": float(first == truth)}
             row |= {f"{s}_3": float(truth in said[s][:named]), f"sure_{s}": float(pair["confidence", s])}
-            row |= {f"sec_{s}": float(pair["seconds", s])}
+            row |= {f"sec_{s}": float(pair["seconds", s]), f"risk_{s}": pair["malignancy", s]}
+            row |= {f"sent_{s}": float(pair["management", s] == "biopsy or refer")}
         rows.append(row)
     table = pd.DataFrame(rows)
     table["decided"] = table["candidates"].map(len) == 0
@@ -138,17 +140,56 @@ def test_accuracy_of_the_ai(top):
     assert same(SUMMARY.accuracy["ai", top], (value, *wilson(value, n, norm.ppf(0.975)), n))
 
 
-@pytest.mark.parametrize("top", [1, 3])
-def test_gain(top):
-    change = SCORED[f"after_{top}"] - SCORED[f"before_{top}"]
-    n, more, less = len(SCORED), (change > 0).mean(), (change < 0).mean()
-    variance, t = spread(SCORED, (change - change.mean()) / n)
+def expected_difference(table: pd.DataFrame, change: pd.Series):
+    n, more, less = len(table), (change > 0).mean(), (change < 0).mean()
+    if not is_shown(table):
+        return change.mean(), None, None, n
+    variance, t = spread(table, (change - change.mean()) / n)
     n_effective = min(n, change.var(ddof=0) / variance)
     cells = np.array([more, less, 1 - more - less]) * n_effective + [0.25, 0.25, 0.5]
     shares = cells / cells.sum()
     middle = shares[0] - shares[1]
     half = t * np.sqrt((shares[0] + shares[1] - middle**2) / cells.sum())
-    assert same(SUMMARY.gain[top], (change.mean(), middle - half, middle + half, n))
+    return change.mean(), middle - half, middle + half, n
+
+
+@pytest.mark.parametrize("top", [1, 3])
+def test_gain(top):
+    change = SCORED[f"after_{top}"] - SCORED[f"before_{top}"]
+    assert same(SUMMARY.gain[top], expected_difference(SCORED, change))
+
+
+def test_management():
+    found = management.management(READINGS)
+    nature = TABLE["truth"].map(lambda truth: DISEASES[truth].nature if truth in DISEASES else "")
+    malignant, benign = TABLE[nature == "malignant"], TABLE[nature == "benign"]
+    judged = TABLE[nature.isin(["malignant", "benign"])]
+    assert found.left_out == len(TABLE) - len(judged) > 0
+    of_malignant = nature[judged.index] == "malignant"
+    right = {s: (judged[f"sent_{s}"] == of_malignant).astype(float) for s in STAGES}
+    for one, rows, happened in (
+        (found.harm, malignant, {s: 1 - malignant[f"sent_{s}"] for s in STAGES}),
+        (found.unnecessary, benign, {s: benign[f"sent_{s}"] for s in STAGES}),
+        (found.right, judged, right),
+    ):
+        for s in STAGES:
+            assert same(one.at[s], expected_rate(rows, happened[s]))
+        assert same(one.change, expected_difference(rows, happened["after"] - happened["before"]))
+    for estimate, was in ((found.switches.beneficial, 0.0), (found.switches.harmful, 1.0)):
+        rows = judged[right["before"] == was]
+        assert same(estimate, expected_rate(rows, (right["after"][rows.index] != was).astype(float)))
+    for s in STAGES:
+        assert found.chosen[s]["biopsy or refer"] == TABLE[f"sent_{s}"].sum()
+        assert sum(found.chosen[s].values()) == len(TABLE)
+
+
+def test_probability_of_malignancy():
+    bins = management.malignancy_calibration(READINGS)
+    malignant = SCORED["truth"].map(lambda truth: DISEASES[truth].nature == "malignant")
+    for s in STAGES:
+        assert bins[s]["n"].sum() == len(SCORED)
+        assert (bins[s]["confidence"] * bins[s]["n"]).sum() == pytest.approx(SCORED[f"risk_{s}"].sum() / 100)
+        assert (bins[s]["accuracy"] * bins[s]["n"]).sum() == pytest.approx(malignant.sum())
 
 
 def test_gain_with_missing_answers():
@@ -187,6 +228,70 @@ def test_reliance():
         assert same(estimate, expected_rate(differed[these], followed[these]))
     assert relied.undecided == (~TABLE["decided"]).sum()
     assert relied.outside_scope == (TABLE["decided"] & ~TABLE["in_before"]).sum()
+
+
+ARMS = ("nothing", "ranking", "steps")
+
+
+def with_arms() -> pd.DataFrame:
+    """The same study with a deck that randomises; second looks have no run. Everything else stays."""
+    draw = np.random.default_rng(3)
+    keys = ANSWERS[["reader", "case"]].apply(tuple, axis=1)
+    drawn = keys.map(dict(zip(keys.unique(), draw.choice(ARMS, keys.nunique()), strict=True)))
+    table, none = ANSWERS.assign(arm=drawn), drawn == "nothing"
+    for column in ("bundle", "bundle_version", "bundle_sha256", "ai_undecided"):
+        table[column] = table[column].mask(none, "")
+    table["ai_answer"] = table["ai_answer"].astype(object).where(~none, None)
+    return table
+
+
+def test_arms():
+    table = with_arms()
+    drawn = table.drop_duplicates(["reader", "case"]).set_index(["reader", "case"])["arm"]
+    arm = pd.Series([drawn[key] for key in zip(TABLE["reader"], TABLE["case"], strict=True)])
+    readings = arms.with_arms(statistics.readings(table, second_looks=True))
+    found = arms.by_arm(readings, table)
+    assert list(found) == list(ARMS)
+    assert sum(one.n_readings for one in found.values()) == len(TABLE)
+    n_left = ALL[~ALL["finished"]].shape[0]
+    assert sum(one.missing for one in found.values()) == n_left
+    means = {}
+    for name, one in found.items():
+        rows = SCORED[arm[SCORED.index] == name]
+        change = rows["after_1"] - rows["before_1"]
+        means[name] = change
+        assert one.n_readings == (arm == name).sum()
+        for s in STAGES:
+            assert same(one.accuracy[s], expected_rate(rows, rows[f"{s}_1"]))
+        assert same(one.gain, expected_difference(rows, change))
+        assert one.seconds.value == TABLE.loc[arm == name, "sec_after"].median()
+    both = SCORED[arm[SCORED.index].isin(["steps", "ranking"])]
+    sign = arm[both.index].map({"steps": 1, "ranking": -1})
+    sizes = sign.map({1: len(means["steps"]), -1: len(means["ranking"])})
+    own_mean = sign.map({1: means["steps"].mean(), -1: means["ranking"].mean()})
+    variance, t = spread(both, sign * (both["after_1"] - both["before_1"] - own_mean) / sizes)
+    value = means["steps"].mean() - means["ranking"].mean()
+    half = t * np.sqrt(variance)
+    difference = arms.difference_of_gains(readings, ("steps", "ranking"))
+    assert same(difference, (value, value - half, value + half, len(both)))
+
+
+def test_second_looks_are_in_no_figure_of_the_ai():
+    table = with_arms()
+    with_ai = table[table["arm"] != "nothing"]
+    pd.testing.assert_frame_equal(statistics.readings(table), statistics.readings(with_ai))
+    left, expected = statistics.unfinished(table), statistics.unfinished(with_ai)
+    assert list(left["case"]) == list(expected["case"])
+
+
+def test_arms_have_no_interval_where_few_read_them_or_nobody_changed():
+    readings = arms.with_arms(statistics.readings(with_arms(), second_looks=True))
+    few = readings[readings["reader"].isin(sorted(readings["reader"].unique())[:4])].reset_index(drop=True)
+    unmoved = readings.assign(after=readings["before"])
+    for table, value in ((few, None), (unmoved, 0.0)):
+        found = arms.difference_of_gains(table, ("steps", "ranking"))
+        assert found.low is None and found.high is None
+        assert found.value is not None and (value is None or found.value == value)
 
 
 def test_undecided():

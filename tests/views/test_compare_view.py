@@ -8,20 +8,22 @@ import pandas as pd
 import pytest
 import streamlit as st
 from app_at_work import TIMEOUT
+from sqlalchemy import select
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
-from skin_ai.study import statistics
+from skin_ai.study import arms, management, statistics
 from skin_ai.study.statistics import OUTSIDE_SCOPE, STAGES
 from skin_ai.study.store import Store, open_store
+from skin_ai.study.tables import Deck
 from skin_ai.study.take_home import WHO
 from skin_ai.views.compare import charts as compare_charts
 from skin_ai.views.compare import results as compare
 from skin_ai.views.compare import tables as compare_tables
 from skin_ai.views.compare.charts import Row
 from skin_ai.views.session import readers
-from tests.study.made_up_study import DECK, WORDS_OF_THE_PATIENT, answers
+from tests.study.made_up_study import DECK, WORDS_OF_THE_PATIENT, answers, with_management
 
 PAGE = str(Path(__file__).parents[2] / "skin_ai" / "pages" / "compare.py")
 EVERYONE = answers(n_readers=6, n_cases=15, seed=2)
@@ -392,6 +394,48 @@ def test_stage_of_the_confusion_can_be_changed(store):
     )
     assert said(page) != before
     assert all(row["AI different"] in said(page) for row in table)
+
+
+def test_management_and_malignancy_have_sections_where_they_were_asked(store):
+    store.add_answers(with_management(EVERYONE))
+    page = visit()
+    found = management.management(statistics.readings(with_management(EVERYONE)))
+    text = said(page)
+    assert {"Management", "Probability of malignancy"} <= {
+        subheader.value.split(" · ")[1] for subheader in page.subheader if "·" in subheader.value
+    }
+    for change in (found.harm, found.unnecessary, found.right):
+        for estimate in (*change.at.values(), change.change):
+            assert estimate.text().replace("n = ", "n\u00a0=\u00a0") in text.replace("\\", "")
+    assert found.switches.beneficial.text().replace("n = ", "n\u00a0=\u00a0") in text.replace("\\", "")
+
+
+def test_arms_are_compared_with_the_one_comparison_that_was_named(store):
+    shown = ("nothing", "ranking", "steps")
+    keys = EVERYONE[["reader", "case"]].apply(tuple, axis=1)
+    table = EVERYONE.assign(arm=keys.map({key: shown[place % 3] for place, key in enumerate(keys.unique())}))
+    none = table["arm"] == "nothing"
+    for column in ("bundle", "bundle_version", "bundle_sha256", "ai_undecided"):
+        table[column] = table[column].mask(none, "")
+    table["ai_answer"] = table["ai_answer"].where(~none, None)
+    store.add_answers(table)
+    assert "No primary comparison is known" in said(visit())
+    with store.writing() as session:
+        session.scalar(select(Deck)).primary_comparison = ["steps", "ranking"]
+    readings = arms.with_arms(statistics.readings(table, second_looks=True))
+    text = said(visit())
+    difference = arms.difference_of_gains(readings, ("steps", "ranking"))
+    assert difference.low is not None
+    assert f"steps against ranking.** Difference of the gains: {difference.text()}" in text
+    for arm in arms.by_arm(readings, table).values():
+        assert arm.gain.text().replace("n = ", "n\u00a0=\u00a0") in text.replace("\\", "")
+    second_looks = int((none & (table["stage"] == "before")).sum())
+    assert f"{second_looks} second looks without the AI" in text
+
+
+def test_management_is_no_section_where_it_was_not_asked(store):
+    store.add_answers(EVERYONE)
+    assert "Management" not in said(visit())
 
 
 @pytest.mark.parametrize("grouping", compare_tables.GROUPINGS)

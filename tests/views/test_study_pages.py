@@ -8,6 +8,7 @@ from app_at_work import (
     APP,
     AT_ONCE,
     LATER,
+    SAVE,
     TIMEOUT,
     answer,
     begin_anew,
@@ -16,8 +17,10 @@ from app_at_work import (
     case,
     deck_zip,
     finish,
+    give,
     problems,
     rows_of,
+    save_change,
     table_of,
     texts,
     type_words,
@@ -29,6 +32,7 @@ from drawn_samples import SAMPLES as DRAWN
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
+from skin_ai.diseases import DISEASES
 from skin_ai.server.tries import Tries
 from skin_ai.study import logins
 from skin_ai.study.flow import Given, commit, keep_case, keep_feedback, show_at_once
@@ -36,7 +40,8 @@ from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Stage
 from skin_ai.views.case.samples import find
 from skin_ai.views.session import readers
-from skin_ai.vocabulary import ROLES
+from skin_ai.views.session.readers import LET_IN
+from skin_ai.vocabulary import ARMS, ROLES
 
 PASSPHRASE = "a fig on the sill"
 ROWS = [
@@ -138,6 +143,102 @@ def test_deck_is_read_blind_to_its_end_and_shows_the_reference_only_then(app, st
     assert sorted(answers["stage"]) == ["after", "after", "before", "before"]
     assert set(answers["truth"]) == {"BCC", "NEV"}
     assert answers["blinded"].all()
+
+
+def test_deck_that_asks_for_management_and_malignancy_gets_both_in_one_tap_each(app, store):
+    load_deck(app, deck_zip(ROWS[:1], "ask_management = true\nask_malignancy = true"))
+    begin(app)
+    answer(app, ["mole"])
+    assert problems(app) == ["Say how likely it is that the lesion is malignant."]
+    app.segmented_control(key=f"malignancy_before_{case(app).id}").set_value(30)
+    app.segmented_control(key=f"management_before_{case(app).id}").set_value("follow up")
+    button(app, SAVE).click().run()
+    app.button(key="change").click().run()
+    assert app.segmented_control(key=f"malignancy_after_{case(app).id}").value == 30
+    app.segmented_control(key=f"management_after_{case(app).id}").set_value("biopsy or refer")
+    save_change(app)
+    assert not app.exception
+    assert "Final: Nevus, 70% confident; malignant 30%; biopsy or refer" in texts(app)
+    answers = store.answers()
+    assert answers["management"].tolist() == ["follow up", "biopsy or refer"]
+    assert answers["malignancy"].tolist() == [30, 30]
+
+
+def test_kept_answer_keeps_management_and_malignancy(app, store):
+    load_deck(app, deck_zip(ROWS[:1], "ask_management = true\nask_malignancy = true"))
+    begin(app)
+    app.segmented_control(key=f"malignancy_before_{case(app).id}").set_value(70)
+    app.segmented_control(key=f"management_before_{case(app).id}").set_value("treat")
+    answer(app, ["mole"])
+    finish(app)
+    assert store.answers()["management"].tolist() == ["treat", "treat"]
+    assert store.answers()["malignancy"].tolist() == [70, 70]
+
+
+WITH_ARMS = 'arms = ["nothing", "ranking", "steps", "steps and heatmap"]'
+MAP, STEPS_BEHIND = "Where the photo model looked", ("Why each was ruled out", "All numbers")
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_reader_is_shown_what_the_arm_is_named_after(app, store, monkeypatch, arm):
+    """Of the elements that are sent to the browser, none is of a part that the arm does not have."""
+    monkeypatch.setattr("skin_ai.study.flow.secrets", SimpleNamespace(choice=lambda arms: arm))
+    load_deck(app, deck_zip(ROWS[:1], WITH_ARMS))
+    begin(app)
+    assert SAVE not in buttons(app)
+    give(app, ["mole"])
+    button(app, "Save my diagnosis").click().run()
+    assert not app.exception
+    labels, page = [expander.label for expander in app.expander], texts(app)
+    assert ("Malignant in total" in page) == (arm != "nothing")
+    assert ("Probability" in table_of(app)) == (arm != "nothing")
+    html = "".join(element.proto.body for element in app.get("html"))
+    assert ('class="funnel' in html) == arm.startswith("steps")
+    assert ('class="dots"' in html) <= arm.startswith("steps")
+    assert all((label in labels) == arm.startswith("steps") for label in STEPS_BEHIND)
+    assert (MAP in labels) == (arm == "steps and heatmap")
+    assert "What if" not in labels
+    if arm == "steps and heatmap":
+        assert any(box.key == "heatmap_type" for box in app.selectbox)
+    if arm == "nothing":
+        assert "Look again" in page
+        assert case(app).diagnosis is None
+        assert "runs" not in rows_of(store)
+        assert not any(disease.name in page + table_of(app) for disease in DISEASES.values())
+    finish(app)
+    assert not app.exception
+    assert store.answers()["arm"].tolist() == [arm, arm]
+    asked = [choice.label for choice in app.segmented_control]
+    assert ("The steps helped me" in asked) == arm.startswith("steps")
+
+
+def test_other_cases_ask_for_a_diagnosis_only(app):
+    assert [choice.label for choice in app.segmented_control if "malignan" in choice.label] == []
+    assert [choice.label for choice in app.segmented_control if "would you do" in choice.label] == []
+
+
+def test_consent_stands_before_the_first_case_and_can_be_withdrawn(app, store):
+    load_deck(app, deck_zip(ROWS, 'consent = "You take part *freely*."'))
+    assert "You take part *freely*." in [text.value for text in app.text]
+    assert "Begin" not in buttons(app)
+    begin(app, "I agree, begin")
+    answer(app, ["mole"])
+    app.switch_page("skin_ai/pages/deck.py").run()
+    assert "You take part *freely*." not in [text.value for text in app.text]
+    assert "You agreed on " in texts(app)
+    app.session_state[LET_IN] = True
+    deck_id = store.decks()[0][0].id
+    app.session_state[f"overview_{deck_id}"] = True
+    app.run()
+    assert app.code[0].value == app.session_state["reader"]
+    assert "0 of 2" in table_of(app)
+    button(app, "Withdraw and delete").click().run()
+    assert not app.exception
+    assert app.session_state["reader"] is None
+    assert store.decks()[0][0].withdrawn == 1
+    assert {"clinicians", "answers", "readings", "consents"}.isdisjoint(rows_of(store))
+    assert "I agree, begin" in buttons(app)
+    assert "Withdrawn: 1." in texts(app)
 
 
 def test_paused_deck_goes_on_where_it_was_left(app):

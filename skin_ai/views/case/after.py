@@ -26,7 +26,9 @@ from skin_ai.views.case import (
 )
 from skin_ai.views.case.case_state import CaseState, begin_case
 from skin_ai.views.case.own_answer import Own
+from skin_ai.vocabulary import NOTHING
 
+SECOND_LOOK = "**No AI result in this case.** Look once more, then keep your answer or change it."
 OTHER_VERSION = "This result was made by another version of bundle {}. It is shown as it was saved."
 
 
@@ -36,6 +38,10 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
     place = st.empty()
     if progress.after is not None and not progress.bundle:
         st.markdown("You answered this case without an AI result.")
+    elif progress.reading.arm == NOTHING:
+        outcome.heading("Look again", "verdict", case.id)
+        st.markdown(SECOND_LOOK)
+        inputs.show_given(case, kept)
     elif case.diagnosis is None and not run.open_kept(store, case, progress):
         if kept.photo_sha256 and case.photo is None:
             _show_given(case, kept)
@@ -49,7 +55,7 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
             outcome.show(store, case, progress)
     if case.diagnosis is not None:
         _show_result(store, case, progress)
-    else:
+    elif progress.after is not None:
         _show_given(case, kept)
     if progress.after is None:
         _ask_final_answer(store, case, progress)
@@ -99,7 +105,10 @@ def _show_result(store: Store, case: CaseState, progress: Progress) -> None:
     manifest = bundle_choice.manifest_if_unchanged(name, case.bundle_sha256)
     confidence = before.confidence if before else None
     is_new = progress.after is None
-    result.show(diagnosis, manifest or {}, own, confidence, case.id, picture=picture, takes_focus=is_new)
+    arm = progress.reading.arm
+    result.show(
+        diagnosis, manifest or {}, own, confidence, case.id, picture=picture, takes_focus=is_new, arm=arm
+    )
     if manifest is not None:
         run.mark(store, case, progress)
     questions.show(case, progress)
@@ -114,6 +123,7 @@ def _show_result(store: Store, case: CaseState, progress: Progress) -> None:
         lambda: bundle_choice.models(name),
         lambda: _ask_for_photo_again(case, "to see the heatmaps"),
         lambda: _show_given(case, progress.case),
+        arm,
     )
     outcome.show_for_print(progress, name)
 
@@ -126,7 +136,12 @@ def _ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None
         with st.container(key="bar", horizontal=True):
             place = st.empty()
             if st.button("Keep my answer", type="primary", key="keep"):
-                kept = Given(tuple(former.ranks), former.confidence)
+                kept = Given(
+                    tuple(former.ranks),
+                    former.confidence,
+                    management=former.management,
+                    malignancy=former.malignancy,
+                )
                 _save_final_answer(store, case, progress, kept, place)
             if st.button("Change it", key="change"):
                 st.session_state[changing] = True
@@ -134,11 +149,11 @@ def _ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None
         return
     outcome.heading("Your final answer", "final_answer", case.id, takes_focus=former is not None)
     with st.container(key="final_form"):
-        diagnoses, confidence, reason = answer_form.ask(case, Stage.AFTER, former)
+        written = answer_form.ask(case, Stage.AFTER, former, progress.deck)
         place = st.empty()
         if st.button("Save my final answer", type="primary", key="final"):
             try:
-                answer = flow.given(diagnoses, confidence, reason)
+                answer = flow.given(*written)
             except (FlowError, NarrativeError) as error:
                 place.error(str(error))
             else:

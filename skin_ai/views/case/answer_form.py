@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from typing import NamedTuple
 
 import streamlit as st
 
 from skin_ai.diseases import DISEASES, find, suggest
 from skin_ai.study.flow import DIAGNOSIS_LIMIT, TEXT_LIMIT
 from skin_ai.study.store import MAX_RANKS
-from skin_ai.study.tables import Answer
+from skin_ai.study.tables import Answer, Deck
 from skin_ai.views.case.case_state import CaseState, as_it_stands
 from skin_ai.views.case.elimination import name
 from skin_ai.views.case.own_answer import ORDINALS
+from skin_ai.vocabulary import MANAGEMENT
 
 # Percent, the middle of each fifth of the scale. Earlier answers were given in eleven steps, 0 to 100. Both
 # are percent, so they are kept and compared as they are.
 CONFIDENCES = (10, 30, 50, 70, 90)
+
+
+class Written(NamedTuple):
+    """An answer as it stands in the form, for `flow.given`."""
+
+    diagnoses: list[str]
+    confidence: int | None
+    reason: str
+    management: str
+    malignancy: int | None
 
 
 @cache
@@ -44,8 +56,8 @@ def written(rank: str) -> str:
     return name(rank) if rank in DISEASES else rank
 
 
-def ask(case: CaseState, stage: str, former: Answer | None = None) -> tuple[list[str], int | None, str]:
-    """Diagnoses as typed or chosen, most likely first; confidence; reason. former: the default."""
+def ask(case: CaseState, stage: str, former: Answer | None = None, deck: Deck | None = None) -> Written:
+    """Diagnoses as typed or chosen, most likely first, and what else the deck asks. former: the default."""
     terms = choices()
     keys = {field: f"{field}_{stage}_{case.id}" for field in ("ranks", "confidence", "reason")}
     own = [DISEASES[rank].name if rank in DISEASES else rank for rank in former.ranks] if former else []
@@ -79,6 +91,7 @@ def ask(case: CaseState, stage: str, former: Answer | None = None) -> tuple[list
         key=keys["confidence"],
         persist_state="session",
     )
+    malignancy, management = _ask_for_deck(case, stage, former, deck) if deck else (None, "")
     reason = st.text_input(
         "Reason (optional)",
         as_it_stands(keys["reason"], ""),
@@ -87,7 +100,33 @@ def ask(case: CaseState, stage: str, former: Answer | None = None) -> tuple[list
         persist_state="session",
         autocomplete="off",
     )
-    return diagnoses, confidence, reason
+    return Written(diagnoses, confidence, reason, management, malignancy)
+
+
+def _ask_for_deck(case: CaseState, stage: str, former: Answer | None, deck: Deck) -> tuple[int | None, str]:
+    """Probability of malignancy in percent, and management: a tap each, where the deck asks for them."""
+    malignancy, management = None, None
+    if deck.asks_malignancy:
+        key = f"malignancy_{stage}_{case.id}"
+        malignancy = st.segmented_control(
+            "How likely is it that the lesion is malignant?",
+            CONFIDENCES,
+            default=as_it_stands(key, former.malignancy if former else None),
+            format_func="{}%".format,
+            key=key,
+            persist_state="session",
+        )
+    if deck.asks_management:
+        key = f"management_{stage}_{case.id}"
+        management = st.segmented_control(
+            "What would you do? (Treat: without biopsy or referral)",
+            MANAGEMENT,
+            default=as_it_stands(key, (former.management or None) if former else None),
+            format_func=str.capitalize,
+            key=key,
+            persist_state="session",
+        )
+    return malignancy, management or ""
 
 
 def step_of(confidence: int) -> int:
@@ -99,8 +138,18 @@ def step_of(confidence: int) -> int:
     return CONFIDENCES[min(confidence // 20, len(CONFIDENCES) - 1)]
 
 
-def in_words(ranks: Sequence[str], confidence: int) -> str:
-    if len(ranks) == 1:
-        return f"{written(ranks[0])}, {confidence}% confident"
-    listed = ", ".join(f"{ordinal} {written(rank)}" for ordinal, rank in zip(ORDINALS, ranks, strict=False))
-    return f"{listed}; {confidence}% confident"
+def in_words(
+    ranks: Sequence[str], confidence: int, management: str = "", malignancy: int | None = None
+) -> str:
+    ordinals = ORDINALS if len(ranks) > 1 else ("",)
+    listed = ", ".join(
+        f"{place} {written(rank)}".strip() for place, rank in zip(ordinals, ranks, strict=False)
+    )
+    parts = [f"{listed}{';' if len(ranks) > 1 else ','} {confidence}% confident"]
+    parts += [f"malignant {malignancy}%"] if malignancy is not None else []
+    parts += [management] if management else []
+    return "; ".join(parts)
+
+
+def answer_in_words(answer: Answer) -> str:
+    return in_words(answer.ranks, answer.confidence, answer.management, answer.malignancy)

@@ -22,6 +22,8 @@ from skin_ai.views.case.understood import UNSAID, asked
 from skin_ai.views.session import kiosk, readers
 from skin_ai.vocabulary import age_band_of
 
+SAVE = "Save my diagnosis and show the AI's"
+
 
 def show(store: Store, case: CaseState, progress: Progress | None) -> None:
     """Everything up to the own answer, and nothing that the AI says."""
@@ -33,18 +35,20 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
         is_begun = case.photo is not None or words != "" or bool(case.facts.set_by_hand)
         case.note_begin(is_begun)
     st.subheader("Your diagnosis")
-    diagnoses, confidence, reason = answer_form.ask(case, Stage.BEFORE)
+    written = answer_form.ask(case, Stage.BEFORE, deck=progress.deck if progress else None)
     role, years = "", ""
     if readers.current_reader() is None and not kiosk.is_on():
         with st.expander("About you (optional, asked once)"):
             role, years = readers.ask_who()
     with st.container(horizontal=True):
-        commits = st.button("Save my diagnosis and show the AI's", type="primary")
+        draws = bool(progress and progress.deck and progress.deck.arms)  # then it does not say what follows
+        commits = st.button("Save my diagnosis" if draws else SAVE, type="primary")
         at_once = not of_deck and st.button(
             "Show me the AI at once", help="Your answer then counts as unblinded."
         )
         keeps = not of_deck and not kiosk.is_on() and st.button("Keep for later", type="tertiary")
-        bundle_choice.say_who_is_asked(case, progress)
+        if not draws:
+            bundle_choice.say_who_is_asked(case, progress)
     place = st.empty()
     if not (commits or at_once or keeps):
         _load_models_meanwhile(case, progress, place)
@@ -53,7 +57,7 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
         case.facts.seen = case.facts.words
         return
     try:
-        answer = flow.given(diagnoses, confidence, reason) if commits else None
+        answer = flow.given(*written) if commits else None
         own = None if of_deck else _as_case(case, progress, crop, words)
         reader = readers.joined_reader(store, role, years)
         if own is not None:

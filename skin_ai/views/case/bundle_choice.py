@@ -23,6 +23,7 @@ from skin_ai.predict.bundle import (
 )
 from skin_ai.study.flow import Awaits, Progress
 from skin_ai.views.case.case_state import CaseState, place_as_it_stands
+from skin_ai.vocabulary import NOTHING
 
 if TYPE_CHECKING:  # torch comes with it, and the first page must not wait for torch
     from skin_ai.predict.bundle import Bundle
@@ -150,6 +151,8 @@ def sidebar(case: CaseState, progress: Progress | None) -> None:
 
 
 def _what_answers(case: CaseState, progress: Progress) -> str:
+    if progress.reading.arm == NOTHING:
+        return "This case is shown without the AI."
     if progress.after is not None and not progress.bundle:
         return "This case was answered without an AI result."
     is_answered = progress.bundle or case.bundle

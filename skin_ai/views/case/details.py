@@ -15,6 +15,7 @@ from skin_ai.views.case import elimination, photo_evidence, reliability, result,
 from skin_ai.views.case.case_state import current_case
 from skin_ai.views.case.elimination import name, percent
 from skin_ai.views.case.own_answer import Own
+from skin_ai.vocabulary import STEPS_AND_HEATMAP
 
 if TYPE_CHECKING:
     from skin_ai.predict.bundle import Bundle
@@ -35,8 +36,9 @@ def show(
     models: Callable[[], Bundle],
     ask_for_photo: Callable[[], None],
     show_given: Callable[[], None],
+    arm: str = "",
 ) -> None:
-    """What stands behind a click.
+    """What stands behind a click; in an arm of a study only what the arm is named after.
 
     manifest and models: of the bundle that made the diagnosis, the models only where they are asked again;
     manifest is None where that bundle is no longer there. ask_for_photo: asks for a photo that was not kept;
@@ -46,19 +48,22 @@ def show(
         show_given()
         return
     with st.container(key="details", gap="xxsmall"):
-        if result.has_funnel(diagnosis):
+        has_steps, has_map = arm in result.WITH_STEPS, arm in ("", STEPS_AND_HEATMAP)
+        if result.has_funnel(diagnosis) and has_steps:
             with st.expander("Why each was ruled out"):
                 _reasons(diagnosis, own)
-        if diagnosis.recommendations and manifest is not None:
+        if diagnosis.recommendations and manifest is not None and has_map:
             key = f"heatmap_{current_case().id}"
-            looked = st.expander("Where the photo model looked", key=key, on_change="rerun")
+            opens = arm == STEPS_AND_HEATMAP  # every reader in this arm is to see it
+            looked = st.expander("Where the photo model looked", opens, key=key, on_change="rerun")
             if looked.open:
                 with looked:
                     _evidence(diagnosis, manifest, own, models, ask_for_photo)
-        if diagnosis.steps and manifest is not None:
+        if diagnosis.steps and manifest is not None and not arm:
             what_if.show(diagnosis)
-        with st.expander("All numbers"):
-            _all_numbers(diagnosis, manifest or {}, own)
+        if has_steps:
+            with st.expander("All numbers"):
+                _all_numbers(diagnosis, manifest or {}, own)
         show_given()
 
 

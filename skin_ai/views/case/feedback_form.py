@@ -11,6 +11,7 @@ from skin_ai.study.flow import TEXT_LIMIT, FlowError, Progress
 from skin_ai.study.store import SCALES, Store
 from skin_ai.views import notices
 from skin_ai.views.case.case_state import CaseState, as_it_stands
+from skin_ai.vocabulary import RANKING
 
 QUESTIONS = {
     "agrees": "I agree with the AI's answer",
@@ -25,15 +26,17 @@ assert tuple(QUESTIONS) == SCALES
 def ask(store: Store, case: CaseState, progress: Progress) -> None:
     """Each scale may stay empty; sending again replaces what was sent before.
 
-    The scales rate a result: without one, only the comment is asked for. The heatmap is rated only by who
-    opened it.
+    The scales rate a result: without one, only the comment is asked for. Heatmap and steps are rated only by
+    who saw them.
     """
     former = progress.feedback
     rated_before = former is not None and former.heatmap_on_lesion is not None
     asked = [
         scale
         for scale in QUESTIONS
-        if case.diagnosis and (scale != "heatmap_on_lesion" or case.saw_heatmap or rated_before)
+        if case.diagnosis
+        and (scale != "heatmap_on_lesion" or case.saw_heatmap or rated_before)
+        and (scale != "steps_helped" or progress.reading.arm != RANKING)
     ]
     st.subheader("Your feedback")
     if asked:

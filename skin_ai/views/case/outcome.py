@@ -11,6 +11,7 @@ from skin_ai.study import flow
 from skin_ai.study.flow import Progress
 from skin_ai.study.store import RANKS, Store
 from skin_ai.study.tables import Deck
+from skin_ai.views import local_time
 from skin_ai.views.case import answer_form
 from skin_ai.views.case.case_state import CaseState
 from skin_ai.views.free_text import plain
@@ -53,11 +54,8 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
         if reference:
             st.text(f"Reference diagnosis: {answer_form.written(reference)}. {progress.case.explanation}")
         if before is not None:
-            said = answer_form.in_words(before.ranks, before.confidence)
-            st.text(f"{_mark(before.ranks[0], reference)}Before: {said}")
-        st.text(
-            f"{_mark(after.ranks[0], reference)}Final: {answer_form.in_words(after.ranks, after.confidence)}"
-        )
+            st.text(f"{_mark(before.ranks[0], reference)}Before: {answer_form.answer_in_words(before)}")
+        st.text(f"{_mark(after.ranks[0], reference)}Final: {answer_form.answer_in_words(after)}")
         if reference and case.diagnosis is not None:
             first = case.diagnosis.answer[0].type
             st.text(f"{_mark(first, reference)}AI: {_in_words(case.diagnosis)}")
@@ -120,6 +118,5 @@ def show_for_print(progress: Progress, bundle: str) -> None:
         st.text(f"History: {progress.case.narrative or 'none'}")
         for stage, answer in (("before the AI", before), ("final", after)):
             if answer is not None:
-                said = answer_form.in_words(answer.ranks, answer.confidence)
-                st.text(f"Reader's answer, {stage}: {said}")
-        st.text(f"{progress.case.opened_at.astimezone():%d %B %Y}, bundle {bundle}")
+                st.text(f"Reader's answer, {stage}: {answer_form.answer_in_words(answer)}")
+        st.text(f"{local_time.in_words(progress.case.opened_at)}, bundle {bundle}")

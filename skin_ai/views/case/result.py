@@ -15,9 +15,12 @@ from skin_ai.predict.words import NO_FACTS, NOT_ENGLISH
 from skin_ai.views.case import elimination, funnel, outcome, pictures, reliability
 from skin_ai.views.case.elimination import in_a_row, name, percent
 from skin_ai.views.case.own_answer import ORDINALS, Own
+from skin_ai.vocabulary import STEPS, STEPS_AND_HEATMAP
 
 STYLE: Final = Path(__file__).with_suffix(".css")
 SHOW_ANYWAY: Final = "Show anyway"
+RANKED: Final = 6  # types in the table of an arm
+WITH_STEPS: Final = ("", STEPS, STEPS_AND_HEATMAP)  # arms
 LEAST_SUSPICION: Final = 0.2  # of the photo model, from which a malignant type is named
 SERIOUS: Final = (UNLIKE, UNLIKE_ALONE, NOT_ENGLISH, NO_FACTS, FEW_TYPES, "words_cut")  # flags on the verdict
 SAID_BY_THE_DOTS: Final = ("no_photo", "no_words", "disagree")  # the last one by the table of all numbers
@@ -32,11 +35,13 @@ def show(
     *,
     picture: str = "",
     takes_focus: bool = True,
+    arm: str = "",
 ) -> None:
     """What it is, how sure, whether both agree, and how it was found; "Show anyway" where it is a guess.
 
     confidence: the clinician's, 0 to 100, None where the AI was shown at once. picture: the square as the
-    models saw it, as a data URI.
+    models saw it, as a data URI. arm: of a study; each has the ranking as a table, and only some have the
+    steps.
     """
     st.html(STYLE)
     is_guess = diagnosis.is_foreign and not diagnosis.narrative
@@ -45,9 +50,11 @@ def show(
         _unsure([FLAGS[UNLIKE_ALONE]])
         return
     with st.container(key="result", gap="xsmall"):
-        _verdict(diagnosis, manifest, own, confidence, case_id, picture, takes_focus)
+        _verdict(diagnosis, manifest, own, confidence, case_id, picture, takes_focus, arm)
+        if arm:
+            st.table(_ranking(diagnosis, own), hide_index=True, border="horizontal")
         notes = [FLAGS[flag] for flag in diagnosis.flags if flag not in (*SERIOUS, *SAID_BY_THE_DOTS)]
-        if has_funnel(diagnosis):
+        if has_funnel(diagnosis) and arm in WITH_STEPS:
             with st.container(key="funnel"):
                 st.html(funnel.html(diagnosis.steps, diagnosis.undecided, own))
             notes = [funnel.LEGEND, *notes]
@@ -63,6 +70,7 @@ def _verdict(
     case_id: str,
     picture: str,
     takes_focus: bool,
+    arm: str,
 ) -> None:
     with st.container(key="verdict"):
         if picture:
@@ -75,7 +83,7 @@ def _verdict(
                     _yours(own, confidence)
                 _ais(diagnosis)
         with st.container(key="verdict_facts", gap="xsmall"):
-            st.html(_facts(diagnosis))
+            st.html(_facts(diagnosis, arm))
             if cautions := _cautions(diagnosis):
                 _unsure(cautions)
             if said := reliability.in_words(diagnosis, manifest):
@@ -120,13 +128,26 @@ def _ais(diagnosis: Diagnosis) -> None:
         st.html(f'<p class="who">AI</p><p class="diagnosis">{verdict}</p>')
 
 
-def _facts(diagnosis: Diagnosis) -> str:
+def _ranking(diagnosis: Diagnosis, own: Own) -> list[dict[str, str]]:
+    """The AI's first types, and the clinician's own."""
+    return [
+        {
+            "AI": str(rank),
+            "Type": " · ".join(filter(None, (name(item.type), own.mark(item.type)))),
+            "Probability": percent(item.probability),
+        }
+        for rank, item in enumerate(diagnosis.answer, start=1)
+        if rank <= RANKED or own.ordinal(item.type)
+    ]
+
+
+def _facts(diagnosis: Diagnosis, arm: str) -> str:
     malignant = total(diagnosis, Nature.MALIGNANT)
     said = [
         f"<p>Malignant in total <b>{percent(malignant)}</b>"
         f'<span class="malignant" style="--share: {malignant:.0%}"></span></p>'
     ]
-    if diagnosis.steps:
+    if diagnosis.steps and arm in WITH_STEPS:
         said += [_contribution(diagnosis, source) for source in elimination.SOURCES]
     return f'<div class="facts">{"".join(said)}</div>'
 

@@ -213,8 +213,13 @@ def confusion(counts: pd.DataFrame) -> go.Figure:
     return chart
 
 
-def calibration(bins: Mapping[Any, pd.DataFrame]) -> go.Figure:
-    """Accuracy by confidence. bins: by a key of STYLES, as statistics.calibration returns them."""
+def calibration(
+    bins: Mapping[Any, pd.DataFrame], titles: tuple[str, str] = ("mean confidence", "accuracy")
+) -> go.Figure:
+    """How often it was so, by what was stated.
+
+    bins: by a key of STYLES, as statistics.calibration returns them; titles: of the axes.
+    """
     chart = go.Figure()
     line = {"color": MUTED, "width": 1, "dash": "dot"}
     chart.add_shape(type="line", x0=0, x1=1, y0=0, y1=1, line=line, layer="below")
@@ -222,7 +227,7 @@ def calibration(bins: Mapping[Any, pd.DataFrame]) -> go.Figure:
         shown = table[table["n"] >= MIN_N]
         _add_line(chart, STYLES[key], shown["confidence"], shown["accuracy"], shown["n"])
     lay_out(chart, height=380)
-    lay_out_axes(chart, "mean confidence", "accuracy")
+    lay_out_axes(chart, *titles)
     for axis in (chart.update_xaxes, chart.update_yaxes):
         axis(range=[-0.02, 1.02], nticks=6)
     return chart

@@ -10,7 +10,7 @@ import streamlit as st
 
 from skin_ai.diseases import DISEASES
 from skin_ai.intervals import MIN_CASES, MIN_N, MIN_READERS
-from skin_ai.study import statistics
+from skin_ai.study import arms, management, statistics
 from skin_ai.study.statistics import OUTSIDE_SCOPE, STAGES, Summary
 from skin_ai.study.take_home import (
     ACCURACY_TITLES,
@@ -22,7 +22,9 @@ from skin_ai.study.take_home import (
     named,
     time_line,
 )
+from skin_ai.views.compare import arms as arm_tables
 from skin_ai.views.compare import charts, tables
+from skin_ai.views.compare import management as management_tables
 from skin_ai.views.compare.charts import Row
 from skin_ai.views.compare.tables import Table
 from skin_ai.views.free_text import plain
@@ -39,8 +41,8 @@ INTERVALS = (
 )
 
 
-def show(answers: pd.DataFrame) -> None:
-    """All sections for these answers, or why there are none."""
+def show(answers: pd.DataFrame, primary: Mapping[str, Sequence[str]]) -> None:
+    """All sections for these answers, or why there are none. primary: deck -> its primary comparison."""
     st.html(charts.FOLLOW_THEME)
     if answers.empty:
         st.info(NO_ANSWERS)
@@ -71,10 +73,17 @@ def show(answers: pd.DataFrame) -> None:
         "Time per case": lambda: _time(summary),
         "Subgroups": lambda: _groups(readings, unfinished),
     }
+    if summary.n_with_truth and not management.has_management(readings).empty:
+        with_truth["Management"] = lambda: _management(readings)
+    if summary.n_with_truth and not management.has_malignancy(readings).empty:
+        with_truth["Probability of malignancy"] = lambda: _malignancy(readings)
     if summary.n_with_truth:
         sections = with_truth | sections
     else:
         st.markdown(NO_TRUTH)
+    drawn = arms.with_arms(statistics.of_bundle(statistics.readings(answers, second_looks=True), bundle))
+    if summary.n_with_truth and not drawn.empty:
+        sections["By arm"] = lambda: _arms(drawn, answers, primary)
     for number, (title, draw) in enumerate(sections.items(), start=1):
         st.subheader(f"{number} · {title}")
         draw()
@@ -155,6 +164,25 @@ def _undecided(summary: Summary) -> None:
     _chart_beside_table(charts.intervals(rows), tables.undecided_table(summary), "undecided")
 
 
+def _management(readings: pd.DataFrame) -> None:
+    found = management.management(readings)
+    st.markdown(f"{management_tables.WHAT} {management_tables.left_out(found)}")
+    _chart_beside_table(
+        charts.intervals(management_tables.rows(found)),
+        management_tables.rates_table(found),
+        "management",
+        management_tables.switches_table(found),
+        management_tables.chosen_table(found),
+    )
+
+
+def _malignancy(readings: pd.DataFrame) -> None:
+    st.markdown(management_tables.MALIGNANCY)
+    bins = management.malignancy_calibration(readings)
+    chart = charts.calibration(bins, ("mean stated probability", "share of malignant lesions"))
+    _chart_beside_table(chart, tables.calibration_table(bins, ("Stated", "Malignant")), "malignancy")
+
+
 def _agreement(summary: Summary, readings: pd.DataFrame) -> None:
     st.markdown(
         "Cohen's kappa: agreement of the first diagnoses of reader and AI beyond chance (1: always the same, "
@@ -216,6 +244,19 @@ def _time(summary: Summary) -> None:
     longest = max(estimate.high or 1.0 for estimate in summary.seconds.values())
     chart = charts.intervals([Row("Median time", summary.seconds)], (0, longest), " s")
     _chart_beside_table(chart, tables.time_table(summary), "time")
+
+
+def _arms(readings: pd.DataFrame, answers: pd.DataFrame, primary: Mapping[str, Sequence[str]]) -> None:
+    decks = readings["deck"].unique()
+    if len(decks) > 1:
+        st.markdown(arm_tables.SEVERAL)
+        return
+    found = arms.by_arm(readings, answers)
+    st.markdown(arm_tables.WHAT)
+    comparison = primary.get(decks[0], ())
+    difference = arms.difference_of_gains(readings, comparison or ("", ""))
+    st.markdown(arm_tables.primary(comparison, difference))
+    _chart_beside_table(charts.intervals(arm_tables.rows(found)), arm_tables.table(found), "arms")
 
 
 @st.fragment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from skin_ai.study.statistics import (
 )
 from skin_ai.study.take_home import WHO, named, plural
 from skin_ai.views.free_text import plain
+from skin_ai.vocabulary import NOTHING
 
 Table = list[dict[str, str]]
 
@@ -87,11 +89,14 @@ def excluded(answers: pd.DataFrame, n_readings: int) -> str:
     blinded = answers["blinded"].astype(bool)
     unblinded = int((~blinded).sum())
     first = blinded & (answers["stage"] == "before")
-    repeats = int((first & answers["repeat"].astype(bool)).sum())
-    unfinished = int(first.sum()) - repeats - n_readings
+    is_repeat = answers["repeat"].astype(bool)
+    repeats = int((first & is_repeat).sum())
+    second_looks = int((first & ~is_repeat & (answers["arm"] == NOTHING)).sum())
+    unfinished = int(first.sum()) - repeats - n_readings - second_looks
     parts = [f"{plural(unblinded, 'unblinded answer')} (AI seen at once)"] if unblinded else []
     parts += [f"{plural(repeats, 'repeat')} (same photo or words met before)"] if repeats else []
     parts += [plural(unfinished, "unfinished case")] if unfinished else []
+    parts += [f"{plural(second_looks, 'second look')} without the AI (see By arm)"] if second_looks else []
     return f"Excluded: {' and '.join(parts)}." if parts else "No answer was excluded."
 
 
@@ -294,12 +299,15 @@ def confidence_table(summary: Summary) -> Table:
     return [{"": WHO[stage], "Mean confidence": summary.confidence[stage].text("%")} for stage in STAGES]
 
 
-def calibration_table(bins: Mapping[statistics.Who, pd.DataFrame]) -> Table:
+def calibration_table(
+    bins: Mapping[Any, pd.DataFrame], titles: tuple[str, str] = ("Confidence", "Accuracy")
+) -> Table:
+    """bins: by a key of WHO, as statistics.calibration makes them."""
     return [
         {
             "": WHO[who],
-            "Confidence": f"{confidence:.2f}",
-            "Accuracy": f"{accuracy:.2f}, n = {int(n):,}{CASES.get(who, '')}",
+            titles[0]: f"{confidence:.2f}",
+            titles[1]: f"{accuracy:.2f}, n = {int(n):,}{CASES.get(who, '')}",
         }
         for who, table in bins.items()
         for confidence, accuracy, n in table[["confidence", "accuracy", "n"]].itertuples(index=False)

@@ -1,0 +1,67 @@
+"""Management and the probability of malignancy as tables and rows of a chart."""
+
+from __future__ import annotations
+
+from skin_ai.study.management import Change, Management
+from skin_ai.study.statistics import STAGES
+from skin_ai.study.take_home import WHO, plural
+from skin_ai.views.compare.charts import Row
+from skin_ai.views.compare.tables import Table
+
+WHAT = (
+    "Sent on: biopsy or refer. Harm rate: malignant lesions that were not sent on. Unnecessary: benign ones "
+    "that were. A decision is right where neither is the case."
+)
+MALIGNANCY = (
+    "The probability of malignancy that readers stated, and how many of the lesions were malignant. On the "
+    "dotted line both are the same; below it, readers expect malignancy too often."
+)
+
+
+def rates(found: Management) -> dict[str, Change]:
+    return {
+        "Harm rate": found.harm,
+        "Unnecessary biopsies or referrals": found.unnecessary,
+        "Decision right": found.right,
+    }
+
+
+def rows(found: Management) -> list[Row]:
+    return [Row(label, {stage: one.at[stage] for stage in STAGES}) for label, one in rates(found).items()]
+
+
+def left_out(found: Management) -> str:
+    """Which readings are in no rate."""
+    return (
+        f"Left out: {plural(found.left_out, 'reading')} whose reference is pre-malignant, missing or no "
+        "known type."
+    )
+
+
+def rates_table(found: Management) -> Table:
+    return [
+        {
+            "": label,
+            **{WHO[stage]: one.at[stage].text() for stage in STAGES},
+            "After minus before": one.change.text(),
+        }
+        for label, one in rates(found).items()
+    ]
+
+
+def switches_table(found: Management) -> Table:
+    labels = {
+        "▲ Benefit rate: wrong before, right after": found.switches.beneficial,
+        "▼ Right before, wrong after": found.switches.harmful,
+    }
+    return [
+        {"": label, "Count": f"{rate.count or 0:,} of {rate.n:,}", "Rate": rate.text()}
+        for label, rate in labels.items()
+    ]
+
+
+def chosen_table(found: Management) -> Table:
+    return [
+        {"": one.capitalize(), **{WHO[stage]: f"{found.chosen[stage][one]:,}" for stage in STAGES}}
+        for one in found.chosen["before"]
+    ]
