@@ -198,8 +198,7 @@ class _LanguageFolds:
         """
         model = self._as_learned(name, fold)
         added = self._added_photo_weights(name)
-        with torch.no_grad():
-            model.photo_weight += added[-1 if fold is None else fold]
+        model.photo_weight.data += added[-1 if fold is None else fold]
         return model
 
     def _added_photo_weights(self, name: str) -> list[float]:
@@ -220,10 +219,10 @@ class _LanguageFolds:
             tested += [fold] * len(places)
         with_photo = [case for case, photo in zip(self.cases, self.photos, strict=True) if photo is not None]
         prior = mixed_prior(with_photo, types, self.run.language.uniform_prior)
-        data = np.concatenate(logits), np.array(photos), np.array(truth)
+        asked, shown, labels = np.concatenate(logits), np.array(photos), np.array(truth)
         folds = np.array(tested)
         parts = [folds != fold for fold in range(int(folds.max()) + 1)] + [folds >= 0]
-        added = [fit_added_photo_weight(*(rows[part] for rows in data), prior) for part in parts]
+        added = [fit_added_photo_weight(asked[part], shown[part], labels[part], prior) for part in parts]
         log.info("%s: added to the photo's weight: %s", name, [round(weight, 3) for weight in added])
         save_once(lambda: saved.write_text(json.dumps(added), encoding="utf-8"))
         return added

@@ -27,7 +27,6 @@ LANGUAGE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "pooling": WORDS_POOLING,
         "reads": READS_FACTS,
         "reading_updates": 400,
-        "epochs": 3,
         "learning_rate": 2e-4,
         "probe_share": 1.0,
     },

@@ -21,7 +21,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from pandas.testing import assert_frame_equal
 from saver import kill_while_saving, save_answers, start_saver
-from sqlalchemy import Connection, create_engine, event, inspect, text
+from sqlalchemy import create_engine, event, inspect, text
 
 from skin_ai import settings
 from skin_ai.study import database, flow, logins
