@@ -6,7 +6,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from skin_ai.server import log as server_log
 from skin_ai.server import memory, uploads
 from skin_ai.views import notices
-from skin_ai.views.session import kiosk, readers, sign_in
+from skin_ai.views.session import kiosk, readers, sign_in, start_screen
 
 server_log.begin()
 memory.share_arenas()
@@ -36,8 +36,11 @@ with st.container(horizontal_alignment="center"), st.container(width=notices.PAG
         sign_in.ask()
         st.stop()
     sign_in.bar()
-    if kiosk.is_on():
-        kiosk.bar(readers.store())
+    top = st.empty()  # always there, so that what follows keeps its place
+    if kiosk.is_on() and not (page.title == "Case" and start_screen.is_on_screen()):  # which has its own
+        with top.container():
+            kiosk.bar(readers.store())
     readers.remember_reader()
     page.run()
+    kiosk.note_presence()  # who waited for a long run was there
 memory.collect_now_and_then()

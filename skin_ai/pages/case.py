@@ -21,16 +21,21 @@ def main() -> None:
     store = readers.store()
     if store is None:
         return
-    if kiosk.is_on() and not kiosk.has_visitor():
-        start_screen.show(store)
+    # All of the form in one slot: left empty, it takes the form and its buttons away while the AI works.
+    form = st.empty()
+    if start_screen.is_on_screen():
+        with form.container():
+            start_screen.show(store)
         return
     try:
         case, progress = opened_case(store)
         bundle_choice.sidebar(case, progress)
-        show_head(store, progress)
         if progress is None or progress.awaits is Awaits.BEFORE:
-            before.show(store, case, progress)
+            with form.container():
+                show_head(store, progress)
+                before.show(store, case, progress)
         else:
+            show_head(store, progress)
             after.show(store, case, progress)
     except StoreError as error:
         st.error(str(error))

@@ -1,4 +1,5 @@
-// In Streamlit's page, before Streamlit: says why a page stays empty, and how long a refused upload must wait.
+// In Streamlit's page, before Streamlit: says why a page stays empty and how long a refused upload must wait, and
+// tells conference mode that somebody is there.
 (() => {
     const PATIENCE = 10000; // milliseconds
     const box = document.createElement("div");
@@ -36,6 +37,25 @@
             if (isEmpty()) say(text);
         }
     }, 500);
+
+    // At most one message in a while; what is done meanwhile is told at its end.
+    const WHILE = 4000; // milliseconds
+    let toldAt = -WHILE;
+    let waiting = 0;
+    const tellThatSomebodyIsThere = () => {
+        waiting = 0;
+        toldAt = performance.now();
+        document.querySelector(".st-key-somebody_is_there button")?.click(); // in conference mode only
+    };
+    for (const doing of ["pointerdown", "keydown", "touchstart", "touchmove", "wheel", "scroll", "input"])
+        addEventListener(
+            doing,
+            event => {
+                if (!event.isTrusted || waiting) return;
+                waiting = setTimeout(tellThatSomebodyIsThere, Math.max(0, toldAt + WHILE - performance.now()));
+            },
+            { capture: true, passive: true },
+        );
 
     const send = XMLHttpRequest.prototype.send;
     XMLHttpRequest.prototype.send = function (...given) {

@@ -17,6 +17,7 @@ from skin_ai.views.case import (
     answer_form,
     bundle_choice,
     feedback_form,
+    focus,
     inputs,
     outcome,
     questions,
@@ -25,6 +26,7 @@ from skin_ai.views.case import (
 )
 from skin_ai.views.case.case_state import CaseState, begin_case
 from skin_ai.views.case.own_answer import Own
+from skin_ai.views.session import kiosk, start_screen, truth
 
 OTHER_VERSION = "This result was made by another version of bundle {}. It is shown as it was saved."
 
@@ -43,13 +45,19 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
         if not run.ask_models(store, case, progress, place):
             _show_given(case, kept)
             return
+    is_told = truth.is_told_at_once(kept)
     with st.container(key="outcome_place"):  # always there, so that the funnel is not drawn anew below it
-        if progress.after is not None:
+        if is_told:
+            truth.show(store, case, progress)
+        elif progress.after is not None:
             outcome.show(store, case, progress)
     if case.diagnosis is not None:
         _show_result(store, case, progress)
     else:
         _show_given(case, kept)
+    if is_told:
+        truth.offer_next(store, progress)
+        return
     if progress.after is None:
         _ask_final_answer(store, case, progress)
     else:
@@ -93,10 +101,12 @@ def _show_result(store: Store, case: CaseState, progress: Progress) -> None:
     diagnosis = questions.take_answer(store, case, progress) or diagnosis
     name = diagnosis.bundle
     manifest = bundle_choice.manifest_if_unchanged(name, case.bundle_sha256)
-    confidence = before.confidence if before else None
-    is_new = progress.after is None
-    result.show(diagnosis, manifest or {}, own, confidence, case.id, takes_focus=is_new)
-    questions.show(case, progress)
+    is_told = truth.is_told_at_once(progress.case)
+    sure = (f"({truth.sure(before.confidence)})" if is_told else f"{before.confidence}%") if before else ""
+    is_new = progress.after is None and not is_told
+    result.show(diagnosis, manifest or {}, own, sure, case.id, takes_focus=is_new)
+    if not is_told:  # nobody at the stand can ask the patient of a sample
+        questions.show(case, progress)
     if before is None:
         st.caption("You saw the AI before giving an answer: your final answer is marked as unblinded.")
     if manifest is None:
@@ -126,7 +136,7 @@ def _ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None
                 st.session_state[changing] = True
                 st.rerun()
         return
-    outcome.heading("Your final answer", "final_answer", case.id, takes_focus=former is not None)
+    focus.heading("Your final answer", "final_answer", case.id, takes_focus=former is not None)
     with st.container(key="final_form"):
         diagnoses, confidence, reason = answer_form.ask(case, Stage.AFTER, former)
         place = st.empty()
@@ -164,7 +174,10 @@ def _offer_next(store: Store, case: CaseState, progress: Progress) -> None:
         return
     with st.container(key="next", horizontal=True, vertical_alignment="center"):
         st.caption(source)
-        st.button("New case", on_click=begin_case, type="primary" if progress.after else "secondary")
+        if kiosk.is_on():
+            start_screen.offer_others()
+        else:
+            st.button("New case", on_click=begin_case, type="primary" if progress.after else "secondary")
         with st.popover("Delete this case", type="tertiary"):
             st.markdown(
                 "Permanently deletes its words, its photo, the AI's result, your answers and feedback."

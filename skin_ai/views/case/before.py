@@ -16,9 +16,9 @@ from skin_ai.study.store import Store, pixels_sha256
 from skin_ai.study.tables import Case, Stage
 from skin_ai.views.case import answer_form, bundle_choice, facts, inputs, photo_notes, run
 from skin_ai.views.case.case_state import CaseState, as_it_stands, begin_case
-from skin_ai.views.case.samples import find
+from skin_ai.views.case.samples import explanation, find
 from skin_ai.views.case.understood import UNSAID, asked
-from skin_ai.views.session import kiosk, readers
+from skin_ai.views.session import kiosk, readers, start_screen
 from skin_ai.vocabulary import age_band_of
 
 
@@ -43,6 +43,8 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
             "Show me the AI at once", help="Your answer then counts as unblinded."
         )
         keeps = not of_deck and not kiosk.is_on() and st.button("Keep for later", type="tertiary")
+        if kiosk.is_on():
+            st.button("Back to the samples", type="tertiary", on_click=start_screen.another_case)
         bundle_choice.say_who_is_asked(case, progress)
     place = st.empty()
     if not (commits or at_once or keeps):
@@ -143,5 +145,5 @@ def _as_case(case: CaseState, progress: Progress | None, crop: Crop, words: str 
         photo_sha256=pixels_sha256(case.photo.pixels) if case.photo else "",
         crop=[crop.x, crop.y, crop.size],
         reference=sample.reference if sample else "",
-        explanation=f"Proven by {sample.proven_by}." if sample else "",
+        explanation=explanation(sample) if sample else "",
     )

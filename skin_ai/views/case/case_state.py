@@ -83,7 +83,7 @@ class CaseState:
     saw_heatmap: whether one was opened. asked: questions after the result, as `flow.keep_asked` keeps them;
     asking: what the next one is found with, None before.
     asked_at: when the models were first asked, of time.monotonic(), 0 before; begun_at: when the clinician
-    gave what is on screen, None before.
+    gave what is on screen, None before. is_story: begun with the patient's words, without a photo.
     """
 
     id: str = field(default_factory=new_id)
@@ -105,6 +105,7 @@ class CaseState:
     is_restored: bool = False
     asked_at: float = 0.0
     begun_at: datetime | None = None
+    is_story: bool = False
 
     def take(self, photo: Photo) -> None:
         self.photo, self.problem = photo, ""

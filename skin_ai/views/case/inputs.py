@@ -18,6 +18,7 @@ from skin_ai.views.case import facts, pictures
 from skin_ai.views.case.case_state import CaseState, Photo, as_it_stands, place_as_it_stands, still_current
 from skin_ai.views.case.samples import CREDIT, SAMPLES, Sample, find
 from skin_ai.views.case.understood import UNSAID
+from skin_ai.views.session import kiosk
 from skin_ai.vocabulary import age_band_of
 
 UPLOAD, CAMERA, SAMPLE = "Upload", "Camera", "Sample"
@@ -44,7 +45,7 @@ PICTURES_AS_BUTTONS = """<style>
 def choose_photo(case: CaseState) -> None:
     way = st.segmented_control(
         "Where the photo comes from",
-        [UPLOAD, CAMERA, SAMPLE],
+        [UPLOAD, CAMERA] if kiosk.is_on() else [UPLOAD, CAMERA, SAMPLE],  # samples are its start screen
         default=UPLOAD,
         required=True,
         key="way",
@@ -105,6 +106,11 @@ def picked_sample(offered: Sequence[Sample]) -> Sample | None:
         ]
     st.caption(f"{CREDIT}. The words were written for this project.")
     return clicked[0] if clicked else None
+
+
+@cache
+def picture(sample: Sample) -> str:
+    return pictures.as_uri(sample.pixels())
 
 
 @cache
