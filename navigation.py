@@ -21,6 +21,8 @@ kiosk.leave_if_asked()
 titles = ["Case", "Deck", "Compare", "Feedback", "Model card", "About"]
 if kiosk.is_on():
     titles = [title for title in titles if title not in ("Deck", "Feedback")]
+if not readers.may_open_feedback():
+    titles = [title for title in titles if title != "Feedback"]
 pages = [
     st.Page(f"skin_ai/pages/{title.lower().replace(' ', '_')}.py", title=title, default=title == "Case")
     for title in titles

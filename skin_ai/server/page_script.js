@@ -57,6 +57,35 @@
             { capture: true, passive: true },
         );
 
+    // A diagnosis that was typed and left without choosing is handed to the hidden field beside the list. Not before
+    // the pointer is up: what then moves on the page would move from under a click.
+    let isDown = false;
+    let left = null;
+    const hand = () => {
+        if (!left) return;
+        const { field, text } = left;
+        left = null;
+        Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, text);
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+        queueMicrotask(() => field.dispatchEvent(new FocusEvent("focusout", { bubbles: true })));
+    };
+    addEventListener("pointerdown", () => (isDown = true), true);
+    addEventListener("pointerup", () => { isDown = false; hand(); }, true);
+    addEventListener("pointercancel", () => { isDown = false; hand(); }, true);
+    addEventListener(
+        "focusout",
+        event => {
+            const box = event.target.closest?.("[class*=st-key-diagnosis_]");
+            const field = box?.querySelector("[class*=st-key-typed_] input");
+            const isInList = event.relatedTarget?.closest?.("[role=listbox], [data-baseweb=popover]");
+            const text = (event.target.value || "").trim();
+            if (!field || event.target === field || isInList || !text) return;
+            left = { field, text };
+            if (!isDown) hand();
+        },
+        true,
+    );
+
     const send = XMLHttpRequest.prototype.send;
     XMLHttpRequest.prototype.send = function (...given) {
         this.addEventListener("load", () => {

@@ -10,7 +10,7 @@ from skin_ai.predict.narrative import NarrativeError
 from skin_ai.predict.photo import Crop
 from skin_ai.study import flow
 from skin_ai.study.database import StoreError
-from skin_ai.study.flow import FlowError, Given, Progress
+from skin_ai.study.flow import FlowError, Given, Missing, Progress
 from skin_ai.study.store import Store, pixels_sha256
 from skin_ai.study.tables import Case, Stage
 from skin_ai.views.case import (
@@ -28,7 +28,7 @@ from skin_ai.views.case.case_state import CaseState, begin_case
 from skin_ai.views.case.own_answer import Own
 from skin_ai.views.session import kiosk, start_screen, truth
 
-OTHER_VERSION = "This result was made by another version of bundle {}. It is shown as it was saved."
+OTHER_VERSION = "This result was made by another version of the {}. It is shown as it was saved."
 
 
 def show(store: Store, case: CaseState, progress: Progress) -> None:
@@ -110,7 +110,7 @@ def _show_result(store: Store, case: CaseState, progress: Progress) -> None:
     if before is None:
         st.caption("You saw the AI before giving an answer: your final answer is marked as unblinded.")
     if manifest is None:
-        st.info(OTHER_VERSION.format(name))
+        st.info(OTHER_VERSION.format(bundle_choice.title(name)))
     details.show(
         diagnosis,
         manifest,
@@ -143,6 +143,9 @@ def _ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None
         if st.button("Save my final answer", type="primary", key="final"):
             try:
                 answer = flow.given(diagnoses, confidence, reason)
+            except Missing as error:
+                with place.container():
+                    focus.say_missing(str(error), answer_form.key(case, Stage.AFTER, error.field))
             except (FlowError, NarrativeError) as error:
                 place.error(str(error))
             else:
@@ -166,7 +169,7 @@ def _save_final_answer(
 
 def _offer_next(store: Store, case: CaseState, progress: Progress) -> None:
     credit = f". {samples.CREDIT}" if progress.case.sample else ""
-    source = f"Bundle {case.bundle}{credit}" if case.bundle else credit
+    source = f"{bundle_choice.title(case.bundle)}{credit}" if case.bundle else credit
     if progress.deck is not None:
         st.caption(source)
         if progress.after is not None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from skin_ai.predict.bundle import BundleError
+from skin_ai.predict.bundle import DEFAULT_BUNDLE, WITHOUT_PHOTO, BundleError, bundle_names
 from skin_ai.predict.narrative import NarrativeError
 from skin_ai.predict.photo import Crop
 from skin_ai.study import flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.deck import small
-from skin_ai.study.flow import FlowError, Progress
+from skin_ai.study.flow import FlowError, Missing, Progress
 from skin_ai.study.store import Store, pixels_sha256
 from skin_ai.study.tables import Case, Stage
-from skin_ai.views.case import answer_form, bundle_choice, facts, inputs, photo_notes, run
+from skin_ai.views.case import answer_form, bundle_choice, facts, focus, inputs, photo_notes, run
 from skin_ai.views.case.case_state import CaseState, as_it_stands, begin_case
 from skin_ai.views.case.samples import explanation, find
 from skin_ai.views.case.understood import UNSAID, asked
@@ -66,6 +66,10 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
             flow.commit(store, reader, case.id, Stage.BEFORE, answer)
         elif at_once:
             flow.show_at_once(store, reader, case.id)
+    except Missing as error:
+        with place.container():
+            focus.say_missing(str(error), answer_form.key(case, Stage.BEFORE, error.field))
+        case.facts.seen = case.facts.words
     except (FlowError, NarrativeError, StoreError) as error:
         place.error(str(error))
         case.facts.seen = case.facts.words
@@ -84,6 +88,10 @@ def _load_models_meanwhile(case: CaseState, progress: Progress | None, place: De
 
 def _ask_for_inputs(case: CaseState, progress: Progress | None) -> tuple[Crop, bool, str | None]:
     """The frame, whether the photo is to be kept, and the words, None if they are too long."""
+    _ask_how_to_begin(case)
+    if case.is_story and case.photo is None:
+        st.subheader("Tell a patient's story")
+        return Crop(), _ask_to_keep_photo(case, progress), _ask_for_words(case, progress)
     photo_side, words_side = st.columns(2, gap="large")
     kept = progress.case if progress else None
     with photo_side:
@@ -101,10 +109,37 @@ def _ask_for_inputs(case: CaseState, progress: Progress | None) -> tuple[Crop, b
         keeps_photo = _ask_to_keep_photo(case, progress)
     with words_side:
         st.subheader("The patient's words")
-        words = inputs.ask_for_words(case)
-        facts.show(case, words, is_wide=bundle_choice.reads_more_facts(asked))
-        case.fitzpatrick = inputs.ask_for_skin_type(case, kept)
+        words = _ask_for_words(case, progress)
     return crop, keeps_photo, words
+
+
+def _ask_how_to_begin(case: CaseState) -> None:
+    """With a photo or with a story alone, for which there is a bundle of its own."""
+    if case.photo is not None or WITHOUT_PHOTO not in bundle_names():
+        return
+    photo, story = (bundle_choice.title(name) for name in (DEFAULT_BUNDLE, WITHOUT_PHOTO))
+    key = f"begin_with_{case.id}"
+    case.is_story = st.segmented_control(
+        "Begin with",
+        [False, True],
+        default=as_it_stands(key, case.is_story),
+        format_func=lambda is_story: (
+            f"**Tell a patient's story** · {story}" if is_story else f"**Show a photo** · {photo}"
+        ),
+        required=True,
+        key=key,
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+
+
+def _ask_for_words(case: CaseState, progress: Progress | None) -> str | None:
+    """The words, None if they are too long; also their facts and the skin type."""
+    words = inputs.ask_for_words(case)
+    asked = bundle_choice.of_case(case, progress)
+    facts.show(case, words, is_wide=bundle_choice.reads_more_facts(asked))
+    case.fitzpatrick = inputs.ask_for_skin_type(case, progress.case if progress else None)
+    return words
 
 
 def _ask_to_keep_photo(case: CaseState, progress: Progress | None) -> bool:

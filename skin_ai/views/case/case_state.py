@@ -84,6 +84,7 @@ class CaseState:
     asking: what the next one is found with, None before.
     asked_at: when the models were first asked, of time.monotonic(), 0 before; begun_at: when the clinician
     gave what is on screen, None before. is_story: begun with the patient's words, without a photo.
+    taken: stage -> diagnoses, one of which was typed and left without choosing; times_taken: how often.
     """
 
     id: str = field(default_factory=new_id)
@@ -106,6 +107,8 @@ class CaseState:
     asked_at: float = 0.0
     begun_at: datetime | None = None
     is_story: bool = False
+    taken: dict[str, list[str]] = field(default_factory=dict)
+    times_taken: int = 0
 
     def take(self, photo: Photo) -> None:
         self.photo, self.problem = photo, ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from urllib.parse import urlsplit
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -53,14 +54,36 @@ def choose_photo(case: CaseState) -> None:
     )
     if way == UPLOAD:
         upload_photo(case)
+    elif way == CAMERA and is_camera_refused(st.context.url or ""):
+        st.info(
+            "Browsers refuse the camera on this address, which is not HTTPS. Use Upload: it opens the camera."
+        )
     elif way == CAMERA:
         key = case.key("camera")
-        st.camera_input("Fill the picture with the lesion", key=key, on_change=take_file, args=(case.id, key))
+        st.camera_input(
+            "Fill the picture with the lesion",
+            key=key,
+            resolution="1080p",
+            on_change=take_file,
+            args=(case.id, key),
+        )
     elif sample := picked_sample(SAMPLES):
         take_sample(case, sample)
         st.rerun()
     if case.problem:
         st.error(case.problem)
+
+
+def is_camera_refused(url: str) -> bool:
+    """Whether browsers give no camera to a page at this address: plain HTTP from another machine.
+
+    >>> [is_camera_refused(f"{url}/case") for url in ("http://10.0.0.2:8501", "http://localhost", "https://a.b")]
+    [True, False, False]
+    """
+    address = urlsplit(url)
+    host = address.hostname or ""
+    is_here = host in ("localhost", "::1") or host.endswith(".localhost") or host.startswith("127.")
+    return address.scheme == "http" and not is_here
 
 
 def upload_photo(case: CaseState) -> None:
