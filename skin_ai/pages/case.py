@@ -8,7 +8,7 @@ from skin_ai.study import flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.flow import Awaits, Progress
 from skin_ai.study.store import Store
-from skin_ai.views.case import after, before, bundle_choice
+from skin_ai.views.case import after, before, bundle_choice, typed
 from skin_ai.views.case.case_state import KEY, CaseState, Photo, begin_case, current_case
 from skin_ai.views.case.samples import find
 from skin_ai.views.free_text import plain
@@ -49,6 +49,8 @@ def opened_case(store: Store) -> tuple[CaseState, Progress | None]:
     named = "" if KEY in st.session_state else st.query_params.get(CASE, "")
     if reader and named and flow.progress(store, reader, named) is not None:
         begin_case(named)
+    elif KEY not in st.session_state:
+        typed.bring_back()
     case = current_case()
     progress = flow.progress(store, reader, case.id) if reader else None
     if progress is not None and not case.is_restored:

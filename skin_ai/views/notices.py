@@ -1,5 +1,7 @@
 """The notice on top of every page."""
 
+from pathlib import Path
+
 import streamlit as st
 
 PAGE_WIDTH = 1120  # pixels: two columns to read in, on any screen
@@ -10,14 +12,10 @@ RESEARCH_ONLY = (
 )
 
 
-# A phone has no room for large letters that stand on every page.
-SMALL_ON_PHONES = """<style>@media (max-width: 640px) {
-.st-key-notice [data-testid="stAlertContainer"] {padding: 0.4rem 0.7rem}
-.st-key-notice p {font-size: 0.85rem; line-height: 1.3}
-}</style>"""
+STYLE = Path(__file__).with_name("page.css")
 
 
 def research_only() -> None:
-    st.html(SMALL_ON_PHONES)
+    st.html(STYLE)
     with st.container(key="notice"):
         st.info(RESEARCH_ONLY)

@@ -54,9 +54,9 @@ def show(manifest: Mapping[str, Any]) -> None:
     left, right = st.columns([7, 6], gap="medium")
     for column, (title, text) in zip((left, right, right), sections[:OPEN], strict=True):
         with column:
-            st.subheader(title)
+            st.header(title)
             _show(text, figures)
-    st.subheader("All details")
+    st.header("All details")
     for title, text in sections[OPEN:]:
         with st.expander(title):
             before, *parts = re.split(r"^### (.+)\n", text, flags=re.MULTILINE)

@@ -51,7 +51,7 @@ def ask(case: CaseState, stage: str, former: Answer | None = None) -> tuple[list
     keys = {field: key(case, stage, field) for field in ("ranks", "typed", "confidence", "reason")}
     own = [DISEASES[rank].name if rank in DISEASES else rank for rank in former.ranks] if former else []
     own = as_it_stands(keys["ranks"], case.taken.get(stage, own))
-    sure = step_of(former.confidence) if former else None
+    sure = step_of(former.confidence) if former else case.confidence_typed
     with st.container(key=f"diagnosis_{stage}", gap=None):
         diagnoses = st.multiselect(
             f"Your diagnosis, most likely first, up to {MAX_RANKS}",
@@ -92,7 +92,7 @@ def ask(case: CaseState, stage: str, former: Answer | None = None) -> tuple[list
     )
     reason = st.text_input(
         "Reason (optional)",
-        as_it_stands(keys["reason"], ""),
+        as_it_stands(keys["reason"], "" if former else case.reason_typed),
         key=keys["reason"],
         max_chars=TEXT_LIMIT,
         persist_state="session",

@@ -14,7 +14,7 @@ from skin_ai.study.deck import small
 from skin_ai.study.flow import FlowError, Missing, Progress
 from skin_ai.study.store import Store, pixels_sha256
 from skin_ai.study.tables import Case, Stage
-from skin_ai.views.case import answer_form, bundle_choice, facts, focus, inputs, photo_notes, run
+from skin_ai.views.case import answer_form, bundle_choice, facts, focus, inputs, photo_notes, run, typed
 from skin_ai.views.case.case_state import CaseState, as_it_stands, begin_case
 from skin_ai.views.case.samples import explanation, find
 from skin_ai.views.case.understood import UNSAID, asked
@@ -28,11 +28,15 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
     if of_deck is not None:
         inputs.show_given(case, of_deck)
     else:
+        if case.came_back and case.photo is None:
+            st.info(case.came_back)
         crop, keeps_photo, words = _ask_for_inputs(case, progress)
         is_begun = case.photo is not None or words != "" or bool(case.facts.set_by_hand)
         case.note_begin(is_begun)
-    st.subheader("Your diagnosis")
+    st.header("Your diagnosis")
     diagnoses, confidence, reason = answer_form.ask(case, Stage.BEFORE)
+    if progress is None:
+        typed.keep(case, diagnoses, confidence, reason)
     role, years = "", ""
     if readers.current_reader() is None and not kiosk.is_on():
         with st.expander("About you (optional, asked once)"):
@@ -61,6 +65,7 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
             pixels = case.photo.pixels if case.photo else None
             seen = None if pixels is None else small(pixels)
             flow.keep_case(store, reader, own, pixels if keeps_photo else None, case.begun_at, seen)
+            typed.forget()
             case.is_restored = True  # if anything fails from here on, what is on screen is newer
         if answer is not None:
             flow.commit(store, reader, case.id, Stage.BEFORE, answer)
@@ -90,12 +95,12 @@ def _ask_for_inputs(case: CaseState, progress: Progress | None) -> tuple[Crop, b
     """The frame, whether the photo is to be kept, and the words, None if they are too long."""
     _ask_how_to_begin(case)
     if case.is_story and case.photo is None:
-        st.subheader("Tell a patient's story")
+        st.header("Tell a patient's story")
         return Crop(), _ask_to_keep_photo(case, progress), _ask_for_words(case, progress)
     photo_side, words_side = st.columns(2, gap="large")
     kept = progress.case if progress else None
     with photo_side:
-        st.subheader("Photo")
+        st.header("Photo")
         asked, crop = bundle_choice.of_case(case, progress), Crop()
         if case.photo is None:
             inputs.choose_photo(case)
@@ -108,7 +113,7 @@ def _ask_for_inputs(case: CaseState, progress: Progress | None) -> tuple[Crop, b
             photo_notes.show(case.photo.prepared(crop), limits)
         keeps_photo = _ask_to_keep_photo(case, progress)
     with words_side:
-        st.subheader("The patient's words")
+        st.header("The patient's words")
         words = _ask_for_words(case, progress)
     return crop, keeps_photo, words
 

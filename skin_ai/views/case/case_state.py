@@ -85,6 +85,7 @@ class CaseState:
     asked_at: when the models were first asked, of time.monotonic(), 0 before; begun_at: when the clinician
     gave what is on screen, None before. is_story: begun with the patient's words, without a photo.
     taken: stage -> diagnoses, one of which was typed and left without choosing; times_taken: how often.
+    confidence_typed, reason_typed: from before a reload; came_back: what the page says of it, "" without one.
     """
 
     id: str = field(default_factory=new_id)
@@ -109,6 +110,9 @@ class CaseState:
     is_story: bool = False
     taken: dict[str, list[str]] = field(default_factory=dict)
     times_taken: int = 0
+    confidence_typed: int | None = None
+    reason_typed: str = ""
+    came_back: str = ""
 
     def take(self, photo: Photo) -> None:
         self.photo, self.problem = photo, ""

@@ -34,7 +34,7 @@ def ask(store: Store, case: CaseState, progress: Progress) -> None:
         for scale in QUESTIONS
         if case.diagnosis and (scale != "heatmap_on_lesion" or case.saw_heatmap or rated_before)
     ]
-    st.subheader("Your feedback")
+    st.header("Your feedback")
     if asked:
         st.caption("1: not at all, 5: fully")
     scales: dict[str, int | None] = dict.fromkeys(SCALES)

@@ -221,7 +221,7 @@ def ask_for_skin_type(case: CaseState, kept: Case | None) -> int | None:
         "Skin type",
         options,
         # "Not stated" is an option, not a placeholder: a box with a default cannot be emptied.
-        place_as_it_stands(key, options, kept.fitzpatrick if kept else None),
+        place_as_it_stands(key, options, kept.fitzpatrick if kept else case.fitzpatrick),
         format_func=lambda option: SKIN_TYPES[option] if option else "not stated",
         key=key,
         help="Fitzpatrick I to VI",

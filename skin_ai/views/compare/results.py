@@ -76,7 +76,7 @@ def show(answers: pd.DataFrame) -> None:
     else:
         st.markdown(NO_TRUTH)
     for number, (title, draw) in enumerate(sections.items(), start=1):
-        st.subheader(f"{number} · {title}")
+        st.header(f"{number} · {title}")
         draw()
 
 
