@@ -1,7 +1,7 @@
 """How many taps and keys lead from the start to the result: `python -m benchmarks.taps [FOLDER]`.
 
-In a real browser: a visitor at a conference by taps, a clinician with the keyboard alone. What is typed is not
-counted. FOLDER: where screenshots of the conference are written; none without it.
+In a real browser: a visitor at a conference by taps, a clinician with the keyboard alone. What is typed
+is not counted. FOLDER: where screenshots of the conference are written; none without it.
 """
 
 from __future__ import annotations

@@ -59,7 +59,9 @@
 
     // A diagnosis that was typed and left without choosing is handed to the hidden field beside the list. Not before
     // the pointer is up: what then moves on the page would move from under a click.
+    const LIST = "[role=listbox], [data-baseweb=popover]";
     let isDown = false;
+    let isDownInList = false;
     let left = null;
     const hand = () => {
         if (!left) return;
@@ -69,7 +71,14 @@
         field.dispatchEvent(new Event("input", { bubbles: true }));
         queueMicrotask(() => field.dispatchEvent(new FocusEvent("focusout", { bubbles: true })));
     };
-    addEventListener("pointerdown", () => (isDown = true), true);
+    addEventListener(
+        "pointerdown",
+        event => {
+            isDown = true;
+            isDownInList = Boolean(event.target.closest?.(LIST));
+        },
+        true,
+    );
     addEventListener("pointerup", () => { isDown = false; hand(); }, true);
     addEventListener("pointercancel", () => { isDown = false; hand(); }, true);
     addEventListener(
@@ -77,7 +86,7 @@
         event => {
             const box = event.target.closest?.("[class*=st-key-diagnosis_]");
             const field = box?.querySelector("[class*=st-key-typed_] input");
-            const isInList = event.relatedTarget?.closest?.("[role=listbox], [data-baseweb=popover]");
+            const isInList = event.relatedTarget?.closest?.(LIST) || (isDown && isDownInList);
             const text = (event.target.value || "").trim();
             if (!field || event.target === field || isInList || !text) return;
             left = { field, text };

@@ -61,15 +61,18 @@ def ask_models(store: Store, case: CaseState, progress: Progress, place: DeltaGe
     case.asked_at = case.asked_at or time.monotonic()
     waited = 0.0
 
+    def tell(step: str) -> None:
+        status.markdown(step)
+
     def in_turn() -> Diagnosis:
         nonlocal waited
         with turns.OF_MODELS.taken(lambda before: status.update(label=turns.in_words(before)), case.asked_at):
             waited = time.monotonic() - case.asked_at
             status.update(label=ASKING)
             if case.photo is not None:
-                status.markdown("Reading the photo")
+                tell("Reading the photo")
             photo = None if case.photo is None else case.photo.prepared(Crop(*kept.crop))
-            return diagnose(photo, kept.narrative, bundle, told(kept, bundle.extractor), status.markdown)
+            return diagnose(photo, kept.narrative, bundle, told(kept, bundle.extractor), tell)
 
     try:
         with status:

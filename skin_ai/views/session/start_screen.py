@@ -97,8 +97,12 @@ def show(store: Store) -> None:
 
 def offer_others(*, is_primary: bool = False) -> None:
     """One tap to everything else that a visitor can do. is_primary: another case is what comes next."""
-    where = "center" if is_primary else "left"
-    with st.container(key="others", horizontal=True, horizontal_alignment=where, gap="xsmall"):
+    with st.container(
+        key="others",
+        horizontal=True,
+        horizontal_alignment="center" if is_primary else "left",
+        gap="xsmall",
+    ):
         st.button(
             "Another case",
             on_click=another_case,
