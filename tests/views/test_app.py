@@ -86,7 +86,7 @@ def without_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_says_that_it_is_for_research_only(app, page, monkeypatch):
     monkeypatch.setenv("SKIN_AI_STUDY_PASSPHRASE", "a fig on the sill")  # Feedback is offered with one only
-    app.switch_page(page).run()
+    app.run().switch_page(page).run()
     assert not app.exception
     assert "not a medical device" in app.info[0].value
 
@@ -549,8 +549,9 @@ def test_photo_is_kept_only_where_ticked(app, store, drawn_photo, is_ticked):
 
 
 def as_the_same_browser(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """A new session, with the cookie of the one before."""
+    """A new session, with the cookie of the one before, which has left."""
     token = app.session_state[typed.TOKEN]
+    monkeypatch.setattr(typed, "_is_active", lambda session: False)  # AppTest has no sessions to ask for
     monkeypatch.setattr(type(st.context), "cookies", {typed.COOKIE: token})
     return AppTest.from_file(APP, default_timeout=TIMEOUT).run()
 

@@ -210,7 +210,7 @@ def two_readings(store: Store) -> Store:
 
 
 def open_feedback(app: AppTest, passphrase: str) -> AppTest:
-    app.switch_page("skin_ai/pages/feedback.py").run()
+    app.run().switch_page("skin_ai/pages/feedback.py").run()
     app.text_input[0].set_value(passphrase)
     return button(app, "Open").click().run()
 
@@ -224,7 +224,7 @@ def test_feedback_is_offered_only_where_somebody_may_open_it(two_readings, app, 
     with pytest.raises(ValueError):
         app.switch_page(page).run()
     monkeypatch.setenv("SKIN_AI_STUDY_PASSPHRASE", PASSPHRASE)
-    app.switch_page(page).run()
+    app.run().switch_page(page).run()
     assert app.text_input
 
 
