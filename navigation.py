@@ -7,7 +7,7 @@ from skin_ai.predict.photo import MAX_BYTES
 from skin_ai.server import log as server_log
 from skin_ai.server import memory, uploads
 from skin_ai.views import deck_upload, notices
-from skin_ai.views.session import kiosk, phone, readers, sign_in
+from skin_ai.views.session import kiosk, phone, readers, sign_in, start_screen
 
 server_log.begin()
 memory.share_arenas()
@@ -22,6 +22,8 @@ kiosk.leave_if_asked()
 titles = ["Case", "Deck", "Compare", "Feedback", "Model card", "About"]
 if kiosk.is_on():
     titles = [title for title in titles if title not in ("Deck", "Feedback")]
+if not readers.may_open_feedback():
+    titles = [title for title in titles if title != "Feedback"]
 pages = [
     st.Page(f"skin_ai/pages/{title.lower().replace(' ', '_')}.py", title=title, default=title == "Case")
     for title in titles
@@ -41,9 +43,13 @@ with st.container(horizontal_alignment="center"), st.container(width=notices.PAG
         sign_in.ask()
         st.stop()
     sign_in.bar()
-    if kiosk.is_on():
-        kiosk.bar(readers.store())
-    notices.show_said()
+    top = st.empty()  # always there, so that what follows keeps its place
+    if kiosk.is_on() and not (page.title == "Case" and start_screen.is_on_screen()):  # which has its own
+        with top.container():
+            kiosk.bar(readers.store())
+    with st.container():
+        notices.show_said()
     with phone.only_while_shown():
         page.run()
+    kiosk.note_presence()  # who waited for a long run was there
 memory.collect_now_and_then()

@@ -20,6 +20,7 @@ class DiseasesError(ValueError):
 
 
 class Nature(StrEnum):
+    NOT_A_TUMOUR = "not a tumour"
     BENIGN = "benign"
     PRE_MALIGNANT = "pre-malignant"
     MALIGNANT = "malignant"
@@ -206,7 +207,9 @@ def _spellings() -> dict[str, set[str]]:
 
 
 def _with_nature(nature: Nature) -> frozenset[str]:
-    return frozenset(code for code, disease in DISEASES.items() if disease.nature is nature)
+    """Who writes "benign" may mean what is no tumour, too."""
+    meant = (Nature.BENIGN, Nature.NOT_A_TUMOUR) if nature is Nature.BENIGN else (nature,)
+    return frozenset(code for code, disease in DISEASES.items() if disease.nature in meant)
 
 
 SUGGESTIONS: Final = 3

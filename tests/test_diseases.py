@@ -167,6 +167,13 @@ def test_only_the_cancers_of_pad_ufes_20_are_malignant():
     assert by_nature[Nature.PRE_MALIGNANT] == {"ACK"}
 
 
+def test_what_is_no_tumour_is_not_called_benign():
+    natures = {code: DISEASES[code].nature for code in LABEL_SETS["skin-26"]}
+    assert {code for code, nature in natures.items() if nature is Nature.BENIGN} == {"NEV", "SEK"}
+    assert natures["PSO"] == natures["ZOS"] == natures["ACNE"] == "not a tumour"
+    assert Nature.NOT_A_TUMOUR not in {natures[code] for code in LABEL_SETS["pad-ufes-20"]}
+
+
 def test_the_tables_cannot_be_changed():
     with pytest.raises(TypeError):
         DISEASES["NEW"] = DISEASES["BCC"]

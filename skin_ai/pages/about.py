@@ -57,7 +57,9 @@ The patient's words, age, site and skin type, your answers with times, the AI's 
 stored on the computer that runs this app or in the study's database, and nowhere else. You are stored under a
 pseudonym, with your role and years of practice if you give them. A cookie lets this browser open your cases
 again. A photo is stripped of its metadata and stays in memory for the session; it is saved only if you tick
-that for a case, or if it belongs to a deck. "Delete this case" deletes all of it. Nothing is sent anywhere.
+that for a case, or if it belongs to a deck. "Delete this case" deletes all of it. What you typed and have not
+saved stays in the server's memory for ten minutes, so that a reload of the page does not lose it; not in
+conference mode. Nothing is sent anywhere.
 """
 
 LICENCE = (
@@ -68,16 +70,16 @@ LICENCE = (
 
 def main() -> None:
     st.title("About")
-    st.subheader("What it is")
+    st.header("What it is")
     st.markdown(WHAT_IT_IS)
-    st.subheader("What it is not")
+    st.header("What it is not")
     st.markdown(WHAT_IT_IS_NOT + (WHAT_SKIN_26_IS_NOT if WITHOUT_PHOTO in bundle_names() else ""))
-    st.subheader("How it works")
+    st.header("How it works")
     st.markdown(HOW_IT_WORKS)
-    st.subheader("What is kept")
+    st.header("What is kept")
     st.markdown(WHAT_IS_KEPT)
     if len(bundle_names()) > 1:
-        st.subheader("The bundles")
+        st.header("The bundles")
         st.markdown(
             "Types, data and versions below belong to this bundle. Choose another one on the Case page."
         )
@@ -86,7 +88,7 @@ def main() -> None:
     except BundleError as error:
         st.error(str(error))
         return
-    st.subheader("The types it knows")
+    st.header("The types it knows")
     st.table(model_card.types_of(manifest), hide_index=True, border="horizontal")
     st.page_link("skin_ai/pages/model_card.py", label="How good it is: Model card")
     show_sources(manifest)
@@ -94,13 +96,13 @@ def main() -> None:
 
 
 def show_sources(manifest: dict[str, Any]) -> None:
-    st.subheader("Data and licences")
+    st.header("Data and licences")
     lines = [*model_card.data_sources(manifest), LICENCE]
     st.markdown("\n".join(f"- {line}" for line in lines))
 
 
 def show_versions(manifest: dict[str, Any]) -> None:
-    st.subheader("Versions")
+    st.header("Versions")
     schedule = " → ".join(str(options) for options in manifest["language_model"]["schedule"])
     st.markdown(
         f"- Bundle {manifest['name']}, made by skin_ai {manifest['code_version']}\n"

@@ -9,7 +9,7 @@ from skin_ai.study.database import StoreError
 from skin_ai.study.flow import Awaits, Progress
 from skin_ai.study.store import Store
 from skin_ai.views import local_time
-from skin_ai.views.case import after, before, bundle_choice
+from skin_ai.views.case import after, before, bundle_choice, typed
 from skin_ai.views.case.case_state import KEY, CaseState, Photo, begin_case, current_case
 from skin_ai.views.case.samples import find
 from skin_ai.views.free_text import plain
@@ -22,16 +22,21 @@ def main() -> None:
     store = readers.store()
     if store is None:
         return
-    if kiosk.is_on() and not kiosk.has_visitor():
-        start_screen.show(store)
+    # All of the form in one slot: left empty, it takes the form and its buttons away while the AI works.
+    form = st.empty()
+    if start_screen.is_on_screen():
+        with form.container():
+            start_screen.show(store)
         return
     try:
         case, progress = opened_case(store)
         bundle_choice.sidebar(case, progress)
-        show_head(store, progress)
         if progress is None or progress.awaits is Awaits.BEFORE:
-            before.show(store, case, progress)
+            with form.container():
+                show_head(store, progress)
+                before.show(store, case, progress)
         else:
+            show_head(store, progress)
             after.show(store, case, progress)
     except StoreError as error:
         st.error(str(error))
@@ -45,6 +50,8 @@ def opened_case(store: Store) -> tuple[CaseState, Progress | None]:
     named = "" if KEY in st.session_state else st.query_params.get(CASE, "")
     if reader and named and flow.progress(store, reader, named) is not None:
         begin_case(named)
+    elif KEY not in st.session_state:
+        typed.bring_back()
     case = current_case()
     progress = flow.progress(store, reader, case.id) if reader else None
     if progress is not None and not case.is_restored:

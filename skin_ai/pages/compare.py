@@ -37,7 +37,7 @@ def main() -> None:
     if readers.may_manage_decks():
         facts_table.show(answers)
     if not answers.empty:
-        st.subheader("Download")
+        st.header("Download")
         if readers.sees_each_reader():
             st.markdown("The answers chosen above, one per row, without the patients' words.")
             answers_download.offer(answers)
@@ -79,7 +79,7 @@ def offer_take_home(answers: pd.DataFrame) -> None:
     decks = sorted(set(answers["deck"]) - {""})
     if not decks:
         return
-    st.subheader("Your summary")
+    st.header("Your summary")
     deck = decks[0] if len(decks) == 1 else st.selectbox("Deck", decks, key="take_home_deck")
     summary = take_home.take_home(answers[answers["deck"] == deck])
     if summary is None:

@@ -52,7 +52,7 @@ def show_deck(store: Store, deck: Deck, size: int) -> None:
     waiting = flow.waiting_cases(order)
     done = size - len(waiting)
     is_begun = any(awaits is not Awaits.BEFORE for _, awaits in order)
-    st.subheader(plain(deck.name), anchor=False)
+    st.header(plain(deck.name), anchor=False)
     if deck.note:
         st.text(deck.note)
     if is_begun:

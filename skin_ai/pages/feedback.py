@@ -49,7 +49,7 @@ def show(store: Store, answers: pd.DataFrame) -> None:
     )
     show_scales(feedback)
     answers_download.offer(chosen, st.checkbox("Include the patient's words", key="with_words"))
-    st.subheader("Individual readings")
+    st.header("Individual readings")
     only_comments = st.toggle("With a comment only", key="only_comments")
     listed = feedback[feedback["comment"] != ""] if only_comments else feedback
     if listed.empty:

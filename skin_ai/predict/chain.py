@@ -221,13 +221,14 @@ def eliminate(
     temperatures: tuple[float, ...],
     *,
     shares: bool = True,
+    tell_step: Callable[[int], None] = lambda _: None,
 ) -> tuple[Step, ...]:
     """Asks about all options, keeps the most probable, asks again about these, until one is left.
 
     photo: (K,) probabilities or None; the other arguments as in `eliminate_all`.
     """
     case = Question(narrative, photo, tuple(range(len(types))))
-    (steps,) = eliminate_all(ask, [case], types, schedule, temperatures, shares=shares)
+    (steps,) = eliminate_all(ask, [case], types, schedule, temperatures, shares=shares, tell_step=tell_step)
     return steps
 
 
@@ -254,6 +255,7 @@ def eliminate_all(
     temperatures: tuple[float, ...],
     *,
     shares: bool = True,
+    tell_step: Callable[[int], None] = lambda _: None,
 ) -> list[tuple[Step, ...]]:
     """`eliminate` for many cases at once, so that prompts are asked in batches.
 
@@ -262,14 +264,15 @@ def eliminate_all(
     one per step, len(schedule) - 1. A step that would rule out nothing, because a case starts with fewer
     options, is left out.
     shares: also ask without the words and without the photo, for `Option.words` and `Option.photo`; otherwise
-    they are 0.
+    they are 0. tell_step: called with the number of each step, from 1, before it is asked.
     """
     left = [case.options for case in cases]
     steps: list[list[Step]] = [[] for _ in cases]
-    for keep, temperature in zip(schedule[1:], temperatures, strict=True):
+    for number, (keep, temperature) in enumerate(zip(schedule[1:], temperatures, strict=True), start=1):
         in_play = [place for place, options in enumerate(left) if len(options) > keep]
         if not in_play:
             continue
+        tell_step(number)
         askings = [_askings(replace(cases[place], options=left[place]), shares) for place in in_play]
         logits = _ask_in_batches(ask, [question for asking in askings for question in asking], types)
         for place, asking, rows in zip(

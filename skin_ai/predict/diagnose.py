@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Self
 
@@ -180,11 +180,16 @@ def diagnose(
 
 
 def verdict(
-    photo: PreparedPhoto | None, narrative: str, bundle: Bundle, facts: Facts | Extraction | None = None
+    photo: PreparedPhoto | None,
+    narrative: str,
+    bundle: Bundle,
+    facts: Facts | Extraction | None = None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Diagnosis:
     """All that a clinician waits for: everything but `unstable`, which is None where there are words.
 
     facts: what a person confirmed, or what was found in the narrative earlier; by default they are found now.
+    tell: called with what is done next, for who waits.
     Raises NarrativeError with one clear sentence, and NothingToDiagnose when all inputs are missing. The
     recommendations of a foreign photo reach the language model only where there are no words. Without words
     the photo answers alone.
@@ -193,6 +198,8 @@ def verdict(
     if photo is None and not words and not (isinstance(facts, Facts) and facts.said):
         raise NothingToDiagnose("Give a photo, the patient's words, or both.")
     timings: dict[str, float] = {} if photo is None else dict(photo.timings_ms)
+    if words:
+        tell("Reading the words")
     with timed(timings, "words"):
         reading = read(words, bundle.extractor, facts)
     prompt = reading.prompt
@@ -204,6 +211,7 @@ def verdict(
     seen, is_foreign = None, False
     with torch.inference_mode():
         if photo is not None:
+            tell("Photo model")
             flags += [f"photo_{kind}" for kind in photo.problems(bundle.quality_limits)]
             flags += ["ink"] * photo.has_ink
             with timed(timings, "preprocessing"):
@@ -223,7 +231,7 @@ def verdict(
                 seen = over_label_set(probabilities, bundle.image_types, bundle.types)
         everything = Question(prompt, seen, tuple(range(len(bundle.types))))
         with timed(timings, "language_model"):
-            steps = _eliminated(prompt, seen, bundle)
+            steps = _eliminated(prompt, seen, bundle, tell)
             ranked, single = answer(steps), single_pass(steps)
             others = _depends_on(reading, everything, ranked[0].type, bundle)
         if reading.is_cut or (prompt and bundle.language_model.is_cut(everything)):
@@ -280,11 +288,18 @@ def by_photo_alone(diagnosis: Diagnosis, bundle: Bundle) -> tuple[Probability, .
     return answer(eliminate_photo(seen, bundle.types, bundle.schedule))
 
 
-def _eliminated(prompt: str, seen: Tensor | None, bundle: Bundle) -> tuple[Step, ...]:
+def _eliminated(
+    prompt: str, seen: Tensor | None, bundle: Bundle, tell: Callable[[str], None]
+) -> tuple[Step, ...]:
     """By both models; by the photo alone without words; with nothing to go by, all types stay alike."""
     if prompt:
+        steps = len(bundle.schedule) - 1
         how = (bundle.types, bundle.schedule, bundle.chain_temperatures)
-        return eliminate(bundle.language_model, prompt, seen, *how)
+
+        def tell_step(number: int) -> None:
+            tell(f"Elimination, step {number} of {steps}")
+
+        return eliminate(bundle.language_model, prompt, seen, *how, tell_step=tell_step)
     alike = torch.full((len(bundle.types),), 1 / len(bundle.types))
     return eliminate_photo(alike if seen is None else seen, bundle.types, bundle.schedule)
 

@@ -1,4 +1,5 @@
-// In Streamlit's page, before Streamlit: says why a page stays empty, and how long a refused upload must wait.
+// In Streamlit's page, before Streamlit: says why a page stays empty and how long a refused upload must wait, and
+// tells conference mode that somebody is there.
 (() => {
     const PATIENCE = 10000; // milliseconds
     const box = document.createElement("div");
@@ -36,6 +37,84 @@
             if (isEmpty()) say(text);
         }
     }, 500);
+
+    // At most one message in a while; what is done meanwhile is told at its end.
+    const WHILE = 4000; // milliseconds
+    let toldAt = -WHILE;
+    let waiting = 0;
+    const tellThatSomebodyIsThere = () => {
+        waiting = 0;
+        toldAt = performance.now();
+        document.querySelector(".st-key-somebody_is_there button")?.click(); // in conference mode only
+    };
+    for (const doing of ["pointerdown", "keydown", "touchstart", "touchmove", "wheel", "scroll", "input"])
+        addEventListener(
+            doing,
+            event => {
+                if (!event.isTrusted || waiting) return;
+                waiting = setTimeout(tellThatSomebodyIsThere, Math.max(0, toldAt + WHILE - performance.now()));
+            },
+            { capture: true, passive: true },
+        );
+
+    // A diagnosis that was typed and left without choosing is handed to the hidden field beside the list. Not before
+    // the pointer is up: what then moves on the page would move from under a click.
+    const LIST = "[role=listbox], [data-baseweb=popover]";
+    let isDown = false;
+    let isDownInList = false;
+    let left = null;
+    const hand = () => {
+        if (!left) return;
+        const { field, text } = left;
+        left = null;
+        Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, text);
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+        queueMicrotask(() => field.dispatchEvent(new FocusEvent("focusout", { bubbles: true })));
+    };
+    addEventListener(
+        "pointerdown",
+        event => {
+            isDown = true;
+            isDownInList = Boolean(event.target.closest?.(LIST));
+        },
+        true,
+    );
+    addEventListener("pointerup", () => { isDown = false; hand(); }, true);
+    addEventListener("pointercancel", () => { isDown = false; hand(); }, true);
+    addEventListener(
+        "focusout",
+        event => {
+            const box = event.target.closest?.("[class*=st-key-diagnosis_]");
+            const field = box?.querySelector("[class*=st-key-typed_] input");
+            const isInList = event.relatedTarget?.closest?.(LIST) || (isDown && isDownInList);
+            const text = (event.target.value || "").trim();
+            if (!field || event.target === field || isInList || !text) return;
+            left = { field, text };
+            if (!isDown) hand();
+        },
+        true,
+    );
+
+    // The first tab stop: past the navigation, to the patient's words or, without them, the first choice of the page.
+    addEventListener("DOMContentLoaded", () => {
+        const skip = document.createElement("button");
+        skip.textContent = "Skip to the form";
+        const hidden = "position: fixed; top: 0.5rem; left: 0.5rem; z-index: 999998; padding: 0.5rem 1rem; font: 1rem system-ui; ";
+        const isSeen = "color: #fff; background: #0b6b74; border: 2px solid #fff";
+        const hide = () => (skip.style.cssText = hidden + "clip-path: inset(50%)");
+        hide();
+        skip.addEventListener("focus", () => (skip.style.cssText = hidden + isSeen));
+        skip.addEventListener("blur", hide);
+        skip.addEventListener("click", () => {
+            const main = document.querySelector("[data-testid=stMain]");
+            const field = main?.querySelector("textarea") ?? main?.querySelector("[role=radio], input, button, summary, a");
+            field?.focus();
+        });
+        document.body.prepend(skip);
+    });
+
+    // Leaving a field sends what was typed in it, also when the page is reloaded.
+    addEventListener("beforeunload", () => document.activeElement?.blur());
 
     const send = XMLHttpRequest.prototype.send;
     XMLHttpRequest.prototype.send = function (...given) {

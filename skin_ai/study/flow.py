@@ -46,6 +46,14 @@ class FlowError(ValueError):
     """What is not possible at this stage of a case, or what an answer lacks, in one sentence."""
 
 
+class Missing(FlowError):
+    """What an answer lacks. field: "ranks" or "confidence"."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
 class Awaits(StrEnum):
     """The next step of a reading."""
 
@@ -108,17 +116,18 @@ def given(
 ) -> Given:
     """An answer from typed text: names and synonyms become codes, anything else stays as written.
 
-    Raises FlowError without a diagnosis or confidence, and NarrativeError if a text is too long.
+    Raises Missing without a diagnosis or confidence, FlowError with too many, and NarrativeError
+    if a text is too long.
     """
     written = [clean_text(text, DIAGNOSIS_LIMIT) for text in diagnoses]
     ranks = [disease.code if (disease := find(text)) else text for text in written if text]
     ranks = list(dict.fromkeys(ranks))  # the same type under two names counts once
     if not ranks:
-        raise FlowError("Give at least one diagnosis.")
+        raise Missing("ranks", "Give at least one diagnosis.")
     if len(ranks) > MAX_RANKS:
         raise FlowError(f"Give at most {MAX_RANKS} diagnoses.")
     if confidence is None:
-        raise FlowError("Say how confident you are.")
+        raise Missing("confidence", "Say how confident you are.")
     return Given(tuple(ranks), confidence, clean_text(reason, TEXT_LIMIT), management, malignancy)
 
 

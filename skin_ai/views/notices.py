@@ -1,5 +1,7 @@
 """The notices on top of every page."""
 
+from pathlib import Path
+
 import streamlit as st
 
 PAGE_WIDTH = 1120  # pixels: two columns to read in, on any screen
@@ -11,10 +13,13 @@ RESEARCH_ONLY = (
 
 
 LATER = "notice_for_the_next_run"
+STYLE = Path(__file__).with_name("page.css")
 
 
 def research_only() -> None:
-    st.info(RESEARCH_ONLY)
+    st.html(STYLE)
+    with st.container(key="notice"):
+        st.info(RESEARCH_ONLY)
 
 
 def say_next(sentence: str) -> None:

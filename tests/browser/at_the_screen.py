@@ -223,3 +223,10 @@ def finish(page: Page, label: str = "Keep my answer") -> None:
 def case_id(page: Page) -> str:
     """Of the case that the address names."""
     return parse_qs(urlsplit(page.url).query)["case"][0]
+
+
+def beat_the_ai(page: Page, diagnosis: str = "Nevus") -> None:
+    """The three taps of a visitor at a conference."""
+    page.get_by_role("radio", name=diagnosis, exact=True).click()
+    page.get_by_role("radio", name="Fairly sure").click()
+    click(page, "Show the AI")

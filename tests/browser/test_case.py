@@ -144,6 +144,35 @@ def test_click_that_leaves_the_words_saves_them_and_their_facts(reader: Visit, s
     assert json.loads(extracted)["facts"]["bleed"]["answer"] == "yes"
 
 
+def test_diagnosis_that_is_typed_and_left_with_a_click_is_kept(reader: Visit) -> None:
+    page = reader.page
+    type_words(page)
+    settle(page)
+    page.get_by_role("combobox", name="Your diagnosis").click()
+    page.keyboard.type("granuloma faciale perhaps")
+    page.locator("[class*=st-key-confidence] button", has_text="50%").click()  # an open list hides all roles
+    expect(page.get_by_text("“granuloma faciale perhaps” is not a known diagnosis")).to_be_visible()
+    expect(page.get_by_role("radio", name="50%", exact=True)).to_be_checked()
+    page.get_by_role("combobox", name="Your diagnosis").click()
+    page.keyboard.type("dermatofibroma")
+    page.locator("button", has_text=SAVE).click()
+    expect_result(page)
+    expect(page.get_by_text("2nd Dermatofibroma")).to_be_visible()
+
+
+def test_what_is_missing_gets_the_focus(reader: Visit) -> None:
+    page = reader.page
+    type_words(page)
+    settle(page)
+    click(page, SAVE)
+    expect(page.get_by_text("Give at least one diagnosis.")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Your diagnosis")).to_be_focused()
+    give(page, ["melanoma"], None)
+    click(page, SAVE)
+    expect(page.get_by_text("Say how confident you are.")).to_be_visible()
+    expect(page.get_by_role("radio", name="10%", exact=True)).to_be_focused()
+
+
 # Blinding
 
 
@@ -180,12 +209,12 @@ def test_nothing_of_the_result_is_sent_before_the_own_answer_is_saved(
     give(page, [OWN], None)
     click(page, SAVE)
     expect(page.get_by_text("Say how confident you are.")).to_be_visible()
-    for title in ("About", "Model card", "Compare", "Deck", "Feedback", "Case"):
+    for title in ("About", "Model card", "Deck", "Compare", "Case"):
         go_to(page, title)
     for go in (page.go_back, page.go_back, page.go_forward):
         go()
         settle(page)  # a page that comes late takes the address back to its own
-    expect(page.get_by_role("heading", name="Feedback", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Compare", exact=True)).to_be_visible()
     go_to(page, "Case")
     click(page, LATER)
     open_up(page, "Unfinished cases (1)")

@@ -15,6 +15,7 @@ from at_the_screen import (
     Server,
     Visit,
     answer,
+    beat_the_ai,
     click,
     finish,
     give,
@@ -39,7 +40,7 @@ HELD = """async () => JSON.stringify([
 
 
 def start_screen(page: Page) -> None:
-    expect(page.get_by_role("heading", name="Choose a case to begin")).to_be_visible()
+    expect(page.get_by_role("heading", name="Can you beat the AI?")).to_be_visible()
     settle(page)
 
 
@@ -48,7 +49,7 @@ def held(page: Page) -> str:
 
 
 def begin_case_of_own(page: Page, photo: Path) -> None:
-    click(page, "Use a case of my own")
+    click(page, "My own photo")
     expect(page.get_by_role("button", name=SAVE)).to_be_visible()
     upload(page, photo)
     expect(page.get_by_text("What the model sees")).to_be_visible()
@@ -117,7 +118,7 @@ def test_next_visitor_gets_nothing_of_the_last_one(browser: Browser, stand: Serv
         click(page, "Next visitor")
         start_screen(page)
         assert not [secret for secret in secrets if secret in held(page)]
-        click(page, "Use a case of my own")
+        click(page, "My own photo")
         expect(page.get_by_role("button", name=SAVE)).to_be_visible()
         settle(page)
         expect(page.get_by_role("textbox", name="In the patient's own words")).to_have_value("")
@@ -155,12 +156,58 @@ def test_idle_visitor_is_warned_and_then_forgotten(browser: Browser, stand: Serv
         assert not [secret for secret in secrets if secret in held(page)]
 
 
-def test_start_screen_fits_the_screen_and_counts(visitor: Visit) -> None:
+def test_start_screen_is_one_screenful_and_three_taps_lead_to_the_truth(visitor: Visit) -> None:
     page = visitor.page
     start_screen(page)
-    expect(page.get_by_text("Today: ")).to_be_visible()
+    for in_sight in ("Show the AI", "Another case", "My own photo", "Tell a patient's story: 26 diseases"):
+        expect(page.get_by_role("button", name=in_sight)).to_be_in_viewport(ratio=1)
+    expect(page.get_by_text("Today: ")).to_be_in_viewport()
     expect(page.get_by_role("button", name="Next visitor")).to_have_count(0)
     expect(page.get_by_role("link", name="Deck")).to_have_count(0)
     visitor.expect_no_sideways_scrolling()
     visitor.keep_screenshots("kiosk")
+    beat_the_ai(page)
+    expect(page.get_by_text("Today, on the same cases: visitors")).to_be_in_viewport()
+    expect(page.locator("#outcome")).to_be_focused()
+    expect(page.locator("#verdict")).to_be_in_viewport()
+    visitor.expect_no_sideways_scrolling()
+    visitor.keep_screenshots("kiosk-result")
+    click(page, "Another case")
+    start_screen(page)
     assert visitor.hosts == {"localhost"}
+
+
+def test_visitor_who_only_scrolls_is_not_cleared(browser: Browser, stand: Server) -> None:
+    with visiting(browser, stand.address) as visit:
+        page = visit.page
+        start_screen(page)
+        click(page, "My own photo")
+        expect(page.get_by_role("button", name=SAVE)).to_be_visible()
+        end = time.monotonic() + 1.5 * IDLE_MINUTES * 60
+        while time.monotonic() < end:
+            page.mouse.wheel(0, 60)
+            page.wait_for_timeout(IDLE / 20)
+            page.mouse.wheel(0, -60)
+            page.wait_for_timeout(IDLE / 20)
+        expect(page.get_by_role("button", name=SAVE)).to_be_visible()
+        expect(page.get_by_text("Are you still there?")).to_have_count(0)
+
+
+def test_form_gives_way_to_what_the_ai_does(browser: Browser, stand: Server) -> None:
+    with visiting(browser, stand.address) as visit:
+        page = visit.page
+        start_screen(page)
+        watch = """() => {
+            window.seen = [];
+            new MutationObserver(() => {
+                const status = document.querySelector("[data-testid=stExpander] [data-testid=stMarkdown]");
+                if (status) seen.push([status.closest("[data-testid=stExpander]").innerText,
+                    !!document.querySelector(".st-key-show_ai, .st-key-others")]);
+            }).observe(document.body, {childList: true, subtree: true, characterData: true});
+        }"""
+        page.evaluate(watch)
+        beat_the_ai(page)
+        expect(page.locator("#verdict")).to_be_visible()
+        seen = page.evaluate("seen.filter(([text]) => text.includes('working'))")
+        assert any("Elimination, step 2 of 3" in text for text, _ in seen)
+        assert not any(has_form for text, has_form in seen)

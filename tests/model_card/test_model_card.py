@@ -351,7 +351,7 @@ def page(manifest):
 def test_page_shows_the_card_of_the_bundle(app: AppTest):
     app.switch_page("skin_ai/pages/model_card.py").run()
     assert not app.exception
-    assert [header.value for header in app.subheader][:3] == FIRST_SCREEN
+    assert [header.value for header in app.header][:3] == FIRST_SCREEN
     assert [found.label for found in app.expander if found.label in MITCHELL] == MITCHELL
     assert "not a medical device" in "\n".join(info.value for info in app.info)
     manifest = read_manifest(WEIGHTS / DEFAULT_BUNDLE)

@@ -51,6 +51,7 @@ from skin_ai.study import flow
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Answer, Case, Run
 from skin_ai.views.answers_download import without_early_references
+from skin_ai.views.case import typed
 from skin_ai.views.case.elimination import name
 from skin_ai.views.case.samples import CREDIT, SAMPLES
 
@@ -83,8 +84,9 @@ def without_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_says_that_it_is_for_research_only(app, page):
-    app.switch_page(page).run()
+def test_every_page_says_that_it_is_for_research_only(app, page, monkeypatch):
+    monkeypatch.setenv("SKIN_AI_STUDY_PASSPHRASE", "a fig on the sill")  # Feedback is offered with one only
+    app.run().switch_page(page).run()
     assert not app.exception
     assert "not a medical device" in app.info[0].value
 
@@ -306,22 +308,40 @@ def test_skin_type_is_kept_with_the_case_and_is_no_fact(app, store):
 
 
 @pytest.mark.parametrize(
-    ("diagnoses", "sure", "sentence"),
-    [([], 70, "Give at least one diagnosis."), (["melanoma"], None, "Say how confident you are.")],
+    ("diagnoses", "sure", "sentence", "field"),
+    [
+        ([], 70, "Give at least one diagnosis.", "ranks"),
+        (["melanoma"], None, "Say how confident you are.", "confidence"),
+    ],
 )
 def test_incomplete_answer_gives_one_sentence_and_nothing_typed_is_lost(
-    app, store, diagnoses, sure, sentence
+    app, store, diagnoses, sure, sentence, field
 ):
     type_words(app)
     app.text_input(key=f"reason_before_{case(app).id}").set_value("the border").run()
     answer(app, diagnoses, sure)
     assert problems(app) == [sentence]
+    assert goes_to(app, f"{field}_before_{case(app).id}")
     assert words_area(app).value == WORDS
     assert (ranks(app, "before").value, confidence(app, "before").value) == (diagnoses, sure)
     assert app.text_input(key=f"reason_before_{case(app).id}").value == "the border"
     assert rows_of(store) == {}
     answer(app)
     assert case(app).diagnosis is not None
+
+
+def test_diagnosis_that_was_typed_and_left_is_kept_as_written(app, store):
+    """The page's script fills the hidden field; the first key belongs to the list that was on screen."""
+    type_words(app)
+    give(app, ["melanoma"])
+    app.text_input(key=f"typed_before_{case(app).id}").set_value("dermatofibroma ").run()
+    shown = next(field for field in app.multiselect if field.label.startswith("Your diagnosis"))
+    assert shown.value == ["melanoma", "dermatofibroma"]
+    app.text_input(key=f"typed_before_{case(app).id}_1").set_value("my own idea").run()
+    app._run(as_drawn_anew(app))
+    button(app, SAVE).click().run()
+    row = store.answers().iloc[0]
+    assert (row["rank_1"], row["rank_2"], row["rank_3"]) == ("MEL", "DFIB", "my own idea")
 
 
 def test_nothing_of_the_ai_is_there_before_the_own_answer_is_saved(app, store):
@@ -525,7 +545,41 @@ def test_photo_is_kept_only_where_ticked(app, store, drawn_photo, is_ticked):
     assert (flow.kept_photo(store, case(app).id) is not None) == is_ticked
 
 
-# A reload: the result that was kept
+# A reload: what was typed, and the result that was kept
+
+
+def as_the_same_browser(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """A new session, with the cookie of the one before, which has left."""
+    token = app.session_state[typed.TOKEN]
+    monkeypatch.setattr(typed, "_is_active", lambda session: False)  # AppTest has no sessions to ask for
+    monkeypatch.setattr(type(st.context), "cookies", {typed.COOKIE: token})
+    return AppTest.from_file(APP, default_timeout=TIMEOUT).run()
+
+
+def test_what_was_typed_survives_a_reload_but_the_photo(app, drawn_photo, monkeypatch):
+    upload(app, "lesion.jpg", drawn_photo)
+    type_words(app)
+    give(app, ["melanoma", "my own idea"])
+    app.text_input(key=f"reason_before_{case(app).id}").set_value("the border")
+    app.button(key=f"chip_bleed_{case(app).id}").click().run()
+    again = as_the_same_browser(app, monkeypatch)
+    assert not again.exception
+    assert typed.PHOTO_IS_NOT in [info.value for info in again.info]
+    assert words_area(again).value == WORDS
+    assert ranks(again, "before").value == ["melanoma", "my own idea"]
+    assert confidence(again, "before").value == 70
+    assert again.text_input(key=f"reason_before_{case(app).id}").value == "the border"
+    assert case(again).facts.answer("bleed") == case(app).facts.answer("bleed") == "no"
+    other = AppTest.from_file(APP, default_timeout=TIMEOUT).run()
+    assert words_area(other).value == ""  # it is given once
+
+
+def test_what_was_saved_or_taken_back_does_not_come_back(app, monkeypatch):
+    type_words(app)
+    type_words(app, "")
+    assert words_area(as_the_same_browser(app, monkeypatch)).value == ""
+    answer(type_words(app))
+    assert words_area(as_the_same_browser(app, monkeypatch)).value == ""
 
 
 @pytest.fixture
@@ -694,6 +748,11 @@ def test_missing_bundle_gives_one_sentence_that_names_the_file(without_bundle, a
     assert [str(without_bundle / "pad-ufes-20" / "manifest.json") in error.value for error in app.error] == [
         True
     ]
+
+
+def goes_to(app: AppTest, key: str) -> bool:
+    """Whether the page's script puts the focus on the field with this key."""
+    return any(f".st-key-{key} " in element.proto.body for element in app.get("html"))
 
 
 def slider(app: AppTest, label: str):

@@ -46,6 +46,7 @@ from skin_ai.views.case import bundle_choice, symptom_form
 from skin_ai.vocabulary import DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS
 
 PAD, SKIN = "pad-ufes-20", "skin-26"
+TITLE = {PAD: "6-tumour model", SKIN: "26-disease model (history only)"}
 HEATMAP = "The heatmap was on the lesion"
 
 
@@ -136,14 +137,25 @@ def test_choice_or_the_photo_decides_and_the_page_says_so_before(app_of_two, sto
     if choice:
         choose(app_of_two, choice)
     give_case(app_of_two)
-    assert f"AI: **{asked}**" in texts(app_of_two)
+    assert f"AI: **{TITLE[asked]}**" in texts(app_of_two)
     assert asked in case(app_of_two).loaded
     answer(app_of_two)
     assert not app_of_two.exception
     assert case(app_of_two).diagnosis.bundle == asked
     assert list(store.answers()["bundle"]) == [asked]
-    assert f"This case is answered by **{asked}**" in in_the_sidebar(app_of_two)
-    assert f"Bundle {asked}" in texts(app_of_two)
+    assert f"This case is answered by the **{TITLE[asked]}**" in in_the_sidebar(app_of_two)
+    assert TITLE[asked] in texts(app_of_two)
+
+
+def test_story_is_told_without_a_photo_and_is_answered_by_the_bundle_for_it(app_of_two, store):
+    app_of_two.segmented_control(key=f"begin_with_{case(app_of_two).id}").set_value(True).run()
+    assert "Tell a patient's story" in texts(app_of_two)
+    assert not app_of_two.file_uploader
+    answer(type_words(app_of_two, "Itchy red scaly patches on both elbows."), ["psoriasis"])
+    assert not app_of_two.exception
+    assert list(store.answers()["bundle"]) == [SKIN]
+    button(app_of_two, "New case").click().run()
+    assert app_of_two.file_uploader
 
 
 def test_only_what_will_be_asked_is_loaded(app_of_two):
@@ -163,7 +175,7 @@ def test_case_stays_with_the_bundle_that_answered_it(app_of_two, store, later):
     for session in (fresh, reloaded(fresh)):
         assert not session.exception
         assert case(session).diagnosis.bundle == PAD
-        assert f"**{PAD}**; another choice applies to the next case" in in_the_sidebar(session)
+        assert f"**{TITLE[PAD]}**; another choice applies to the next case" in in_the_sidebar(session)
     assert rows_of(store)["runs"] == 1
     finish(fresh)
     assert set(store.answers()["bundle"]) == {PAD}
@@ -177,14 +189,14 @@ def test_choice_survives_a_new_case_and_other_pages(app_of_two):
     button(app_of_two, "New case").click().run()
     use_sample(app_of_two)
     assert app_of_two.radio(key=bundle_choice.CHOICE).value == SKIN
-    assert f"AI: **{SKIN}**" in texts(app_of_two)
+    assert f"AI: **{TITLE[SKIN]}**" in texts(app_of_two)
 
 
 def test_browser_that_forgot_the_choice_cannot_overwrite_it(app_of_two):
     choose(app_of_two, PAD)
     app_of_two._run(as_drawn_anew(app_of_two))
     assert app_of_two.radio(key=bundle_choice.CHOICE).value == PAD
-    assert f"AI: **{PAD}**" in texts(app_of_two)
+    assert f"AI: **{TITLE[PAD]}**" in texts(app_of_two)
 
 
 def test_next_visitor_begins_with_the_rule(app_of_two, store, monkeypatch):
@@ -206,7 +218,7 @@ def test_cases_of_a_deck_follow_the_same_rule_and_stay_blind(app_of_two, store, 
     button(app_of_two, "Begin").click().run()
     app_of_two.switch_page("skin_ai/pages/case.py").run()
     give(app_of_two, ["eczema"])
-    assert f"AI: **{asked}**" in texts(app_of_two)
+    assert f"AI: **{TITLE[asked]}**" in texts(app_of_two)
     assert "runs" not in rows_of(store)
     assert case(app_of_two).diagnosis is None
     assert not app_of_two.get("plotly_chart")
@@ -258,7 +270,7 @@ def test_result_of_a_foreign_photo_is_a_guess_and_hidden_until_asked_for(foreign
 
 def test_foreign_photo_stays_with_the_bundle_that_was_asked(foreign, store):
     assert not [label for label in buttons(foreign) if label.startswith("Ask ")]
-    assert f"This case is answered by **{SKIN}**" in in_the_sidebar(foreign)
+    assert f"This case is answered by the **{TITLE[SKIN]}**" in in_the_sidebar(foreign)
     choose(foreign, PAD)
     again = reloaded(foreign)
     for session in (foreign, again):
@@ -373,8 +385,8 @@ def test_form_asks_for_what_the_bundle_reads(app_of_two):
 
 def test_sidebar_says_what_each_can_do(app_of_two):
     said = in_the_sidebar(app_of_two)
-    assert f"**{PAD}**: 6 types; its photo model knows all of them." in said
-    assert f"**{SKIN}**: 26 types; its photo model knows 6 of them." in said
+    assert f"**{TITLE[PAD]}**: 6 types; its photo model knows all of them." in said
+    assert f"**{TITLE[SKIN]}**: 26 types; its photo model knows 6 of them." in said
 
 
 def test_about_shows_one_bundle_at_a_time(app_of_two):

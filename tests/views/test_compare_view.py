@@ -341,7 +341,7 @@ def visit(reader: str | None = None, *, is_staff: bool | None = None) -> AppTest
 
 
 def said(page: AppTest) -> str:
-    elements = (*page.subheader, *page.markdown, *page.caption, *page.info)
+    elements = (*page.header, *page.markdown, *page.caption, *page.info)
     tables = [table.value.to_string() for table in page.table]
     return "\n".join([*(element.value for element in elements), *tables])
 
@@ -454,7 +454,7 @@ def test_study_without_reference_shows_agreement_time_and_confidence_only(store)
     page = visit()
     text = said(page)
     assert compare.NO_TRUTH in text
-    titles = [subheader.value.split(" · ")[1] for subheader in page.subheader if "·" in subheader.value]
+    titles = [subheader.value.split(" · ")[1] for subheader in page.header if "·" in subheader.value]
     assert titles == ["Agreement with the AI", "Confidence", "Time per case", "Subgroups"]
     assert "Disease type" not in page.segmented_control(key="grouping").options
 

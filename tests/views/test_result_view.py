@@ -58,7 +58,7 @@ def shown(
         from skin_ai.views.case.own_answer import Own
 
         own = Own(own_ranks)
-        result.show(diagnosis, manifest or {}, own, 70 if own_ranks else None, "abc")
+        result.show(diagnosis, manifest or {}, own, "70%" if own_ranks else "", "abc")
         details.show(diagnosis, manifest, own, lambda: None, lambda: None, lambda: None)
 
     kwargs = {"diagnosis": of or diagnosis(), "manifest": manifest, "own_ranks": own_ranks}

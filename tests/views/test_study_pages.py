@@ -25,7 +25,6 @@ from app_at_work import (
     texts,
     type_words,
     upload,
-    use_sample,
     words_area,
 )
 from drawn_samples import SAMPLES as DRAWN
@@ -38,7 +37,8 @@ from skin_ai.study import logins
 from skin_ai.study.flow import Given, commit, keep_case, keep_feedback, show_at_once
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case, Stage
-from skin_ai.views.case.samples import find
+from skin_ai.views.case.elimination import name
+from skin_ai.views.case.samples import CREDIT, Sample
 from skin_ai.views.session import readers
 from skin_ai.views.session.readers import LET_IN
 from skin_ai.vocabulary import ARMS, ROLES
@@ -387,7 +387,7 @@ def two_readings(store: Store) -> Store:
 
 
 def open_feedback(app: AppTest, passphrase: str) -> AppTest:
-    app.switch_page("skin_ai/pages/feedback.py").run()
+    app.run().switch_page("skin_ai/pages/feedback.py").run()
     app.text_input[0].set_value(passphrase)
     return button(app, "Open").click().run()
 
@@ -396,12 +396,13 @@ def shows_data(app: AppTest) -> bool:
     return any(word in texts(app) + table_of(app) for word in ("Too", "Clear", "Words to", "Melanoma"))
 
 
-def test_feedback_without_a_passphrase_says_how_to_set_one(two_readings, app):
-    app.switch_page("skin_ai/pages/feedback.py").run()
-    assert "`SKIN_AI_STUDY_PASSPHRASE`" in app.info[1].value
-    assert not app.text_input
-    assert not app.get("download_button")
-    assert not shows_data(app)
+def test_feedback_is_offered_only_where_somebody_may_open_it(two_readings, app, monkeypatch):
+    page = "skin_ai/pages/feedback.py"
+    with pytest.raises(ValueError):
+        app.switch_page(page).run()
+    monkeypatch.setenv("SKIN_AI_STUDY_PASSPHRASE", PASSPHRASE)
+    app.run().switch_page(page).run()
+    assert app.text_input
 
 
 @pytest.mark.parametrize("typed", ["", "a fig", PASSPHRASE.upper(), "ein Fikus ✿"])
@@ -489,34 +490,111 @@ def counter(app: AppTest) -> str:
     return next(caption.value for caption in app.caption if caption.value.startswith("Today:"))
 
 
-def offered(app: AppTest) -> list[str]:
-    """Names of the samples on screen, in their order."""
-    return [button.key.removeprefix("sample_") for button in app.button if button.key.startswith("sample_")]
+def shown(app: AppTest) -> Sample:
+    """The sample on the start screen."""
+    return app.session_state["challenge"].sample
 
 
-def test_start_screen_leads_to_a_sample_with_who_the_visitor_is(stand, store):
-    assert "Look at a skin lesion" in texts(stand)
+def beat(app: AppTest, diagnosis: str = "NEV", sure: int = 50) -> AppTest:
+    """The three taps of a visitor."""
+    place = app.session_state["challenge"].place
+    app.pills(key=f"pick_{place}").set_value(diagnosis).run()
+    app.segmented_control(key=f"sure_{place}").set_value(sure).run()
+    return app.button(key="show_ai").click().run()
+
+
+def test_start_screen_shows_a_case_and_nothing_to_type(stand):
+    assert "Can you beat the AI?" in texts(stand)
+    assert shown(stand).narrative in texts(stand)
+    assert shown(stand).title in stand.get("image")[0].proto.imgs[0].alt
+    assert stand.pills[0].options == [
+        "Actinic keratosis", "Basal cell carcinoma", "Melanoma", "Nevus", "Seborrheic keratosis",
+        "Squamous cell carcinoma", "Other",
+    ]  # fmt: skip
+    assert not (*stand.text_input, *stand.text_area, *stand.multiselect)
     assert "Next visitor" not in buttons(stand)
-    stand.pills(key="who_role").set_value(ROLES[0]).run()
-    sample = find(offered(stand)[1])
-    stand.button(key=f"sample_{sample.name}").click().run()
-    assert words_area(stand).value == sample.narrative
-    assert "About you" not in [expander.label for expander in stand.expander]
-    answer(stand)
+    assert CREDIT in texts(stand)
+
+
+def test_three_taps_lead_to_result_truth_and_score(stand, store):
+    sample = shown(stand)
+    beat(stand, sample.reference, 83)
+    assert not stand.exception
+    said = texts(stand)
+    assert f"**{name(sample.reference)}** is the diagnosis. Proven by {sample.proven_by}." in said
+    assert f"✓ You: {name(sample.reference)}, very sure" in said
+    assert "Today, on the same cases: visitors **1 of 1** right" in said
+    assert "Malignant in total" in said
+    assert "Keep my answer" not in buttons(stand)
+    row = store.answers().iloc[0]
+    assert (row["sample"], row["stage"], row["rank_1"], row["confidence"], row["truth"]) == (
+        sample.name, "before", sample.reference, 83, sample.reference,
+    )  # fmt: skip
+    assert row["blinded"]
+    assert rows_of(store) == {"clinicians": 1, "cases": 1, "runs": 1, "readings": 1, "answers": 1}
+
+
+@pytest.mark.parametrize(
+    ("diagnosis", "sure", "problem", "field"),
+    [(None, 50, "Choose a diagnosis.", "pick_0"), ("NEV", None, "Say how sure you are.", "sure_0")],
+)
+def test_missing_tap_is_asked_for_where_it_belongs(stand, store, diagnosis, sure, problem, field):
+    beat(stand, diagnosis, sure)
+    assert problems(stand) == [problem]
+    assert any(f".st-key-{field} " in element.proto.body for element in stand.get("html"))
+    assert rows_of(store) == {}
+
+
+def test_other_diagnosis_is_kept_and_is_wrong(stand, store):
+    beat(stand, "other")
+    assert store.answers().iloc[0]["rank_1"] == "other"
+    assert "✗ You: other, fairly sure" in texts(stand)
+
+
+def test_role_is_asked_afterwards_and_may_be_skipped(stand, store):
+    assert not [pills for pills in stand.pills if "role" in pills.key]
+    beat(stand)
+    assert list(store.answers()["role"]) == [""]
+    code = store.answers().iloc[0]["reader"]
+    stand.pills(key=f"who_{code}_role").set_value(ROLES[0]).run()
     assert list(store.answers()["role"]) == [ROLES[0]]
-    assert list(store.answers()["sample"]) == [sample.name]
+
+
+def test_another_case_an_own_photo_and_a_story_are_one_tap_away(stand, store):
+    first = shown(stand)
+    stand.button(key="another_case").click().run()
+    assert shown(stand) is not first
+    beat(stand)
+    stand.button(key="another_case").click().run()
+    assert "Can you beat the AI?" in texts(stand)
+    beat(stand)
+    assert list(store.answers()["sample"]) == [
+        sample.name for sample in stand.session_state["challenge"].order[1:3]
+    ]
+    assert rows_of(store)["clinicians"] == 1
+    stand.button(key="begin_own").click().run()
+    assert stand.file_uploader
+    assert words_area(stand).value == ""
+    button(stand, "Back to the samples").click().run()
+    stand.button(key="begin_story").click().run()
+    assert words_area(stand).value == ""
+    answer(type_words(stand, "Itchy red scaly patches on both elbows."), ["psoriasis"])
+    assert not stand.exception
+    assert "Keep my answer" in buttons(stand)
     assert LATER not in buttons(stand)
 
 
-def test_six_samples_are_drawn_for_each_visitor_and_stay(stand):
-    draws = [offered(stand)]
-    assert offered(stand.run()) == draws[0]
+def test_every_visitor_has_an_order_of_their_own_that_stays(stand):
+    draws = [stand.session_state["challenge"].order]
+    assert stand.run().session_state["challenge"].order == draws[0]
     for _ in range(3):
         stand.button(key="begin_own").click().run()
         stand = begin_anew(stand.button(key="next_visitor").click().run())
-        draws.append(offered(stand))
-    assert [len(set(draw)) for draw in draws] == [6] * 4
-    assert len(set(map(tuple, draws))) > 1  # the same order four times: once in 10 to the 17
+        draws.append(stand.session_state["challenge"].order)
+    assert [len({sample.name for sample in draw}) for draw in draws] == [12] * 4
+    assert (
+        len({tuple(sample.name for sample in draw) for draw in draws}) > 1
+    )  # the same: once in 10 to the 26
 
 
 def test_next_visitor_finds_nothing_of_the_last_one_but_the_counter(stand):
@@ -533,21 +611,23 @@ def test_next_visitor_finds_nothing_of_the_last_one_but_the_counter(stand):
     assert left not in kept
     assert "secret" not in texts(stand)
     stand = begin_anew(stand)
-    assert "Choose a case to begin" in texts(stand)
+    assert "Can you beat the AI?" in texts(stand)
     stand.button(key="begin_own").click().run()
     assert case(stand).id != left
     assert words_area(stand).value == ""
     assert "Continue" not in buttons(stand)
-    assert counter(stand) == "Today: 2 visitors, 2 answers"
+    assert counter(stand) == "Today: 1 visitor, 2 answers"
 
 
-def test_visitor_comes_to_the_next_case_without_starting_anew(stand, store):
-    stand.button(key=f"sample_{offered(stand)[0]}").click().run()
-    finish(answer(stand))
-    button(stand, "New case").click().run()
-    answer(use_sample(stand))
-    assert rows_of(store)["clinicians"] == 1
-    assert rows_of(store)["cases"] == 2
+def test_first_tap_begins_the_visit_and_whatever_is_done_prolongs_it(stand, monkeypatch):
+    """The button is pressed by the page's script at every click, key, touch or scroll."""
+    stand.pills(key="pick_0").set_value("NEV").run()
+    assert "Next visitor" in buttons(stand)
+    stand.session_state["last_seen"] -= 170  # of 180 seconds
+    fragment = [element for element in stand.button if element.key == "somebody_is_there"]
+    before = stand.session_state["last_seen"]
+    fragment[0].click().run()
+    assert stand.session_state["last_seen"] > before + 160
 
 
 def test_decks_and_feedback_are_no_part_of_conference_mode(stand):

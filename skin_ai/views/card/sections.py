@@ -11,6 +11,7 @@ import streamlit as st
 from skin_ai import model_card
 from skin_ai.predict.bundle import DEFAULT_BUNDLE, bundle_names
 from skin_ai.views.card.charts import CHARTS
+from skin_ai.views.case import bundle_choice
 from skin_ai.views.compare.charts import CONFIG, FOLLOW_THEME
 
 OPEN: Final = 3  # sections: how good it is, where it fails, what it is for
@@ -35,7 +36,13 @@ def chosen_bundle(key: str) -> str:
     if len(names) < 2:
         return names[0] if names else DEFAULT_BUNDLE
     return st.segmented_control(
-        "Bundle", names, default=names[0], required=True, label_visibility="collapsed", key=key
+        "AI model",
+        names,
+        default=names[0],
+        format_func=bundle_choice.title,
+        required=True,
+        label_visibility="collapsed",
+        key=key,
     )
 
 
@@ -47,9 +54,9 @@ def show(manifest: Mapping[str, Any]) -> None:
     left, right = st.columns([7, 6], gap="medium")
     for column, (title, text) in zip((left, right, right), sections[:OPEN], strict=True):
         with column:
-            st.subheader(title)
+            st.header(title)
             _show(text, figures)
-    st.subheader("All details")
+    st.header("All details")
     for title, text in sections[OPEN:]:
         with st.expander(title):
             before, *parts = re.split(r"^### (.+)\n", text, flags=re.MULTILINE)

@@ -10,7 +10,7 @@ from skin_ai.predict.narrative import NarrativeError
 from skin_ai.predict.photo import Crop
 from skin_ai.study import flow
 from skin_ai.study.database import StoreError
-from skin_ai.study.flow import FlowError, Given, Progress
+from skin_ai.study.flow import FlowError, Given, Missing, Progress
 from skin_ai.study.store import Store, pixels_sha256
 from skin_ai.study.tables import Case, Stage
 from skin_ai.views import notices
@@ -18,6 +18,7 @@ from skin_ai.views.case import (
     answer_form,
     bundle_choice,
     feedback_form,
+    focus,
     inputs,
     outcome,
     questions,
@@ -26,10 +27,11 @@ from skin_ai.views.case import (
 )
 from skin_ai.views.case.case_state import CaseState, begin_case
 from skin_ai.views.case.own_answer import Own
+from skin_ai.views.session import kiosk, start_screen, truth
 from skin_ai.vocabulary import NOTHING
 
 SECOND_LOOK = "**No AI result in this case.** Look once more, then keep your answer or change it."
-OTHER_VERSION = "This result was made by another version of bundle {}. It is shown as it was saved."
+OTHER_VERSION = "This result was made by another version of the {}. It is shown as it was saved."
 
 
 def show(store: Store, case: CaseState, progress: Progress) -> None:
@@ -39,7 +41,7 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
     if progress.after is not None and not progress.bundle:
         st.markdown("You answered this case without an AI result.")
     elif progress.reading.arm == NOTHING:
-        outcome.heading("Look again", "verdict", case.id)
+        focus.heading("Look again", "verdict", case.id)
         st.markdown(SECOND_LOOK)
         inputs.show_given(case, kept)
     elif case.diagnosis is None and not run.open_kept(store, case, progress):
@@ -50,13 +52,19 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
         if not run.ask_models(store, case, progress, place):
             _show_given(case, kept)
             return
+    is_told = truth.is_told_at_once(kept)
     with st.container(key="outcome_place"):  # always there, so that the funnel is not drawn anew below it
-        if progress.after is not None:
+        if is_told:
+            truth.show(store, case, progress)
+        elif progress.after is not None:
             outcome.show(store, case, progress)
     if case.diagnosis is not None:
         _show_result(store, case, progress)
     elif progress.after is not None:
         _show_given(case, kept)
+    if is_told:
+        truth.offer_next(store, progress)
+        return
     if progress.after is None:
         _ask_final_answer(store, case, progress)
     else:
@@ -103,19 +111,19 @@ def _show_result(store: Store, case: CaseState, progress: Progress) -> None:
     diagnosis = questions.take_answer(store, case, progress) or diagnosis
     name = diagnosis.bundle
     manifest = bundle_choice.manifest_if_unchanged(name, case.bundle_sha256)
-    confidence = before.confidence if before else None
-    is_new = progress.after is None
+    is_told = truth.is_told_at_once(progress.case)
+    sure = (f"({truth.sure(before.confidence)})" if is_told else f"{before.confidence}%") if before else ""
+    is_new = progress.after is None and not is_told
     arm = progress.reading.arm
-    result.show(
-        diagnosis, manifest or {}, own, confidence, case.id, picture=picture, takes_focus=is_new, arm=arm
-    )
+    result.show(diagnosis, manifest or {}, own, sure, case.id, picture=picture, takes_focus=is_new, arm=arm)
     if manifest is not None:
         run.mark(store, case, progress)
-    questions.show(case, progress)
+    if not is_told:  # nobody at the stand can ask the patient of a sample
+        questions.show(case, progress)
     if before is None:
         st.caption("You saw the AI before giving an answer: your final answer is marked as unblinded.")
     if manifest is None:
-        st.info(OTHER_VERSION.format(name))
+        st.info(OTHER_VERSION.format(bundle_choice.title(name)))
     details.show(
         diagnosis,
         manifest,
@@ -147,13 +155,16 @@ def _ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None
                 st.session_state[changing] = True
                 st.rerun()
         return
-    outcome.heading("Your final answer", "final_answer", case.id, takes_focus=former is not None)
+    focus.heading("Your final answer", "final_answer", case.id, takes_focus=former is not None)
     with st.container(key="final_form"):
         written = answer_form.ask(case, Stage.AFTER, former, progress.deck)
         place = st.empty()
         if st.button("Save my final answer", type="primary", key="final"):
             try:
                 answer = flow.given(*written)
+            except Missing as error:
+                with place.container():
+                    focus.say_missing(str(error), answer_form.key(case, Stage.AFTER, error.field))
             except (FlowError, NarrativeError) as error:
                 place.error(str(error))
             else:
@@ -177,7 +188,7 @@ def _save_final_answer(
 
 def _offer_next(store: Store, case: CaseState, progress: Progress) -> None:
     credit = f". {samples.CREDIT}" if progress.case.sample else ""
-    source = f"Bundle {case.bundle}{credit}" if case.bundle else credit
+    source = f"{bundle_choice.title(case.bundle)}{credit}" if case.bundle else credit
     if progress.deck is not None:
         st.caption(source)
         if progress.after is not None:
@@ -185,7 +196,10 @@ def _offer_next(store: Store, case: CaseState, progress: Progress) -> None:
         return
     with st.container(key="next", horizontal=True, vertical_alignment="center"):
         st.caption(source)
-        st.button("New case", on_click=begin_case, type="primary" if progress.after else "secondary")
+        if kiosk.is_on():
+            start_screen.offer_others()
+        else:
+            st.button("New case", on_click=begin_case, type="primary" if progress.after else "secondary")
         with st.popover("Delete this case", type="tertiary"):
             st.markdown(
                 "Permanently deletes its words, its photo, the AI's result, your answers and feedback."

@@ -12,11 +12,12 @@ from skin_ai.diseases import DISEASES, find, suggest
 from skin_ai.study.flow import DIAGNOSIS_LIMIT, TEXT_LIMIT
 from skin_ai.study.store import MAX_RANKS
 from skin_ai.study.tables import Answer, Deck
-from skin_ai.views.case.case_state import CaseState, as_it_stands
+from skin_ai.views.case.case_state import CaseState, as_it_stands, still_current
 from skin_ai.views.case.elimination import name
 from skin_ai.views.case.own_answer import ORDINALS
 from skin_ai.vocabulary import MANAGEMENT
 
+HIDE_TYPED = "<style>[class*=st-key-typed_] {display: none}</style>"
 # Percent, the middle of each fifth of the scale. Earlier answers were given in eleven steps, 0 to 100. Both
 # are percent, so they are kept and compared as they are.
 CONFIDENCES = (10, 30, 50, 70, 90)
@@ -59,23 +60,33 @@ def written(rank: str) -> str:
 def ask(case: CaseState, stage: str, former: Answer | None = None, deck: Deck | None = None) -> Written:
     """Diagnoses as typed or chosen, most likely first, and what else the deck asks. former: the default."""
     terms = choices()
-    keys = {field: f"{field}_{stage}_{case.id}" for field in ("ranks", "confidence", "reason")}
+    keys = {field: key(case, stage, field) for field in ("ranks", "typed", "confidence", "reason")}
     own = [DISEASES[rank].name if rank in DISEASES else rank for rank in former.ranks] if former else []
-    own = as_it_stands(keys["ranks"], own)
-    sure = step_of(former.confidence) if former else None
-    diagnoses = st.multiselect(
-        f"Your diagnosis, most likely first, up to {MAX_RANKS}",
-        [*terms, *(text for text in own if text not in terms)],
-        default=own,
-        format_func=lambda term: terms.get(term, term),
-        key=keys["ranks"],
-        max_selections=MAX_RANKS,
-        accept_new_options=True,
-        filter_mode="contains",
-        select_all=False,
-        placeholder="Type a name, a synonym or free text",
-        persist_state="session",
-    )
+    own = as_it_stands(keys["ranks"], case.taken.get(stage, own))
+    sure = step_of(former.confidence) if former else case.confidence_typed
+    with st.container(key=f"diagnosis_{stage}", gap=None):
+        diagnoses = st.multiselect(
+            f"Your diagnosis, most likely first, up to {MAX_RANKS}",
+            [*terms, *(text for text in own if text not in terms)],
+            default=own,
+            format_func=lambda term: terms.get(term, term),
+            key=keys["ranks"],
+            max_selections=MAX_RANKS,
+            accept_new_options=True,
+            filter_mode="contains",
+            select_all=False,
+            placeholder="Type a name, a synonym or free text",
+            persist_state="session",
+        )
+        st.html(HIDE_TYPED)
+        # Filled in by server/page_script.js with what was typed above and left without choosing.
+        st.text_input(
+            "Diagnosis as typed",
+            key=keys["typed"],
+            on_change=take_typed,
+            args=(case.id, stage),
+            autocomplete="off",
+        )
     if len(diagnoses) > 1:
         listed = zip(ORDINALS, diagnoses, strict=False)
         st.text(", ".join(f"{ordinal} {terms.get(text, text)[:DIAGNOSIS_LIMIT]}" for ordinal, text in listed))
@@ -94,7 +105,7 @@ def ask(case: CaseState, stage: str, former: Answer | None = None, deck: Deck | 
     malignancy, management = _ask_for_deck(case, stage, former, deck) if deck else (None, "")
     reason = st.text_input(
         "Reason (optional)",
-        as_it_stands(keys["reason"], ""),
+        as_it_stands(keys["reason"], "" if former else case.reason_typed),
         key=keys["reason"],
         max_chars=TEXT_LIMIT,
         persist_state="session",
@@ -127,6 +138,28 @@ def _ask_for_deck(case: CaseState, stage: str, former: Answer | None, deck: Deck
             persist_state="session",
         )
     return malignancy, management or ""
+
+
+def key(case: CaseState, stage: str, field: str) -> str:
+    """The key of a field. A diagnosis that the page adds gets a new list, with it as a default.
+
+    Why: see `CaseState.write_words`.
+    """
+    times = case.times_taken if field in ("ranks", "typed") else 0
+    return f"{field}_{stage}_{case.id}" + (f"_{times}" if times else "")
+
+
+def take_typed(case_id: str, stage: str) -> None:
+    """Adds what was typed and left to the diagnoses, as it is written."""
+    case = still_current(case_id)
+    if case is None:
+        return
+    own = list(st.session_state.get(key(case, stage, "ranks"), ()))
+    typed = str(st.session_state.pop(key(case, stage, "typed"), "")).strip()
+    if typed and typed not in own and len(own) < MAX_RANKS:
+        own.append(typed)
+    case.taken[stage] = own
+    case.times_taken += 1
 
 
 def step_of(confidence: int) -> int:

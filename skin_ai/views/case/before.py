@@ -5,21 +5,21 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from skin_ai.predict.bundle import BundleError
+from skin_ai.predict.bundle import DEFAULT_BUNDLE, WITHOUT_PHOTO, BundleError, bundle_names
 from skin_ai.predict.narrative import NarrativeError
 from skin_ai.predict.photo import Crop
 from skin_ai.study import flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.deck import small
-from skin_ai.study.flow import FlowError, Progress
+from skin_ai.study.flow import FlowError, Missing, Progress
 from skin_ai.study.store import Store, pixels_sha256
 from skin_ai.study.tables import Case, Stage
 from skin_ai.views import notices
-from skin_ai.views.case import answer_form, bundle_choice, facts, inputs, photo_notes, run
+from skin_ai.views.case import answer_form, bundle_choice, facts, focus, inputs, photo_notes, run, typed
 from skin_ai.views.case.case_state import CaseState, as_it_stands, begin_case
-from skin_ai.views.case.samples import find
+from skin_ai.views.case.samples import explanation, find
 from skin_ai.views.case.understood import UNSAID, asked
-from skin_ai.views.session import kiosk, readers
+from skin_ai.views.session import kiosk, readers, start_screen
 from skin_ai.vocabulary import age_band_of
 
 SAVE = "Save my diagnosis and show the AI's"
@@ -31,11 +31,15 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
     if of_deck is not None:
         inputs.show_given(case, of_deck)
     else:
+        if case.came_back and case.photo is None:
+            st.info(case.came_back)
         crop, keeps_photo, words = _ask_for_inputs(case, progress)
         is_begun = case.photo is not None or words != "" or bool(case.facts.set_by_hand)
         case.note_begin(is_begun)
-    st.subheader("Your diagnosis")
+    st.header("Your diagnosis")
     written = answer_form.ask(case, Stage.BEFORE, deck=progress.deck if progress else None)
+    if progress is None:
+        typed.keep(case, written.diagnoses, written.confidence, written.reason)
     role, years = "", ""
     if readers.current_reader() is None and not kiosk.is_on():
         with st.expander("About you (optional, asked once)"):
@@ -47,6 +51,8 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
             "Show me the AI at once", help="Your answer then counts as unblinded."
         )
         keeps = not of_deck and not kiosk.is_on() and st.button("Keep for later", type="tertiary")
+        if kiosk.is_on():
+            st.button("Back to the samples", type="tertiary", on_click=start_screen.another_case)
         if not draws:
             bundle_choice.say_who_is_asked(case, progress)
     place = st.empty()
@@ -65,11 +71,16 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
             seen = None if pixels is None else small(pixels)
             kept_pixels = pixels if keeps_photo else None
             notices.say_next(flow.keep_case(store, reader, own, kept_pixels, case.begun_at, seen))
+            typed.forget()
             case.is_restored = True  # if anything fails from here on, what is on screen is newer
         if answer is not None:
             flow.commit(store, reader, case.id, Stage.BEFORE, answer)
         elif at_once:
             flow.show_at_once(store, reader, case.id)
+    except Missing as error:
+        with place.container():
+            focus.say_missing(str(error), answer_form.key(case, Stage.BEFORE, error.field))
+        case.facts.seen = case.facts.words
     except (FlowError, NarrativeError, StoreError) as error:
         place.error(str(error))
         case.facts.seen = case.facts.words
@@ -88,10 +99,14 @@ def _load_models_meanwhile(case: CaseState, progress: Progress | None, place: De
 
 def _ask_for_inputs(case: CaseState, progress: Progress | None) -> tuple[Crop, bool, str | None]:
     """The frame, whether the photo is to be kept, and the words, None if they are too long."""
+    _ask_how_to_begin(case)
+    if case.is_story and case.photo is None:
+        st.header("Tell a patient's story")
+        return Crop(), _ask_to_keep_photo(case, progress), _ask_for_words(case, progress)
     photo_side, words_side = st.columns(2, gap="large")
     kept = progress.case if progress else None
     with photo_side:
-        st.subheader("Photo")
+        st.header("Photo")
         asked, crop = bundle_choice.of_case(case, progress), Crop()
         if case.photo is None:
             inputs.choose_photo(case)
@@ -104,11 +119,38 @@ def _ask_for_inputs(case: CaseState, progress: Progress | None) -> tuple[Crop, b
             photo_notes.show(case.photo.prepared(crop), limits)
         keeps_photo = _ask_to_keep_photo(case, progress)
     with words_side:
-        st.subheader("The patient's words")
-        words = inputs.ask_for_words(case)
-        facts.show(case, words, is_wide=bundle_choice.reads_more_facts(asked))
-        case.fitzpatrick = inputs.ask_for_skin_type(case, kept)
+        st.header("The patient's words")
+        words = _ask_for_words(case, progress)
     return crop, keeps_photo, words
+
+
+def _ask_how_to_begin(case: CaseState) -> None:
+    """With a photo or with a story alone, for which there is a bundle of its own."""
+    if case.photo is not None or WITHOUT_PHOTO not in bundle_names():
+        return
+    photo, story = (bundle_choice.title(name) for name in (DEFAULT_BUNDLE, WITHOUT_PHOTO))
+    key = f"begin_with_{case.id}"
+    case.is_story = st.segmented_control(
+        "Begin with",
+        [False, True],
+        default=as_it_stands(key, case.is_story),
+        format_func=lambda is_story: (
+            f"**Tell a patient's story** · {story}" if is_story else f"**Show a photo** · {photo}"
+        ),
+        required=True,
+        key=key,
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+
+
+def _ask_for_words(case: CaseState, progress: Progress | None) -> str | None:
+    """The words, None if they are too long; also their facts and the skin type."""
+    words = inputs.ask_for_words(case)
+    asked = bundle_choice.of_case(case, progress)
+    facts.show(case, words, is_wide=bundle_choice.reads_more_facts(asked))
+    case.fitzpatrick = inputs.ask_for_skin_type(case, progress.case if progress else None)
+    return words
 
 
 def _ask_to_keep_photo(case: CaseState, progress: Progress | None) -> bool:
@@ -149,5 +191,5 @@ def _as_case(case: CaseState, progress: Progress | None, crop: Crop, words: str 
         photo_sha256=pixels_sha256(case.photo.pixels) if case.photo else "",
         crop=[crop.x, crop.y, crop.size],
         reference=sample.reference if sample else "",
-        explanation=f"Proven by {sample.proven_by}." if sample else "",
+        explanation=explanation(sample) if sample else "",
     )

@@ -13,6 +13,7 @@ import numpy as np
 import streamlit as st
 
 from skin_ai import settings
+from skin_ai.diseases import DISEASES, Nature
 from skin_ai.predict import bundle as bundles
 from skin_ai.predict.bundle import (
     DEFAULT_BUNDLE,
@@ -86,6 +87,19 @@ def _manifest(folder: str) -> tuple[dict[str, Any], str]:
     return bundles.read_manifest(Path(folder)), bundles.sha256(Path(folder) / bundles.MANIFEST)
 
 
+def title(name: str) -> str:
+    """What the page calls a bundle, such as "6-tumour model"; its name where the manifest cannot be read."""
+    try:
+        manifest = manifest_of(name)
+    except BundleError:
+        return name
+    types = manifest["types"]
+    known = [DISEASES[type_].nature for type_ in types if type_ in DISEASES]
+    kind = "disease" if Nature.NOT_A_TUMOUR in known else "tumour"
+    has_all = len(bundles.image_types_of(manifest)) == len(types)
+    return f"{len(types)}-{kind} model" + ("" if has_all else " (history only)")
+
+
 def chosen(has_photo: bool) -> str:
     """The bundle for a case with or without a photo, by the choice in the sidebar."""
     names = bundle_names()
@@ -119,12 +133,12 @@ def say_who_is_asked(case: CaseState, progress: Progress | None) -> None:
     if len(bundle_names()) < 2:
         return
     if progress is not None and progress.deck_bundle:
-        st.caption(f"AI: **{progress.deck_bundle}**, for all readers of this deck.", width="content")
+        st.caption(f"AI: **{title(progress.deck_bundle)}**, for all readers of this deck.", width="content")
         return
     has_photo = _has_photo(case, progress)
     is_automatic = st.session_state.get(CHOICE, AUTOMATIC) == AUTOMATIC
     why = f"there is {'a' if has_photo else 'no'} photo" if is_automatic else "your choice"
-    st.caption(f"AI: **{chosen(has_photo)}** ({why}). Others are in the sidebar (»).", width="content")
+    st.caption(f"AI: **{title(chosen(has_photo))}** ({why}). Others are in the sidebar (»).", width="content")
 
 
 def sidebar(case: CaseState, progress: Progress | None) -> None:
@@ -135,19 +149,26 @@ def sidebar(case: CaseState, progress: Progress | None) -> None:
     with st.sidebar:
         choices = [AUTOMATIC, *names]
         place = place_as_it_stands(CHOICE, choices, AUTOMATIC)
-        st.radio("AI model", choices, place, key=CHOICE, persist_state="session")
+        st.radio("AI model", choices, place, format_func=_choice, key=CHOICE, persist_state="session")
         if progress is not None and progress.awaits is not Awaits.BEFORE:
             st.markdown(_what_answers(case, progress))
         elif progress is not None and progress.deck_bundle:
             st.caption(
-                f"All readers of this deck are shown {progress.deck_bundle}; a choice is for other cases."
+                f"All readers of this deck are shown the {title(progress.deck_bundle)}; "
+                "a choice is for other cases."
             )
         elif WITHOUT_PHOTO in names:
-            st.caption(f"Automatic: {DEFAULT_BUNDLE} for a case with a photo, {WITHOUT_PHOTO} without.")
+            st.caption(
+                f"Automatic: {title(DEFAULT_BUNDLE)} for a case with a photo, {title(WITHOUT_PHOTO)} without."
+            )
         st.divider()
         for name in names:
             _describe(name)
         st.page_link("skin_ai/pages/model_card.py", label="How good they are: Model card")
+
+
+def _choice(name: str) -> str:
+    return name if name == AUTOMATIC else title(name)
 
 
 def _what_answers(case: CaseState, progress: Progress) -> str:
@@ -157,7 +178,7 @@ def _what_answers(case: CaseState, progress: Progress) -> str:
         return "This case was answered without an AI result."
     is_answered = progress.bundle or case.bundle
     applies = "; another choice applies to the next case." if is_answered else "."
-    return f"This case is answered by **{of_case(case, progress)}**{applies}"
+    return f"This case is answered by the **{title(of_case(case, progress))}**{applies}"
 
 
 def _describe(name: str) -> None:
@@ -169,4 +190,4 @@ def _describe(name: str) -> None:
         st.caption(str(error))
         return
     knows = "all of them" if seen == types else f"{seen} of them"
-    st.markdown(f"**{name}**: {types} types; its photo model knows {knows}.")
+    st.markdown(f"**{title(name)}**: {types} types; its photo model knows {knows}.")

@@ -83,7 +83,9 @@ class CaseState:
     saw_heatmap: whether one was opened. asked: questions after the result, as `flow.keep_asked` keeps them;
     asking: what the next one is found with, None before.
     asked_at: when the models were first asked, of time.monotonic(), 0 before; begun_at: when the clinician
-    gave what is on screen, None before.
+    gave what is on screen, None before. is_story: begun with the patient's words, without a photo.
+    taken: stage -> diagnoses, one of which was typed and left without choosing; times_taken: how often.
+    confidence_typed, reason_typed: from before a reload; came_back: what the page says of it, "" without one.
     """
 
     id: str = field(default_factory=new_id)
@@ -105,6 +107,12 @@ class CaseState:
     is_restored: bool = False
     asked_at: float = 0.0
     begun_at: datetime | None = None
+    is_story: bool = False
+    taken: dict[str, list[str]] = field(default_factory=dict)
+    times_taken: int = 0
+    confidence_typed: int | None = None
+    reason_typed: str = ""
+    came_back: str = ""
 
     def take(self, photo: Photo) -> None:
         self.photo, self.problem = photo, ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from urllib.parse import urlsplit
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -18,7 +19,7 @@ from skin_ai.views.case import facts, pictures
 from skin_ai.views.case.case_state import CaseState, Photo, as_it_stands, place_as_it_stands, still_current
 from skin_ai.views.case.samples import CREDIT, SAMPLES, Sample, find
 from skin_ai.views.case.understood import UNSAID
-from skin_ai.views.session import phone
+from skin_ai.views.session import kiosk, phone
 from skin_ai.vocabulary import age_band_of
 
 UPLOAD, CAMERA, PHONE, SAMPLE = "Upload", "Camera", "Phone", "Sample"
@@ -45,7 +46,11 @@ PICTURES_AS_BUTTONS = """<style>
 def choose_photo(case: CaseState) -> None:
     way = st.segmented_control(
         "Where the photo comes from",
-        [UPLOAD, CAMERA, *([PHONE] if phone.is_possible() else []), SAMPLE],
+        [
+            *(UPLOAD, CAMERA),
+            *([PHONE] if phone.is_possible() else []),
+            *([] if kiosk.is_on() else [SAMPLE]),  # samples are its start screen
+        ],
         default=UPLOAD,
         required=True,
         key="way",
@@ -53,9 +58,19 @@ def choose_photo(case: CaseState) -> None:
     )
     if way == UPLOAD:
         upload_photo(case)
+    elif way == CAMERA and is_camera_refused(st.context.url or ""):
+        st.info(
+            "Browsers refuse the camera on this address, which is not HTTPS. Use Upload: it opens the camera."
+        )
     elif way == CAMERA:
         key = case.key("camera")
-        st.camera_input("Fill the picture with the lesion", key=key, on_change=take_file, args=(case.id, key))
+        st.camera_input(
+            "Fill the picture with the lesion",
+            key=key,
+            resolution="1080p",
+            on_change=take_file,
+            args=(case.id, key),
+        )
     elif way == PHONE:
         if (pixels := phone.photo_sent(case.id)) is not None:
             case.take(Photo(pixels))
@@ -65,6 +80,18 @@ def choose_photo(case: CaseState) -> None:
         st.rerun()
     if case.problem:
         st.error(case.problem)
+
+
+def is_camera_refused(url: str) -> bool:
+    """Whether browsers give no camera to a page at this address: plain HTTP from another machine.
+
+    >>> [is_camera_refused(f"{url}/case") for url in ("http://10.0.0.2:8501", "http://localhost", "https://a.b")]
+    [True, False, False]
+    """
+    address = urlsplit(url)
+    host = address.hostname or ""
+    is_here = host in ("localhost", "::1") or host.endswith(".localhost") or host.startswith("127.")
+    return address.scheme == "http" and not is_here
 
 
 def upload_photo(case: CaseState) -> None:
@@ -112,6 +139,11 @@ def picked_sample(offered: Sequence[Sample]) -> Sample | None:
         ]
     st.caption(f"{CREDIT}. The words were written for this project.")
     return clicked[0] if clicked else None
+
+
+@cache
+def picture(sample: Sample) -> str:
+    return pictures.as_uri(sample.pixels())
 
 
 @cache
@@ -199,7 +231,7 @@ def ask_for_skin_type(case: CaseState, kept: Case | None) -> int | None:
         "Skin type",
         options,
         # "Not stated" is an option, not a placeholder: a box with a default cannot be emptied.
-        place_as_it_stands(key, options, kept.fitzpatrick if kept else None),
+        place_as_it_stands(key, options, kept.fitzpatrick if kept else case.fitzpatrick),
         format_func=lambda option: SKIN_TYPES[option] if option else "not stated",
         key=key,
         help="Fitzpatrick I to VI",

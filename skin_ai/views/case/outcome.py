@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -12,36 +12,12 @@ from skin_ai.study.flow import Progress
 from skin_ai.study.store import RANKS, Store
 from skin_ai.study.tables import Deck
 from skin_ai.views import local_time
-from skin_ai.views.case import answer_form
+from skin_ai.views.case import answer_form, focus
 from skin_ai.views.case.case_state import CaseState
 from skin_ai.views.free_text import plain
 
 if TYPE_CHECKING:  # torch comes with it
     from skin_ai.predict.diagnose import Diagnosis
-
-# Scrolls to an element and focuses it, again while the page below grows, until the clinician does something.
-# A browser runs it when the HTML around it is new, not at every click.
-GO_TO: Final = """<script>(() => {
-const touched = new AbortController();
-for (const event of ["wheel", "pointerdown", "keydown"])
-    addEventListener(event, () => touched.abort(), {capture: true, signal: touched.signal});
-for (const wait of [100, 500, 1500]) setTimeout(() => {
-    const there = document.getElementById("PLACE");
-    if (touched.signal.aborted || !there) return;
-    there.scrollIntoView();
-    there.focus({preventScroll: true});
-    if (wait === 1500) touched.abort();
-}, wait);
-})()</script>"""
-
-
-def heading(text: str, id_: str, case_id: str, *, takes_focus: bool = True) -> None:
-    """A heading that takes scroll and focus when it appears. text: our own words, never a clinician's."""
-    go = GO_TO.replace("PLACE", id_) if takes_focus else ""
-    st.html(
-        f'<h2 class="arrival" id="{id_}" tabindex="-1" data-case="{case_id}">{text}</h2>{go}',
-        unsafe_allow_javascript=True,
-    )
 
 
 def show(store: Store, case: CaseState, progress: Progress) -> None:
@@ -50,7 +26,7 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
     assert after is not None
     reference = progress.case.reference if _may_show_reference(store, progress) else ""
     with st.container(key="outcome", border=True, gap="xxsmall"):
-        heading("Your final answer is saved", "outcome", case.id)
+        focus.heading("Your final answer is saved", "outcome", case.id)
         if reference:
             st.text(f"Reference diagnosis: {answer_form.written(reference)}. {progress.case.explanation}")
         if before is not None:

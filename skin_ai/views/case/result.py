@@ -12,7 +12,7 @@ from skin_ai.diseases import DISEASES, Nature
 from skin_ai.predict import stability, words
 from skin_ai.predict.diagnose import FEW_TYPES, FLAGS, UNLIKE, UNLIKE_ALONE, Diagnosis
 from skin_ai.predict.words import NO_FACTS, NOT_ENGLISH
-from skin_ai.views.case import elimination, funnel, outcome, pictures, reliability
+from skin_ai.views.case import elimination, focus, funnel, pictures, reliability
 from skin_ai.views.case.elimination import in_a_row, name, percent
 from skin_ai.views.case.own_answer import ORDINALS, Own
 from skin_ai.vocabulary import STEPS, STEPS_AND_HEATMAP
@@ -30,7 +30,7 @@ def show(
     diagnosis: Diagnosis,
     manifest: Mapping[str, Any],
     own: Own,
-    confidence: int | None,
+    sure: str,
     case_id: str,
     *,
     picture: str = "",
@@ -39,18 +39,18 @@ def show(
 ) -> None:
     """What it is, how sure, whether both agree, and how it was found; "Show anyway" where it is a guess.
 
-    confidence: the clinician's, 0 to 100, None where the AI was shown at once. picture: the square as the
-    models saw it, as a data URI. arm: of a study; each has the ranking as a table, and only some have the
-    steps.
+    sure: how sure the clinician is, as the page writes it; "" where the AI was shown at once. picture: the
+    square as the models saw it, as a data URI. arm: of a study; each has the ranking as a table, and only
+    some have the steps.
     """
     st.html(STYLE)
     is_guess = diagnosis.is_foreign and not diagnosis.narrative
     if is_guess and not st.toggle(SHOW_ANYWAY, key="show_anyway"):
-        outcome.heading("The AI's answer is a guess", "verdict", case_id, takes_focus=takes_focus)
+        focus.heading("The AI's answer is a guess", "verdict", case_id, takes_focus=takes_focus)
         _unsure([FLAGS[UNLIKE_ALONE]])
         return
     with st.container(key="result", gap="xsmall"):
-        _verdict(diagnosis, manifest, own, confidence, case_id, picture, takes_focus, arm)
+        _verdict(diagnosis, manifest, own, sure, case_id, picture, takes_focus, arm)
         if arm:
             st.table(_ranking(diagnosis, own), hide_index=True, border="horizontal")
         notes = [FLAGS[flag] for flag in diagnosis.flags if flag not in (*SERIOUS, *SAID_BY_THE_DOTS)]
@@ -66,7 +66,7 @@ def _verdict(
     diagnosis: Diagnosis,
     manifest: Mapping[str, Any],
     own: Own,
-    confidence: int | None,
+    sure: str,
     case_id: str,
     picture: str,
     takes_focus: bool,
@@ -77,10 +77,10 @@ def _verdict(
             with st.container(key="verdict_photo"):
                 pictures.show(picture, "", "The lesion, as the model saw it")
         with st.container(key="verdict_side", gap="xsmall"):
-            outcome.heading(headline(diagnosis, own), "verdict", case_id, takes_focus=takes_focus)
+            focus.heading(headline(diagnosis, own), "verdict", case_id, takes_focus=takes_focus)
             with st.container(key="both", horizontal=True, gap="medium"):
-                if confidence is not None:
-                    _yours(own, confidence)
+                if sure:
+                    _yours(own, sure)
                 _ais(diagnosis)
         with st.container(key="verdict_facts", gap="xsmall"):
             st.html(_facts(diagnosis, arm))
@@ -108,13 +108,13 @@ def headline(diagnosis: Diagnosis, own: Own) -> str:
     return "You and the AI differ" if yours in types else "The AI does not know your diagnosis"
 
 
-def _yours(own: Own, confidence: int) -> None:
+def _yours(own: Own, sure: str) -> None:
     """As plain text, for a diagnosis may be what the clinician typed."""
     first, *others = [" ".join((name(rank) if rank in DISEASES else rank).split()) for rank in own.ranks]
     with st.container(key="you"):
         st.html('<p class="who">You</p>')
         with st.container(key="you_first"):
-            st.text(f"{first} {confidence}%")
+            st.text(f"{first} {sure}")
         if others:
             with st.container(key="you_others"):
                 ranked = zip(ORDINALS[1:], others, strict=False)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # torch comes with them, and the first page must not wait for
 
 log = logging.getLogger("skin_ai.case")
 
-ASKING = "Looking at the photo and eliminating options step by step…"
+ASKING = "The AI is working…"
 
 
 def open_kept(store: Store, case: CaseState, progress: Progress) -> bool:
@@ -58,17 +58,22 @@ def ask_models(store: Store, case: CaseState, progress: Progress, place: DeltaGe
     from skin_ai.predict.diagnose import NothingToDiagnose, verdict
 
     kept = progress.case
-    status = place.status(ASKING)
+    status = place.status(ASKING, expanded=True)
     case.asked_at = case.asked_at or time.monotonic()
     waited = 0.0
+
+    def tell(step: str) -> None:
+        status.markdown(step)
 
     def in_turn() -> Diagnosis:
         nonlocal waited
         with turns.OF_MODELS.taken(lambda before: status.update(label=turns.in_words(before)), case.asked_at):
             waited = time.monotonic() - case.asked_at
             status.update(label=ASKING)
+            if case.photo is not None:
+                tell("Reading the photo")
             photo = None if case.photo is None else case.photo.prepared(Crop(*kept.crop))
-            return verdict(photo, kept.narrative, bundle, told(kept, bundle.extractor))
+            return verdict(photo, kept.narrative, bundle, told(kept, bundle.extractor), tell)
 
     try:
         with status:

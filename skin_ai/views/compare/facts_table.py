@@ -21,7 +21,7 @@ def show(answers: pd.DataFrame) -> None:
     n_cases, counts = kept_facts.counts(answers)
     if not n_cases:
         return
-    st.subheader("Facts found in the words")
+    st.header("Facts found in the words")
     st.markdown(f"{WHAT} {plural(n_cases, 'case')}.")
     st.table([_row(fact, count) for fact, count in counts.items()], hide_index=True, border="horizontal")
 

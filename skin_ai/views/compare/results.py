@@ -85,7 +85,7 @@ def show(answers: pd.DataFrame, primary: Mapping[str, Sequence[str]]) -> None:
     if summary.n_with_truth and not drawn.empty:
         sections["By arm"] = lambda: _arms(drawn, answers, primary)
     for number, (title, draw) in enumerate(sections.items(), start=1):
-        st.subheader(f"{number} · {title}")
+        st.header(f"{number} · {title}")
         draw()
 
 

@@ -26,9 +26,10 @@ LOOK_EVERY: Final = timedelta(seconds=5)
 # Reloads the app's first page, which a proxy may serve under a path of its own, so that nothing of the last
 # visitor is left in the browser's memory either.
 RELOAD: Final = "<script>window.location.replace(new URL('.', document.baseURI))</script>"
-# Visible wherever the visitor has scrolled to.
-STAY_IN_SIGHT: Final = (
-    "<style>.st-key-idle {position: fixed; bottom: 1rem; left: 50%; transform: translateX(-50%); "
+# The warning is visible wherever the visitor has scrolled to.
+OF_THE_WATCH: Final = (
+    "<style>.st-key-somebody_is_there {display: none} "
+    ".st-key-idle {position: fixed; bottom: 1rem; left: 50%; transform: translateX(-50%); "
     "width: min(36rem, 92vw); z-index: 99; padding: 1rem; border-radius: 0.5rem; background: Canvas; "
     "box-shadow: 0 0 2rem rgba(0, 0, 0, 0.4)}</style>"
 )
@@ -70,7 +71,7 @@ def leave_if_asked() -> None:
 
 def bar(store: Store | None) -> None:
     """Above each page: today's counts for the staff, and the button for the next visitor."""
-    st.session_state[LAST_SEEN] = time.monotonic()
+    note_presence()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.caption(_counter(store))
         if has_visitor():
@@ -78,6 +79,7 @@ def bar(store: Store | None) -> None:
                 "Next visitor", icon=":material/restart_alt:", on_click=next_visitor, key="next_visitor"
             )
     if has_visitor():
+        st.html(OF_THE_WATCH)
         _watch()
 
 
@@ -85,10 +87,19 @@ def has_visitor() -> bool:
     return VISITOR in st.session_state
 
 
+def begin_visit() -> None:
+    """From the first tap on there is something to clear."""
+    st.session_state[VISITOR] = True
+
+
+def midnight() -> datetime:
+    """When today began."""
+    return datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def _counter(store: Store | None) -> str:
-    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     try:
-        visitors, answers = store.counts(midnight) if store else (0, 0)
+        visitors, answers = store.counts(midnight()) if store else (0, 0)
     except StoreError as error:
         return str(error)
     return f"Today: {_many(visitors, 'visitor')}, {_many(answers, 'answer')}"
@@ -102,17 +113,19 @@ def _many(number: int, thing: str) -> str:
 def _watch() -> None:
     if LEAVING in st.session_state:
         st.rerun()
+    # Clicked by server/page_script.js when a visitor clicks, types, touches or scrolls.
+    st.button("Somebody is there", key="somebody_is_there", on_click=note_presence)
     idle = timedelta(seconds=time.monotonic() - st.session_state.get(LAST_SEEN, time.monotonic()))
     if idle >= idle_limit():
         next_visitor()
         st.rerun()
     if idle >= WARNED * idle_limit():
         left = round((idle_limit() - idle).total_seconds())
-        st.html(STAY_IN_SIGHT)
         with st.container(key="idle"):
             st.warning(f"Are you still there? This page is cleared for the next visitor in {left} seconds.")
-            st.button("I am still here", type="primary", on_click=_stay)
+            st.button("I am still here", type="primary", on_click=note_presence)
 
 
-def _stay() -> None:
+def note_presence() -> None:
+    """Somebody is there now."""
     st.session_state[LAST_SEEN] = time.monotonic()

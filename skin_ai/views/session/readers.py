@@ -94,22 +94,19 @@ def sees_each_reader() -> bool:
     return sign_in.has_study_role() if sign_in.is_on() else bool(st.session_state.get(LET_IN))
 
 
+def may_open_feedback() -> bool:
+    """Whether the Feedback page is there: study staff with their role, or whoever knows the passphrase."""
+    if sign_in.is_on():
+        return sign_in.has_study_role()
+    return bool(settings.current().study_passphrase)
+
+
 def asks_to_see_each_reader() -> bool:
-    """As `sees_each_reader`; if not, asks for the passphrase or explains how to get access."""
+    """As `sees_each_reader`; if not, asks for the passphrase, where there is one."""
     if sees_each_reader():
         return True
-    if sign_in.is_on():
-        st.info(
-            "This page shows what readers wrote and is for study staff only. Your account needs the role "
-            f"that the server's environment variable `{settings.STUDY_ROLE}` names."
-        )
-    elif passphrase := settings.current().study_passphrase:
+    if not sign_in.is_on() and (passphrase := settings.current().study_passphrase):
         _ask_for(passphrase)
-    else:
-        st.info(
-            "This page shows what readers wrote, so it needs a passphrase. To set one, start the app with "
-            f"the environment variable `{settings.STUDY_PASSPHRASE}`."
-        )
     return False
 
 

@@ -10,7 +10,9 @@ from typing import Final
 import numpy as np
 
 from skin_ai.predict.photo import read_photo
-from skin_ai.vocabulary import SITES
+from skin_ai.study.store import pixels_sha256
+from skin_ai.study.tables import Case
+from skin_ai.vocabulary import SITES, age_band_of
 
 FOLDER: Final = Path(__file__).parent
 CREDIT: Final = "Photo: PAD-UFES-20, CC BY 4.0"
@@ -63,3 +65,21 @@ SAMPLES: Final = _read()
 
 def find(name: str) -> Sample | None:
     return next((sample for sample in SAMPLES if sample.name == name), None)
+
+
+def as_case(sample: Sample, case_id: str) -> Case:
+    """The sample as a case of its reader."""
+    return Case(
+        id=case_id,
+        sample=sample.name,
+        narrative=sample.narrative,
+        age_band=age_band_of(sample.age),
+        body_site=sample.body_site,
+        photo_sha256=pixels_sha256(sample.pixels()),
+        reference=sample.reference,
+        explanation=explanation(sample),
+    )
+
+
+def explanation(sample: Sample) -> str:
+    return f"Proven by {sample.proven_by}."
