@@ -54,6 +54,7 @@ from skin_ai.views.answers_download import without_early_references
 from skin_ai.views.case import typed
 from skin_ai.views.case.elimination import name
 from skin_ai.views.case.samples import CREDIT, SAMPLES
+from skin_ai.views.session import readers
 
 NAMES = ("case", "deck", "compare", "feedback", "model_card", "about")
 PAGES = tuple(f"skin_ai/pages/{name}.py" for name in NAMES)
@@ -548,21 +549,24 @@ def test_photo_is_kept_only_where_ticked(app, store, drawn_photo, is_ticked):
 # A reload: what was typed, and the result that was kept
 
 
-def as_the_same_browser(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """A new session, with the cookie of the one before, which has left."""
-    token = app.session_state[typed.TOKEN]
-    monkeypatch.setattr(typed, "_is_active", lambda session: False)  # AppTest has no sessions to ask for
-    monkeypatch.setattr(type(st.context), "cookies", {typed.COOKIE: token})
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser with a secret, in which a session has ended once the next one begins; AppTest has neither."""
+    monkeypatch.setattr(readers, "browser_secret", lambda: "b" * 43)
+    monkeypatch.setattr(typed, "_is_active", lambda session: False)
+
+
+def as_the_same_browser() -> AppTest:
     return AppTest.from_file(APP, default_timeout=TIMEOUT).run()
 
 
-def test_what_was_typed_survives_a_reload_but_the_photo(app, drawn_photo, monkeypatch):
+def test_what_was_typed_survives_a_reload_but_the_photo(browser, app, drawn_photo):
     upload(app, "lesion.jpg", drawn_photo)
     type_words(app)
     give(app, ["melanoma", "my own idea"])
     app.text_input(key=f"reason_before_{case(app).id}").set_value("the border")
     app.button(key=f"chip_bleed_{case(app).id}").click().run()
-    again = as_the_same_browser(app, monkeypatch)
+    again = as_the_same_browser()
     assert not again.exception
     assert typed.PHOTO_IS_NOT in [info.value for info in again.info]
     assert words_area(again).value == WORDS
@@ -574,12 +578,12 @@ def test_what_was_typed_survives_a_reload_but_the_photo(app, drawn_photo, monkey
     assert words_area(other).value == ""  # it is given once
 
 
-def test_what_was_saved_or_taken_back_does_not_come_back(app, monkeypatch):
+def test_what_was_saved_or_taken_back_does_not_come_back(browser, app):
     type_words(app)
     type_words(app, "")
-    assert words_area(as_the_same_browser(app, monkeypatch)).value == ""
+    assert words_area(as_the_same_browser()).value == ""
     answer(type_words(app))
-    assert words_area(as_the_same_browser(app, monkeypatch)).value == ""
+    assert words_area(as_the_same_browser()).value == ""
 
 
 @pytest.fixture
@@ -589,7 +593,7 @@ def no_more_models(monkeypatch: pytest.MonkeyPatch):
     def asked(*arguments):
         raise AssertionError("The models were asked.")
 
-    return lambda: monkeypatch.setattr("skin_ai.predict.diagnose.diagnose", asked)
+    return lambda: monkeypatch.setattr("skin_ai.predict.diagnose.verdict", asked)
 
 
 def reload(app: AppTest) -> AppTest:

@@ -279,7 +279,7 @@ def nobody_has_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
 def browser(monkeypatch: pytest.MonkeyPatch) -> str:
     """The secret of the browser, which AppTest has not."""
     secret = "b" * 43
-    monkeypatch.setattr(readers, "_browser_secret", lambda: secret)
+    monkeypatch.setattr(readers, "browser_secret", lambda: secret)
     return secret
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,13 +9,12 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from skin_ai.server.drafts import MINUTES, Drafts
+from skin_ai.server.drafts import Drafts
 from skin_ai.study.tables import Stage
 from skin_ai.views.case.case_state import CaseState, begin_case, current_case
-from skin_ai.views.session import kiosk, readers, sign_in
+from skin_ai.views.session import readers, sign_in
 
-TOKEN: Final = "draft_token"
-COOKIE: Final = "skin_ai_draft"
+IS_KEPT: Final = "draft_is_kept"
 IS_BACK: Final = "What you had typed before the reload is back."
 PHOTO_IS_NOT: Final = f"{IS_BACK} Your photo was not kept: please give it again."
 
@@ -42,15 +40,14 @@ def _drafts() -> Drafts:
 
 def keep(case: CaseState, ranks: list[str], confidence: int | None, reason: str) -> None:
     """In every run of the form: keeps what stands in it, and forgets it where nothing does."""
-    context = get_script_run_ctx()
-    if kiosk.is_on() or context is None:
+    context, token = get_script_run_ctx(), _token()
+    if not token or context is None:
         return
     facts = case.facts
     words = case.words()
     if not (words or ranks or confidence is not None or reason or facts.set_by_hand):
         forget()
         return
-    token = st.session_state.setdefault(TOKEN, secrets.token_urlsafe(16))
     typed = Typed(
         case.id,
         words,
@@ -64,20 +61,18 @@ def keep(case: CaseState, ranks: list[str], confidence: int | None, reason: str)
         case.photo is not None and not case.photo.sample,
     )
     _drafts().keep(token, context.session_id, typed)
-    st.html(
-        readers.SET_COOKIE.format(name=_cookie(), value=token, age=MINUTES * 60),
-        unsafe_allow_javascript=True,
-    )
+    st.session_state[IS_KEPT] = True
 
 
 def forget() -> None:
-    if token := st.session_state.get(TOKEN):
-        _drafts().forget(token)
+    """What this session typed; another window of the browser keeps its own."""
+    if st.session_state.pop(IS_KEPT, False):
+        _drafts().forget(_token())
 
 
 def bring_back() -> None:
     """In a session without a case: what this browser's last session had typed."""
-    token = "" if kiosk.is_on() else st.context.cookies.get(_cookie(), "")
+    token = _token()
     typed = _drafts().take(token, _is_active) if token else None
     if typed is None:
         return
@@ -95,5 +90,7 @@ def _is_active(session: str) -> bool:
     return runtime.exists() and runtime.get_instance().is_active_session(session)
 
 
-def _cookie() -> str:
-    return COOKIE + sign_in.person()
+def _token() -> str:
+    """Of this browser and the account that is signed in; "" where many people share the browser."""
+    secret = readers.browser_secret()
+    return secret and secret + sign_in.person()

@@ -47,7 +47,7 @@ def store() -> Store | None:
 def current_reader() -> str | None:
     """The pseudonym of this session's reader; the browser remembers them, except in conference mode."""
     if READER not in st.session_state:
-        secret = _browser_secret()
+        secret = browser_secret()
         kept = store() if secret else None
         try:
             known = logins.reader_of_browser(kept, secret, sign_in.person()) if kept else None
@@ -58,14 +58,14 @@ def current_reader() -> str | None:
     return reader
 
 
-def _browser_secret() -> str:
+def browser_secret() -> str:
     """What its cookie holds; "" in conference mode, where many people share a browser."""
     return "" if kiosk.is_on() else secret_in(st.context.cookies.to_dict())
 
 
 def become(reader: str | None) -> None:
     """Makes this reader, or nobody, the reader of this session and this browser. Raises StoreError."""
-    secret, kept = _browser_secret(), store()
+    secret, kept = browser_secret(), store()
     if secret and kept and reader:
         logins.remember_browser(kept, reader, secret, sign_in.person())
     elif secret and kept:
