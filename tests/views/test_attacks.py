@@ -60,7 +60,6 @@ def assert_nothing_is_open(app: AppTest) -> None:
     # Figures may be downloaded by everybody.
     assert {button.proto.label for button in app.get("download_button")} <= {"Figures (CSV)"}
     assert app.session_state["reader"] is None
-    assert readers.LET_IN not in app.session_state
 
 
 def test_forged_widgets_make_nobody_a_reader_or_study_staff(
