@@ -30,8 +30,9 @@ FILES: Final[dict[FileFormat, str]] = {
     "imrmc": "readings.imrmc",  # cannot be imported
 }
 SCHEMA: Final = Path(__file__).with_name("dataset_schema.md")
-REPEAT: Final = "repeat"  # which exports of an earlier version lack
 PATIENT_WORDS: Final = ("narrative", "facts_extracted", "facts_confirmed")  # and what they say
+# Exports that were made before a deck could ask for these lack them.
+ADDED_LATER: Final = ("repeat", "consent_sha256", "consented_at", "arm", "management", "malignancy")
 JSON_COLUMNS: Final = ("ai_answer", "facts_extracted", "facts_confirmed")
 DERIVED_COLUMNS: Final = (
     "modality",
@@ -252,7 +253,8 @@ def _rows_of_jsonl(text: str) -> Rows:
 
 
 def _check_columns(row: int, columns: Sequence[str]) -> None:
-    missing = [column for column in ANSWER_COLUMNS if column not in (*columns, *PATIENT_WORDS, REPEAT)]
+    there = {*columns, *PATIENT_WORDS, *ADDED_LATER}
+    missing = [column for column in ANSWER_COLUMNS if column not in there]
     if missing:
         more = len(missing) - MOST_NAMED
         named = ", ".join(missing[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
@@ -348,7 +350,7 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "case": partial(_shaped, r"[0-9a-f]{32}", "32 hexadecimal digits"),
     "stage": partial(_one_of, tuple(MODALITIES)),
     "blinded": lambda cell: _one_of(("1", "0"), cell) == "1",
-    REPEAT: lambda cell: _one_of(("1", "0", ""), cell) == "1",
+    "repeat": lambda cell: _one_of(("1", "0", ""), cell) == "1",
     "arm": partial(_one_of, (*ARMS, "")),
     "answered_at": _moment,
     "seconds": _duration,
@@ -371,7 +373,7 @@ _SAME: Final = {
     ("reader", "deck"): ("consent_sha256", "consented_at"),
     ("case",): ("deck", "sample", "age_band", "body_site", "fitzpatrick", "truth", *PATIENT_WORDS),
     ("reader", "case"): (
-        REPEAT,
+        "repeat",
         "arm",
         "bundle",
         "bundle_version",

@@ -7,7 +7,6 @@ the user and changes nothing. A reader's work on one case is in flow.py.
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -289,7 +288,7 @@ def case_ids(deck: decks.Deck) -> list[str]:
          case.reference, case.explanation)
         for case in deck.cases
     ]  # fmt: skip
-    digest = hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:24]
+    digest = hashlib.sha256(repr(contents).encode()).hexdigest()[:24]
     return [f"{place:08x}{digest}" for place in range(1, len(deck.cases) + 1)]
 
 

@@ -27,6 +27,7 @@ from skin_ai.study.export import (
 from skin_ai.study.store import ANSWER_COLUMNS, RANKS
 from skin_ai.vocabulary import AGE_BANDS, ROLES, YEARS_OF_PRACTICE
 
+ADDED_LATER = ("repeat", "consent_sha256", "consented_at", "arm", "management", "malignancy")
 FULL_WIDTH = "\uff1d\uff0b\uff0d\uff20"  # = + - @
 # Whatever a spreadsheet, a CSV parser or a line splitter stumbles over.
 NASTY = (
@@ -92,6 +93,16 @@ def test_what_is_read_is_what_was_written(nasty, tmp_path, file_format):
     write(nasty, tmp_path / "out", file_format, with_patient_words=True)
     assert_frame_equal(read(tmp_path / "out"), nasty)
     assert_frame_equal(read(tmp_path / "out" / FILES[file_format]), nasty)
+
+
+@each_format
+def test_export_of_an_earlier_version_is_read(answers, tmp_path, file_format):
+    rows = [
+        {column: cell for column, cell in row.items() if column not in ADDED_LATER}
+        for row in exported(answers, with_patient_words=True)
+    ]
+    path = save(rows, tmp_path / FILES[file_format])
+    assert_frame_equal(read(path), answers)
 
 
 @each_format

@@ -279,7 +279,7 @@ def test_answers_tell_all_of_a_reading(store: Store, reader: str) -> None:
         "years_of_practice": "3-5",
         "deck": "Nevi or not",
         "consent_sha256": "",
-        "consented_at": pd.NaT,
+        "consented_at": None,
         "case": case.id,
         "sample": "",
         "stage": "before",
