@@ -31,7 +31,7 @@ FILES: Final[dict[FileFormat, str]] = {
 }
 SCHEMA: Final = Path(__file__).with_name("dataset_schema.md")
 PATIENT_WORDS: Final = ("narrative", "facts_extracted", "facts_confirmed")  # and what they say
-# Exports that were made before a deck could ask for these lack them.
+# Exports of earlier versions lack them.
 ADDED_LATER: Final = ("repeat", "consent_sha256", "consented_at", "arm", "management", "malignancy")
 JSON_COLUMNS: Final = ("ai_answer", "facts_extracted", "facts_confirmed")
 DERIVED_COLUMNS: Final = (
