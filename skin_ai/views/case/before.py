@@ -35,8 +35,9 @@ def show(store: Store, case: CaseState, progress: Progress | None) -> None:
         case.note_begin(is_begun)
     st.header("Your diagnosis")
     diagnoses, confidence, reason = answer_form.ask(case, Stage.BEFORE)
-    if progress is None:
-        typed.keep(case, diagnoses, confidence, reason)
+    with st.container():  # always there, so that what follows keeps its place
+        if progress is None:
+            typed.keep(case, diagnoses, confidence, reason)
     role, years = "", ""
     if readers.current_reader() is None and not kiosk.is_on():
         with st.expander("About you (optional, asked once)"):
