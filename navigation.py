@@ -43,9 +43,8 @@ with st.container(horizontal_alignment="center"), st.container(width=notices.PAG
         sign_in.ask()
         st.stop()
     sign_in.bar()
-    top = st.empty()  # always there, so that what follows keeps its place
-    if kiosk.is_on() and not (page.title == "Case" and start_screen.is_on_screen()):  # which has its own
-        with top.container():
+    with st.container():  # always there, so that what follows keeps its place
+        if kiosk.is_on() and not (page.title == "Case" and start_screen.is_on_screen()):  # which has its own
             kiosk.bar(readers.store())
     with st.container():
         notices.show_said()

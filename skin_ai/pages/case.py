@@ -22,20 +22,21 @@ def main() -> None:
     store = readers.store()
     if store is None:
         return
-    # All of the form in one slot: left empty, it takes the form and its buttons away while the AI works.
-    form = st.empty()
+    # The form is one container; an empty element in its place takes it and its buttons away at once while the
+    # AI works. Not st.empty().container(): emptied in every run, it would lose the focus and what is typed.
     if start_screen.is_on_screen():
-        with form.container():
+        with st.container():
             start_screen.show(store)
         return
     try:
         case, progress = opened_case(store)
         bundle_choice.sidebar(case, progress)
         if progress is None or progress.awaits is Awaits.BEFORE:
-            with form.container():
+            with st.container():
                 show_head(store, progress)
                 before.show(store, case, progress)
         else:
+            st.empty()
             show_head(store, progress)
             after.show(store, case, progress)
     except StoreError as error:

@@ -95,24 +95,6 @@
         true,
     );
 
-    // The first tab stop: past the navigation, to the patient's words or, without them, the first choice of the page.
-    addEventListener("DOMContentLoaded", () => {
-        const skip = document.createElement("button");
-        skip.textContent = "Skip to the form";
-        const hidden = "position: fixed; top: 0.5rem; left: 0.5rem; z-index: 999998; padding: 0.5rem 1rem; font: 1rem system-ui; ";
-        const isSeen = "color: #fff; background: #0b6b74; border: 2px solid #fff";
-        const hide = () => (skip.style.cssText = hidden + "clip-path: inset(50%)");
-        hide();
-        skip.addEventListener("focus", () => (skip.style.cssText = hidden + isSeen));
-        skip.addEventListener("blur", hide);
-        skip.addEventListener("click", () => {
-            const main = document.querySelector("[data-testid=stMain]");
-            const field = main?.querySelector("textarea") ?? main?.querySelector("[role=radio], input, button, summary, a");
-            field?.focus();
-        });
-        document.body.prepend(skip);
-    });
-
     // Leaving a field sends what was typed in it, also when the page is reloaded.
     addEventListener("beforeunload", () => document.activeElement?.blur());
 

@@ -24,6 +24,8 @@ from at_the_screen import (
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from benchmarks.taps import by_keyboard
+
 AXE = Axe()
 ASKED = {
     "resultTypes": ["violations"],
@@ -103,3 +105,9 @@ def test_conference(browser: Browser, stand: Server) -> None:
         beat_the_ai(page)
         expect_result(page)
         expect_accessible(page, "conference result")
+
+
+def test_case_is_answered_by_keyboard_in_twenty_keys(reader: Visit) -> None:
+    expect(reader.page.get_by_role("button", name=SAVE)).to_be_visible()
+    settle(reader.page)
+    assert by_keyboard(reader.page) <= 20

@@ -52,20 +52,21 @@ def _chips_and_form(case_id: str, is_wide: bool) -> None:
     facts, shown = case.facts, asked(is_wide)
     uncertain = [fact for fact in facts.order[: facts.n_uncertain] if fact in shown]
     others = [fact for fact in facts.order[facts.n_uncertain :] if fact in shown]
-    if not facts.is_english:
-        st.info(NOT_ENGLISH, icon=":material/translate:")
-    elif facts.extraction is not None and not (uncertain or others):
-        st.caption(NOTHING_FOUND)
-    if uncertain or others:
-        st.markdown("**What we understood** (click a fact to change it)")
-    if uncertain:
-        _chips(case, "Please check:", uncertain)
-    if others:
-        _chips(case, "", others)
-    if facts.is_cut:
-        st.caption(END_NOT_READ)
-    if facts.marked in shown:
-        _show_place(case, facts.marked)
+    with st.container():  # always there: the form below keeps its place, and the focus that Tab gave it
+        if not facts.is_english:
+            st.info(NOT_ENGLISH, icon=":material/translate:")
+        elif facts.extraction is not None and not (uncertain or others):
+            st.caption(NOTHING_FOUND)
+        if uncertain or others:
+            st.markdown("**What we understood** (click a fact to change it)")
+        if uncertain:
+            _chips(case, "Please check:", uncertain)
+        if others:
+            _chips(case, "", others)
+        if facts.is_cut:
+            st.caption(END_NOT_READ)
+        if facts.marked in shown:
+            _show_place(case, facts.marked)
     symptom_form.show(case, shown)
 
 

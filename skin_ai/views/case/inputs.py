@@ -228,13 +228,12 @@ def ask_for_skin_type(case: CaseState, kept: Case | None) -> int | None:
     """The Fitzpatrick type, for reports only; optional."""
     key, options = f"fitzpatrick_{case.id}", (None, *SKIN_TYPES)
     chosen: int | None = st.selectbox(
-        "Skin type",
+        "Skin type (Fitzpatrick)",
         options,
         # "Not stated" is an option, not a placeholder: a box with a default cannot be emptied.
         place_as_it_stands(key, options, kept.fitzpatrick if kept else case.fitzpatrick),
         format_func=lambda option: SKIN_TYPES[option] if option else "not stated",
         key=key,
-        help="Fitzpatrick I to VI",
         persist_state="session",
     )
     return chosen

@@ -196,14 +196,14 @@ def _agreement(summary: Summary, readings: pd.DataFrame) -> None:
     _confusion(readings)
     blocks = statistics.kappa_over_time(readings)
     if len(blocks) > 1:
-        st.markdown("#### Kappa over time")
+        st.markdown("### Kappa over time")
         st.markdown("In small blocks of readings, without intervals: look for a trend, not at single points.")
         _chart_beside_table(charts.over_time(blocks), tables.over_time_table(blocks), "over_time")
 
 
 @st.fragment
 def _confusion(readings: pd.DataFrame) -> None:
-    st.markdown("#### Diagnoses of reader and AI")
+    st.markdown("### Diagnoses of reader and AI")
     stage = st.segmented_control(
         "Reader's answers",
         list(STAGES),
