@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import pandas as pd
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from skin_ai.study.database import StoreError
 from skin_ai.study.tables import Answer, Case, Clinician, Consent, Deck, Feedback, Reading, Run, Stage, plain
+
+if TYPE_CHECKING:  # the first page must not wait for it
+    import pandas as pd
 
 Record = dict[str, Any]
 SAME_PROBABILITY: Final = 0.005  # of an AI on two machines, whose last digits differ

@@ -402,7 +402,7 @@ def test_management_and_malignancy_have_sections_where_they_were_asked(store):
     found = management.management(statistics.readings(with_management(EVERYONE)))
     text = said(page)
     assert {"Management", "Probability of malignancy"} <= {
-        subheader.value.split(" · ")[1] for subheader in page.subheader if "·" in subheader.value
+        header.value.split(" · ")[1] for header in page.header if "·" in header.value
     }
     for change in (found.harm, found.unnecessary, found.right):
         for estimate in (*change.at.values(), change.change):
@@ -454,7 +454,7 @@ def test_study_without_reference_shows_agreement_time_and_confidence_only(store)
     page = visit()
     text = said(page)
     assert compare.NO_TRUTH in text
-    titles = [subheader.value.split(" · ")[1] for subheader in page.header if "·" in subheader.value]
+    titles = [header.value.split(" · ")[1] for header in page.header if "·" in header.value]
     assert titles == ["Agreement with the AI", "Confidence", "Time per case", "Subgroups"]
     assert "Disease type" not in page.segmented_control(key="grouping").options
 
