@@ -17,7 +17,8 @@ from benchmarks.server import started
 
 HEIGHT = "(main => main.scrollHeight / innerHeight)(document.querySelector('[data-testid=stMain]'))"
 FOCUSED = """(field => [
-    field.tagName, field.role ?? field.type, field.ariaLabel, field.matches("button, a") ? field.innerText : ""
+    field.tagName, field.role ?? field.type, field.ariaLabel,
+    field.matches("button, a") ? field.innerText : ""
 ].join(" "))(document.activeElement)"""
 # What the keyboard goes to in turn: a part of the field's name or kind, then what is done there.
 BY_KEYBOARD = (
