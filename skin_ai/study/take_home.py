@@ -71,7 +71,7 @@ def take_home(answers: pd.DataFrame) -> TakeHome | None:
     by_type = statistics.by_group(with_truth, unfinished, "truth")
     last = answers.loc[answers["answered_at"].idxmax()]
     return TakeHome(
-        reader=pseudonym(last["reader"]),
+        reader=last["reader"],
         deck=last["deck"],
         day=last["answered_at"].date(),
         ai=bundle,
@@ -83,11 +83,6 @@ def take_home(answers: pd.DataFrame) -> TakeHome | None:
             other: len(statistics.of_bundle(finished, other)) for other in statistics.bundles(finished)[1:]
         },
     )
-
-
-def pseudonym(reader: str) -> str:
-    """What stands for the reader in a file: nothing, because their code opens their cases."""
-    return ""
 
 
 def _counts(switches: dict[str, Estimate]) -> dict[str, int]:
@@ -172,7 +167,7 @@ def pdf(summary: TakeHome, notice: str, *, compress: bool = True) -> bytes:
     page.set_text_color(*INK)
     _write(page, "Your summary", size=22, bold=True)
     _write(page, _fitting(page, summary.deck), size=13)
-    who = f"Reader {summary.reader} · " if summary.reader else ""
+    who = f"Reader {summary.reader} · "
     _write(page, f"{who}{summary.day.isoformat()} · {case_count(summary)}", colour=SMALL)
     _write(page, f"AI: {summary.ai}", colour=SMALL)
     page.ln(2)

@@ -157,7 +157,7 @@ def test_diagnosis_that_is_typed_and_left_with_a_click_is_kept(reader: Visit) ->
     page.keyboard.type("dermatofibroma")
     page.locator("button", has_text=SAVE).click()
     expect_result(page)
-    expect(page.get_by_text("2nd Dermatofibroma")).to_be_visible()
+    expect(page.get_by_text("2nd Dermatofibroma", exact=True)).to_be_visible()
 
 
 def test_what_is_missing_gets_the_focus(reader: Visit) -> None:

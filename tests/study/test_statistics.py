@@ -22,8 +22,9 @@ RANKS = ["rank_1", "rank_2", "rank_3", "rank_4"]
 SCALES = ["agrees", "heatmap_on_lesion", "steps_helped", "would_use"]
 COLUMNS = [
     "reader", "role", "years_of_practice", "deck", "case", "sample", "stage", "blinded", "repeat",
-    "answered_at", "seconds", *RANKS, "confidence", "reason", "age_band", "body_site", "fitzpatrick", "truth",
-    "bundle", "bundle_version", "bundle_sha256", "ai_answer", "ai_undecided", *SCALES, "comment", "narrative",
+    "answered_at", "seconds", *RANKS, "confidence", "arm", "management", "malignancy", "reason", "age_band",
+    "body_site", "fitzpatrick", "truth", "bundle", "bundle_version", "bundle_sha256", "ai_answer",
+    "ai_undecided", *SCALES, "comment", "narrative",
     "facts_extracted", "facts_confirmed",
 ]  # fmt: skip
 
@@ -36,7 +37,7 @@ def ai_says(first, types=PAD):
 
 def read(before, after, ai="BCC", truth="", reader="R1", case=None, types=PAD, minute=0, **more):
     """The two answers of a reading; diagnoses are a text or a list of up to four."""
-    row = dict.fromkeys(COLUMNS, "") | dict.fromkeys(["fitzpatrick", *SCALES], None)
+    row = dict.fromkeys(COLUMNS, "") | dict.fromkeys(["malignancy", "fitzpatrick", *SCALES], None)
     row |= {"reader": reader, "case": case or "0" * 32, "blinded": True, "repeat": False, "seconds": 30.0}
     row |= {"confidence": 60}
     row |= {"truth": truth, "bundle": "pad-ufes-20", "ai_answer": ai_says(ai, types) if ai else None}
@@ -62,7 +63,7 @@ def answers(*read_):
     """The answers table of the contract from what read() made."""
     rows = [row for rows in read_ for row in rows]
     table = pd.DataFrame(rows, columns=COLUMNS)
-    integers = dict.fromkeys(["fitzpatrick", *SCALES], "Int64")
+    integers = dict.fromkeys(["malignancy", "fitzpatrick", *SCALES], "Int64")
     table = table.astype({"blinded": bool, "repeat": bool, "confidence": int, "seconds": float} | integers)
     text = table.columns.difference(
         ["blinded", "repeat", "confidence", "seconds", "answered_at", "ai_answer", *integers]
@@ -150,6 +151,10 @@ def test_reading_joins_both_answers_of_a_reader_to_a_case():
             case="a" * 32,
             before_confidence=40,
             after_confidence=90,
+            before_management="follow up",
+            after_management="biopsy or refer",
+            before_malignancy=30,
+            after_malignancy=70,
             before_seconds=70.5,
             after_seconds=9.0,
             role="nurse",
@@ -164,6 +169,7 @@ def test_reading_joins_both_answers_of_a_reader_to_a_case():
         "role": "nurse",
         "years_of_practice": "3-5",
         "deck": "spring",
+        "arm": "",
         "case": "a" * 32,
         "bundle": "pad-ufes-20",
         "fitzpatrick": 4,
@@ -175,6 +181,10 @@ def test_reading_joins_both_answers_of_a_reader_to_a_case():
         "after": ("MEL",),
         "before_confidence": 40,
         "after_confidence": 90,
+        "before_management": "follow up",
+        "after_management": "biopsy or refer",
+        "before_malignancy": 30,
+        "after_malignancy": 70,
         "before_seconds": 70.5,
         "after_seconds": 9.0,
         "answered_at": START + pd.Timedelta(seconds=30),

@@ -560,7 +560,7 @@ def as_the_same_browser() -> AppTest:
     return AppTest.from_file(APP, default_timeout=TIMEOUT).run()
 
 
-def test_what_was_typed_survives_a_reload_but_the_photo(browser, app, drawn_photo):
+def test_what_was_typed_survives_a_reload_but_the_photo(browser, app, drawn_photo, monkeypatch):
     upload(app, "lesion.jpg", drawn_photo)
     type_words(app)
     give(app, ["melanoma", "my own idea"])
@@ -574,8 +574,9 @@ def test_what_was_typed_survives_a_reload_but_the_photo(browser, app, drawn_phot
     assert confidence(again, "before").value == 70
     assert again.text_input(key=f"reason_before_{case(app).id}").value == "the border"
     assert case(again).facts.answer("bleed") == case(app).facts.answer("bleed") == "no"
-    other = AppTest.from_file(APP, default_timeout=TIMEOUT).run()
-    assert words_area(other).value == ""  # it is given once
+    monkeypatch.setattr(typed, "_is_active", lambda session: True)
+    second_window = AppTest.from_file(APP, default_timeout=TIMEOUT).run()
+    assert words_area(second_window).value == ""
 
 
 def test_what_was_saved_or_taken_back_does_not_come_back(browser, app):
@@ -647,7 +648,7 @@ def test_kept_result_of_another_version_of_the_bundle_is_shown_without_what_need
         session.scalars(select(Run)).one().bundle_sha256 = "d" * 64
     no_more_models()
     reloaded = reload(app)
-    assert "another version of bundle" in reloaded.info[1].value
+    assert "another version of the 6-tumour model" in reloaded.info[1].value
     assert case(reloaded).diagnosis.answer == case(app).diagnosis.answer
     assert not is_without_result(reloaded)
     assert "Where the photo model looked" not in [expander.label for expander in reloaded.expander]

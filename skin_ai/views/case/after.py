@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import streamlit as st
 
@@ -30,6 +31,7 @@ from skin_ai.views.case.own_answer import Own
 from skin_ai.views.session import kiosk, start_screen, truth
 from skin_ai.vocabulary import NOTHING
 
+STYLE = Path(__file__).with_name("result.css")  # result.py needs torch, a second look does not
 SECOND_LOOK = "**No AI result in this case.** Look once more, then keep your answer or change it."
 OTHER_VERSION = "This result was made by another version of the {}. It is shown as it was saved."
 
@@ -41,6 +43,7 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
     if progress.after is not None and not progress.bundle:
         st.markdown("You answered this case without an AI result.")
     elif progress.reading.arm == NOTHING:
+        st.html(STYLE)
         focus.heading("Look again", "verdict", case.id)
         st.markdown(SECOND_LOOK)
         inputs.show_given(case, kept)

@@ -16,7 +16,7 @@ SEVERAL = "These answers are of several decks with arms. Choose one deck above t
 NOT_NAMED = "No primary comparison is known: load the deck here before its answers are imported."
 WHAT = (
     "For each reader and case it was drawn what of the AI is shown. Figures of first diagnoses; the sections "
-    "above pool all arms with an AI result."
+    "below pool all arms with an AI result."
 )
 
 
@@ -30,14 +30,23 @@ def rows(found: Mapping[str, Arm]) -> list[Row]:
     ]
 
 
-def table(found: Mapping[str, Arm]) -> Table:
+def gains_table(found: Mapping[str, Arm]) -> Table:
     return [
         {
             "": name(arm),
             **{WHO[stage]: figures.accuracy[stage].text() for stage in STAGES},
             "Gain": figures.gain.text(),
+        }
+        for arm, figures in found.items()
+    ]
+
+
+def times_table(found: Mapping[str, Arm]) -> Table:
+    return [
+        {
+            "": name(arm),
             "Median time after": figures.seconds.text(" s"),
-            "Final answers missing": f"{figures.missing:,}",
+            "Final answers missing": f"{figures.missing:,} of {figures.missing + figures.n_readings:,}",
         }
         for arm, figures in found.items()
     ]

@@ -39,14 +39,11 @@ def left_out(found: Management) -> str:
 
 
 def rates_table(found: Management) -> Table:
-    return [
-        {
-            "": label,
-            **{WHO[stage]: one.at[stage].text() for stage in STAGES},
-            "After minus before": one.change.text(),
-        }
-        for label, one in rates(found).items()
-    ]
+    table = []
+    for label, one in rates(found).items():
+        table.append({"": label, **{WHO[stage]: one.at[stage].text() for stage in STAGES}})
+        table.append({"": "After minus before", WHO["before"]: "", WHO["after"]: one.change.text()})
+    return table
 
 
 def switches_table(found: Management) -> Table:

@@ -83,7 +83,7 @@ def show(answers: pd.DataFrame, primary: Mapping[str, Sequence[str]]) -> None:
         st.markdown(NO_TRUTH)
     drawn = arms.with_arms(statistics.of_bundle(statistics.readings(answers, second_looks=True), bundle))
     if summary.n_with_truth and not drawn.empty:
-        sections["By arm"] = lambda: _arms(drawn, answers, primary)
+        sections = {"By arm": lambda: _arms(drawn, answers, primary)} | sections
     for number, (title, draw) in enumerate(sections.items(), start=1):
         st.header(f"{number} · {title}")
         draw()
@@ -256,7 +256,8 @@ def _arms(readings: pd.DataFrame, answers: pd.DataFrame, primary: Mapping[str, S
     comparison = primary.get(decks[0], ())
     difference = arms.difference_of_gains(readings, comparison or ("", ""))
     st.markdown(arm_tables.primary(comparison, difference))
-    _chart_beside_table(charts.intervals(arm_tables.rows(found)), arm_tables.table(found), "arms")
+    chart = charts.intervals(arm_tables.rows(found))
+    _chart_beside_table(chart, arm_tables.gains_table(found), "arms", arm_tables.times_table(found))
 
 
 @st.fragment
