@@ -167,8 +167,7 @@ def pdf(summary: TakeHome, notice: str, *, compress: bool = True) -> bytes:
     page.set_text_color(*INK)
     _write(page, "Your summary", size=22, bold=True)
     _write(page, _fitting(page, summary.deck), size=13)
-    who = f"Reader {summary.reader} · "
-    _write(page, f"{who}{summary.day.isoformat()} · {case_count(summary)}", colour=SMALL)
+    _write(page, f"Reader {summary.reader} · {summary.day.isoformat()} · {case_count(summary)}", colour=SMALL)
     _write(page, f"AI: {summary.ai}", colour=SMALL)
     page.ln(2)
     page.set_fill_color(*NOTICE_FILL)
