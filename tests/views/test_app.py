@@ -643,7 +643,7 @@ def test_kept_result_of_another_version_of_the_bundle_is_shown_without_what_need
         session.scalars(select(Run)).one().bundle_sha256 = "d" * 64
     no_more_models()
     reloaded = reload(app)
-    assert "another version of bundle" in reloaded.info[1].value
+    assert "another version of the 6-tumour model" in reloaded.info[1].value
     assert case(reloaded).diagnosis.answer == case(app).diagnosis.answer
     assert not is_without_result(reloaded)
     assert "Where the photo model looked" not in [expander.label for expander in reloaded.expander]
