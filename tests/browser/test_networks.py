@@ -51,16 +51,16 @@ def file_of(size: int) -> FilePayload:
 
 
 def test_next_visitor_comes_back_to_the_app_under_its_path(page: Page, under_a_path: Server) -> None:
-    click(page, "Use a case of my own")
+    click(page, "My own photo")
     expect(page.get_by_role("button", name="Next visitor")).to_be_visible()  # the visitor has begun
     go_to(page, "Compare")
     click(page, "Next visitor")
-    expect(page.get_by_role("heading", name="Choose a case to begin")).to_be_visible()
+    expect(page.get_by_role("heading", name="Can you beat the AI?")).to_be_visible()
     assert page.url == f"{under_a_path.address}/"
 
 
 def test_refused_upload_is_told_how_long_to_wait(page: Page) -> None:
-    click(page, "Use a case of my own")
+    click(page, "My own photo")
     settle(page)
     with page.expect_request(lambda request: "upload_file" in request.url) as sent:
         page.locator("input[type=file]").set_input_files(file_of(1000))
