@@ -55,7 +55,7 @@ def test_photo_from_a_phone_begins_a_visitors_case(
         sent_from(phone, address, photo_file)
         expect(page.get_by_text("What the model sees")).to_be_visible()
         settle(other.page)
-        expect(other.page.get_by_role("heading", name="Choose a case to begin")).to_be_visible()
+        expect(other.page.get_by_role("heading", name="Can you beat the AI?")).to_be_visible()
         phone.reload()
         expect(phone.get_by_text("This code can no longer be used")).to_be_visible()
         expect(phone.get_by_label("Take or choose a photo")).to_be_hidden()
@@ -72,7 +72,7 @@ def test_code_ends_when_it_is_no_longer_on_screen(
 
     with visiting(browser, on_the_network.address) as visit:
         page = visit.page
-        click(page, "Use a case of my own")
+        click(page, "My own photo")
         page.get_by_role("radio", name="Phone").click()
         first = phone_address(page)
         page.get_by_role("radio", name="Upload").click()
@@ -83,7 +83,7 @@ def test_code_ends_when_it_is_no_longer_on_screen(
         second = phone_address(page)
         assert second != first
         click(page, "Next visitor")
-        expect(page.get_by_role("heading", name="Choose a case to begin")).to_be_visible()
+        expect(page.get_by_role("heading", name="Can you beat the AI?")).to_be_visible()
         expect_refused(second)
 
 
