@@ -22,13 +22,13 @@ kiosk.leave_if_asked()
 titles = ["Case", "Deck", "Compare", "Feedback", "Model card", "About"]
 if kiosk.is_on():
     titles = [title for title in titles if title not in ("Deck", "Feedback")]
-if not readers.may_open_feedback():
+is_let_in = sign_in.is_let_in()
+if is_let_in and not readers.may_open_feedback():  # before signing in its address asks for that, as others do
     titles = [title for title in titles if title != "Feedback"]
 pages = [
     st.Page(f"skin_ai/pages/{title.lower().replace(' ', '_')}.py", title=title, default=title == "Case")
     for title in titles
 ]
-is_let_in = sign_in.is_let_in()
 page = st.navigation(pages, position="top" if is_let_in else "hidden")
 context = get_script_run_ctx()
 if context is not None and not is_let_in:
