@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from skin_ai.intervals import Estimate
 from skin_ai.study import statistics
@@ -39,20 +40,15 @@ def of_readers(store: Store, deck_id: str) -> list[OfReader]:
     of_deck = select(Case.id).where(Case.deck_id == deck_id)
     with store.reading() as session:
         readings = session.scalars(select(Reading).where(Reading.case_id.in_(of_deck))).all()
-        final = session.execute(
-            select(Answer.clinician, func.count())
-            .where(Answer.case_id.in_(of_deck), Answer.stage == Stage.AFTER)
-            .group_by(Answer.clinician)
-        )
-        finished = {reader: n for reader, n in final}
         answers = session.scalars(select(Answer).where(Answer.case_id.in_(of_deck))).all()
+    finished = Counter(one.clinician for one in answers if one.stage == Stage.AFTER)
     last: dict[str, datetime] = {}
     for reader, moment in (
         *((one.clinician, one.opened_at) for one in readings),
         *((one.clinician, one.answered_at) for one in answers),
     ):
         last[reader] = max(moment, last.get(reader, moment))
-    found = [OfReader(reader, finished.get(reader, 0), moment) for reader, moment in last.items()]
+    found = [OfReader(reader, finished[reader], moment) for reader, moment in last.items()]
     return sorted(found, key=lambda one: (one.finished, one.reader))
 
 
