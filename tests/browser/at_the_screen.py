@@ -137,12 +137,16 @@ def open_up(page: Page, title: str) -> None:
 
 
 def go_to(page: Page, title: str) -> None:
+    menu = page.get_by_test_id("stExpandSidebarButton")
+    if menu.is_visible():  # a phone keeps the pages behind it
+        menu.click()
     page.get_by_role("link", name=title, exact=True).first.click()
     expect(page.get_by_role("heading", name=title, exact=True).first).to_be_visible()
     settle(page)
 
 
 def type_words(page: Page, words: str = WORDS) -> None:
+    settle(page)  # a run that moves the field shows it twice for a moment
     box = page.get_by_role("textbox", name="In the patient's own words")
     box.fill(words)
     box.press("Control+Enter")

@@ -21,6 +21,7 @@ from skin_ai.study.store import Store
 VISITOR: Final = "visitor"
 LEAVING: Final = "leaving"
 LAST_SEEN: Final = "last_seen"
+IS_WARNED: Final = "is_warned"
 WARNED: Final = 0.75  # of the idle limit
 LOOK_EVERY: Final = timedelta(seconds=5)
 # Reloads the app's first page, which a proxy may serve under a path of its own, so that nothing of the last
@@ -116,11 +117,13 @@ def _watch() -> None:
     # Clicked by server/page_script.js when a visitor clicks, types, touches or scrolls.
     st.button("Somebody is there", key="somebody_is_there", on_click=note_presence)
     idle = timedelta(seconds=time.monotonic() - st.session_state.get(LAST_SEEN, time.monotonic()))
-    if idle >= idle_limit():
+    # On a busy machine a look may come late: nobody is cleared who was not warned in an earlier one.
+    if idle >= idle_limit() and st.session_state.get(IS_WARNED):
         next_visitor()
         st.rerun()
     if idle >= WARNED * idle_limit():
-        left = round((idle_limit() - idle).total_seconds())
+        st.session_state[IS_WARNED] = True
+        left = max(round((idle_limit() - idle).total_seconds()), round(LOOK_EVERY.total_seconds()))
         with st.container(key="idle"):
             st.warning(f"Are you still there? This page is cleared for the next visitor in {left} seconds.")
             st.button("I am still here", type="primary", on_click=note_presence)
@@ -129,3 +132,4 @@ def _watch() -> None:
 def note_presence() -> None:
     """Somebody is there now."""
     st.session_state[LAST_SEEN] = time.monotonic()
+    st.session_state[IS_WARNED] = False
