@@ -180,7 +180,9 @@ def test_options_say_nothing_about_the_label_that_the_photo_does_not_say(types, 
     """Otherwise the model learns to distrust the photo."""
     photo = torch.tensor([0.5, 0.2, 0.15, 0.08, 0.05, 0.02])
     drawn = np.random.default_rng(0).choice(6, size=20 * MANY, p=photo.numpy() / photo.numpy().sum())
-    cases = [Case(str(n), str(n), types[label], Facts(itch=Answer.YES), None) for n, label in enumerate(drawn)]
+    cases = [
+        Case(str(n), str(n), types[label], Facts(itch=Answer.YES), None) for n, label in enumerate(drawn)
+    ]
     own = replace(settings, schedule=(6, 2, 1))
     examples = make_examples(cases, [photo] * len(cases), types, own, Random(0), all_options=False)
     pair = [e.target.index(1) for e in examples if e.question.options == (0, 1)]
