@@ -169,6 +169,9 @@ def make_examples(
 ) -> list[Example]:
     """One example a case and step of the schedule, with random words, options and missing inputs.
 
+    Options that the photo finds likely are drawn without looking at the label, and an example without its
+    label is left out. With the label always put among them, a likely option would be wrong more often than
+    the photo says, and the model would learn to distrust the photo (its weight became 0.7 instead of 0.9).
     all_options: the control (plain fine-tuning), which differs in nothing else.
     """
     examples = []
@@ -182,6 +185,7 @@ def make_examples(
             if photo is None and settings.stray_photos and rng.random() < settings.stray_photos:
                 seen = rng.choice(known)
             chance = np.full(len(types), 1 / len(types))
+            must = label if seen is None else None
             if seen is not None:
                 chance = settings.hard * seen.numpy().astype(float) + (1 - settings.hard) * chance
             gap = rng.random()
@@ -189,8 +193,10 @@ def make_examples(
             words = "" if is_silent else training_words(case, rng, as_facts=settings.reads == READS_FACTS)
             if gap > 1 - settings.missing_photo:
                 seen = None
-            others = _draw_others(chance, label, n_options - 1, rng)
-            options = tuple(range(len(types))) if all_options else tuple(sorted([label, *others]))
+            drawn = _draw_options(chance, n_options, rng, must)
+            if label not in drawn:
+                continue
+            options = tuple(range(len(types))) if all_options else drawn
             examples.append(Example(Question(words, seen, options), _target(case, options, types), group))
     return examples
 
@@ -246,11 +252,12 @@ def mixed_prior(cases: Sequence[Case], types: tuple[str, ...], uniform: float) -
     return np.asarray((1 - uniform) * counts / counts.sum() + uniform / len(types))
 
 
-def _draw_others(chance: np.ndarray, label: int, n: int, rng: Random) -> list[int]:
-    """`n` wrong types without replacement, likely ones first (Gumbel trick)."""
-    others = [i for i in range(len(chance)) if i != label]
-    keys = {i: np.log(chance[i]) - np.log(-np.log(rng.uniform(1e-12, 1))) for i in others}
-    return sorted(keys, key=lambda i: -keys[i])[:n]
+def _draw_options(chance: np.ndarray, n: int, rng: Random, must: int | None = None) -> tuple[int, ...]:
+    """`n` types without replacement, likely ones first (Gumbel trick), in order; with `must` among them."""
+    keys = [np.log(p) - np.log(-np.log(rng.uniform(1e-12, 1))) for p in chance]
+    if must is not None:
+        keys[must] = np.inf
+    return tuple(sorted(np.argsort(keys)[len(keys) - n :].tolist()))
 
 
 def train_chain(

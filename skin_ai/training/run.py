@@ -27,7 +27,9 @@ LANGUAGE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "pooling": WORDS_POOLING,
         "reads": READS_FACTS,
         "reading_updates": 400,
-        "learning_rate": 2e-4,
+        "learning_rate": 1e-4,
+        "head_learning_rate": 2e-4,
+        "probe_strength": 0.01,
         "probe_share": 1.0,
     },
     "skin-26": {

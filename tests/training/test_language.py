@@ -158,17 +158,36 @@ def examples_of(cases, types, settings, *, seed=0, all_options=False):
     return make_examples(*cases, types, settings, Random(seed), all_options=all_options)
 
 
-def test_each_case_gives_one_example_a_step_with_its_type_among_the_options(cases, types, settings):
+def test_examples_of_a_step_have_the_type_among_the_options(cases, types, settings):
     examples = examples_of(cases, types, settings)
-    assert len(examples) == 3 * len(cases[0])
-    for number, example in enumerate(examples):
-        case = cases[0][number // 3]
+    sizes = Counter(len(example.question.options) for example in examples)
+    assert sizes[6] == len(cases[0]) >= sizes[3] >= sizes[2] > 0
+    for example in examples:
         options = example.question.options
-        assert example.target == tuple(float(type_ == case.type) for type_ in types)
-        assert types.index(case.type) in options
-        assert len(set(options)) == len(options) == settings.schedule[number % 3]
-        assert list(options) == sorted(options)
-        assert example.group == int(cases[1][number // 3] is not None)
+        assert sorted(set(options)) == list(options)
+        assert sum(example.target) == 1
+        assert example.target.index(1) in options
+
+
+def test_case_without_photo_gives_one_example_a_step(types, settings):
+    cases = [Case(str(n), str(n), types[n % 6], Facts(itch=Answer.YES), None) for n in range(12)]
+    examples = make_examples(cases, [None] * 12, types, settings, Random(0), all_options=False)
+    assert [len(example.question.options) for example in examples] == [6, 3, 2] * 12
+    assert [types[example.target.index(1)] for example in examples[::3]] == [case.type for case in cases]
+
+
+def test_options_say_nothing_about_the_label_that_the_photo_does_not_say(types, settings):
+    """Otherwise the model learns to distrust the photo."""
+    photo = torch.tensor([0.5, 0.2, 0.15, 0.08, 0.05, 0.02])
+    drawn = np.random.default_rng(0).choice(6, size=20 * MANY, p=photo.numpy() / photo.numpy().sum())
+    cases = [
+        Case(str(n), str(n), types[label], Facts(itch=Answer.YES), None) for n, label in enumerate(drawn)
+    ]
+    own = replace(settings, schedule=(6, 2, 1))
+    examples = make_examples(cases, [photo] * len(cases), types, own, Random(0), all_options=False)
+    pair = [e.target.index(1) for e in examples if e.question.options == (0, 1)]
+    assert len(pair) > MANY
+    assert np.mean([label == 0 for label in pair]) == pytest.approx(0.5 / 0.7, abs=0.05)
 
 
 def test_weighted_label_is_a_soft_target_among_the_options(types, settings):
@@ -212,11 +231,9 @@ def test_hard_options_are_drawn_more_often(types, settings):
             other for e in examples if len(e.question.options) == 2 for other in e.question.options
         )
     assert counts[0.8][1] > counts[0.8][2] > counts[0.8][5] > 0
-    # With two options the other is type k with probability proportional to 0.8 p(k) + 0.2 / 6.
-    chance = 0.8 * photo.numpy() + 0.2 / 6
-    assert counts[0.8][1] / MANY == pytest.approx(chance[1] / chance[1:].sum(), abs=0.08)
+    drawn = sum(counts[0.0].values()) / 2  # examples with this label
     for other in range(1, 6):
-        assert counts[0.0][other] / MANY == pytest.approx(1 / 5, abs=0.08)
+        assert counts[0.0][other] / drawn == pytest.approx(1 / 5, abs=0.08)
 
 
 def test_words_or_photo_are_missing_as_often_as_set_and_never_both(types, settings):
