@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -143,10 +143,13 @@ def time_line(summary: TakeHome) -> str:
     )
 
 
-def case_count(summary: TakeHome) -> str:
+def case_count(summary: TakeHome, called: Callable[[str], str] = str) -> str:
+    """called: how a bundle's name is written."""
     n, with_truth = summary.summary.n_readings, summary.summary.n_with_truth
     reference = "all" if with_truth == n else str(with_truth) if with_truth else "none"
-    others = [f"{plural(n, 'case')} with {bundle}" for bundle, n in summary.with_other_bundles.items()]
+    others = [
+        f"{plural(n, 'case')} with {called(bundle)}" for bundle, n in summary.with_other_bundles.items()
+    ]
     left_out = f"; left out: {', '.join(others)}" if others else ""
     return f"{plural(n, 'case')}, {reference} with a reference diagnosis{left_out}"
 

@@ -12,7 +12,7 @@ from skin_ai.study.flow import Progress
 from skin_ai.study.store import RANKS, Store
 from skin_ai.study.tables import Deck
 from skin_ai.views import local_time
-from skin_ai.views.case import answer_form, focus
+from skin_ai.views.case import answer_form, bundle_choice, focus
 from skin_ai.views.case.case_state import CaseState
 from skin_ai.views.free_text import plain
 
@@ -88,11 +88,11 @@ def show_references_of_deck(store: Store, reader: str, deck: Deck) -> None:
 
 
 def show_for_print(progress: Progress, bundle: str) -> None:
-    """What only the printed page has: words, own answer, date and bundle."""
+    """What only the printed page has: words, own answer, date and model."""
     before, after = progress.before, progress.after
     with st.container(key="printed"):
         st.text(f"History: {progress.case.narrative or 'none'}")
         for stage, answer in (("before the AI", before), ("final", after)):
             if answer is not None:
                 st.text(f"Reader's answer, {stage}: {answer_form.answer_in_words(answer)}")
-        st.text(f"{local_time.in_words(progress.case.opened_at)}, bundle {bundle}")
+        st.text(f"{local_time.in_words(progress.case.opened_at)}, {bundle_choice.title(bundle)} ({bundle})")
