@@ -414,7 +414,8 @@ def _contradictions(records: dict[int, dict[str, Any]]) -> Iterator[str]:
         if record["stage"] == "before":
             if not record["blinded"]:
                 yield f"row {row}, blinded: is 0, so there is no answer at stage before; remove the row."
-            if record["comment"] or any(record[scale] is not None for scale in SCALES):
+            has_feedback = record["comment"] or any(record[scale] is not None for scale in SCALES)
+            if has_feedback and not record["sample"]:
                 yield f"row {row}, comment: feedback belongs to stage after; move it there."
         first = seen.setdefault(("answer", record["reader"], record["case"], record["stage"]), row)
         if first != row:
