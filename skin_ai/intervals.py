@@ -165,7 +165,11 @@ def rate(readings: pd.DataFrame, happened: np.ndarray, among: np.ndarray) -> Est
     if n < MIN_N:
         return Estimate(None, None, None, n, count)
     value = count / n
-    found = spread(readings[among], (happened[among] - value) / n)
+    return as_rate(value, spread(readings[among], (happened[among] - value) / n), n, count)
+
+
+def as_rate(value: float, found: Spread, n: int, count: int | None = None) -> Estimate:
+    """A figure from 0 to 1 with Wilson's interval for the effective number of readings."""
     if found.describes_only:
         return Estimate(value, None, None, n, count)
     low, high = wilson(value, found.effective_n(value * (1 - value)), found.t)
@@ -215,7 +219,11 @@ def mean(readings: pd.DataFrame, values: np.ndarray, limits: tuple[float, float]
     if n < MIN_N:
         return Estimate(None, None, None, n)
     value = float(values.mean())
-    found = spread(readings, (values - value) / n)
+    return around(value, spread(readings, (values - value) / n), limits, n)
+
+
+def around(value: float, found: Spread, limits: tuple[float, float], n: int) -> Estimate:
+    """A figure with an interval that is symmetric but for its limits; none where nothing varies."""
     if found.describes_only or found.variance <= 0:
         return Estimate(value, None, None, n)
     half = found.t * math.sqrt(found.variance)

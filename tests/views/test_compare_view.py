@@ -404,7 +404,8 @@ def test_management_and_malignancy_have_sections_where_they_were_asked(store):
     assert {"Management", "Probability of malignancy"} <= {
         header.value.split(" · ")[1] for header in page.header if "·" in header.value
     }
-    for change in (found.harm, found.unnecessary, found.right):
+    auc = management.malignancy_auc(statistics.readings(with_management(EVERYONE)))
+    for change in (found.harm, found.unnecessary, found.right, auc):
         for estimate in (*change.at.values(), change.change):
             assert estimate.text().replace("n = ", "n\u00a0=\u00a0") in text.replace("\\", "")
     assert found.switches.beneficial.text().replace("n = ", "n\u00a0=\u00a0") in text.replace("\\", "")

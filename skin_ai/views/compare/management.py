@@ -16,6 +16,10 @@ MALIGNANCY = (
     "The probability of malignancy that readers stated, and how many of the lesions were malignant. On the "
     "dotted line both are the same; below it, readers expect malignancy too often."
 )
+AUC = (
+    "AUC: how often a malignant lesion got a higher probability than another one (0.5: chance). Mean of the "
+    "AUCs of readers who read both kinds of lesions."
+)
 
 
 def rates(found: Management) -> dict[str, Change]:
@@ -44,6 +48,13 @@ def rates_table(found: Management) -> Table:
         table.append({"": label, **{WHO[stage]: one.at[stage].text() for stage in STAGES}})
         table.append({"": "After minus before", WHO["before"]: "", WHO["after"]: one.change.text()})
     return table
+
+
+def auc_table(found: Change) -> Table:
+    return [
+        *({"": WHO[stage], "AUC": found.at[stage].text()} for stage in STAGES),
+        {"": "After minus before", "AUC": found.change.text()},
+    ]
 
 
 def switches_table(found: Management) -> Table:

@@ -179,10 +179,12 @@ def _management(readings: pd.DataFrame) -> None:
 
 
 def _malignancy(readings: pd.DataFrame) -> None:
-    st.markdown(management_tables.MALIGNANCY)
+    st.markdown(f"{management_tables.MALIGNANCY} {management_tables.AUC}")
     bins = management.malignancy_calibration(readings)
     chart = charts.calibration(bins, ("mean stated probability", "share of malignant lesions"))
-    _chart_beside_table(chart, tables.calibration_table(bins, ("Stated", "Malignant")), "malignancy")
+    auc = management_tables.auc_table(management.malignancy_auc(readings))
+    stated = tables.calibration_table(bins, ("Stated", "Malignant"))
+    _chart_beside_table(chart, auc, "malignancy", stated)
 
 
 def _agreement(summary: Summary, readings: pd.DataFrame) -> None:
