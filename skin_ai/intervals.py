@@ -43,6 +43,11 @@ def figure_text(
     return f"{value:.{decimals}f}{unit}{interval}"
 
 
+def counted(n: int, unit: str) -> str:
+    """A number with what it counts, as 40, 40 cases, 1 case."""
+    return f"{n:,} {unit if n != 1 else unit.removesuffix('s')}".rstrip()
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A figure of a study with its 95% interval.
@@ -60,7 +65,7 @@ class Estimate:
 
     def text(self, unit: str = "") -> str:
         """With interval and n, as 0.74 (0.65 to 0.82), n = 120; otherwise why there is no figure."""
-        n = f"n = {self.n:,} {self.unit}".rstrip()
+        n = f"n = {counted(self.n, self.unit)}"
         if self.value is None:
             return f"too few ({n})" if self.n < MIN_N else f"not defined ({n})"
         value = figure_text(self.value, self.low, self.high, decimals=0 if unit else 2, unit=unit)

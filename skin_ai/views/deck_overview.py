@@ -43,7 +43,7 @@ def _show_cases(store: Store, deck: Deck) -> None:
     cases = overview.of_cases(store, deck.name)
     if not cases:
         return
-    st.markdown("Cases, the most difficult first. First diagnosis right, without intervals:")
+    st.markdown("Cases, the most difficult first, and how often the first diagnosis was right:")
     rows = [
         {
             "Case": plain(one.narrative[:WORDS]) or "photo without words",

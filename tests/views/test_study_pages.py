@@ -666,7 +666,7 @@ def test_decks_are_closed_where_others_can_connect_and_nobody_is_told_apart(app,
         config.set_option("server.address", shipped)
     assert not app.exception
     assert not app.file_uploader
-    assert "Only study staff can load and delete decks; see the Feedback page." in texts(app)
+    assert "Only study staff can load and delete decks. Administrators: set a passphrase" in texts(app)
 
 
 def test_decks_are_loaded_and_deleted_only_with_the_passphrase_where_one_is_set(app, monkeypatch):

@@ -156,8 +156,11 @@ def say_who_is_asked(case: CaseState, progress: Progress | None) -> None:
         return
     has_photo = _has_photo(case, progress)
     is_automatic = st.session_state.get(CHOICE, AUTOMATIC) == AUTOMATIC
-    why = f"there is {'a' if has_photo else 'no'} photo" if is_automatic else "your choice"
-    st.caption(f"AI: **{title(chosen(has_photo))}** ({why}). Others are in the sidebar (»).", width="content")
+    why = f"because there is {'a' if has_photo else 'no'} photo" if is_automatic else "by your choice"
+    st.caption(
+        f"AI: **{title(chosen(has_photo))}**, {why}. Another one can be chosen in the sidebar (»).",
+        width="content",
+    )
 
 
 def sidebar(case: CaseState, progress: Progress | None) -> None:

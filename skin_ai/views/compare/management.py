@@ -9,16 +9,16 @@ from skin_ai.views.compare.charts import Row
 from skin_ai.views.compare.tables import Table
 
 WHAT = (
-    "Sent on: biopsy or refer. Harm rate: malignant lesions that were not sent on. Unnecessary: benign ones "
-    "that were. A decision is right where neither is the case."
+    "Harm rate: share of malignant lesions that were not sent on (biopsy or refer). Unnecessary: share of "
+    "benign lesions that were. All other decisions count as right."
 )
 MALIGNANCY = (
-    "The probability of malignancy that readers stated, and how many of the lesions were malignant. On the "
-    "dotted line both are the same; below it, readers expect malignancy too often."
+    "The probability of malignancy that readers stated, against the share of lesions that were malignant. On "
+    "the dotted line the two match; below it, readers overestimate."
 )
 AUC = (
-    "AUC: how often a malignant lesion got a higher probability than another one (0.5: chance). Mean of the "
-    "AUCs of readers who read both kinds of lesions."
+    "AUC: how often a malignant lesion got a higher probability than another one (0.5: chance), averaged "
+    "over the readers who read both kinds."
 )
 
 

@@ -108,8 +108,8 @@ def _choose_bundle(names: Sequence[str]) -> str:
 
 def _accuracy(summary: Summary) -> None:
     st.markdown(
-        "How often the reference diagnosis was named first (top 1) or among the first three (top 3). Top 3 "
-        "counts no more diagnoses than the reader named both before and after, also of the AI."
+        "Top 1: the reference diagnosis was named first. Top 3: it was among the first three. Where a reader "
+        "named fewer before or after, only that many are counted, of the AI too."
     )
     st.markdown(f"{tables.decided(summary)} {tables.missing(summary.missing[1], summary.gain[1])}")
     references = tables.references_table(summary)

@@ -22,6 +22,7 @@ from skin_ai.study.statistics import (
     Summary,
 )
 from skin_ai.study.take_home import WHO, named, plural
+from skin_ai.views.case.elimination import in_a_row
 from skin_ai.views.free_text import plain
 from skin_ai.vocabulary import NOTHING
 
@@ -97,7 +98,7 @@ def excluded(answers: pd.DataFrame, n_readings: int) -> str:
     parts += [f"{plural(repeats, 'repeat')} (same photo or words met before)"] if repeats else []
     parts += [plural(unfinished, "unfinished case")] if unfinished else []
     parts += [f"{plural(second_looks, 'second look')} without the AI (see By arm)"] if second_looks else []
-    return f"Excluded: {' and '.join(parts)}." if parts else "No answer was excluded."
+    return f"Excluded: {in_a_row(parts)}." if parts else "No answer was excluded."
 
 
 def scope(summary: Summary) -> str:
@@ -124,9 +125,9 @@ def undecided(summary: Summary) -> str:
     """How often the AI decided, and how often readers changed their diagnosis where it did not."""
     found = summary.undecided
     return (
-        f"The AI gave a diagnosis in {found.decided.text()} and was undecided in the other "
-        f"{found.n_cases:,}. Of {plural(found.n_readings, 'reading')} of undecided results, readers changed "
-        f"their first diagnosis in {found.changed.count or 0:,}: {found.changed.text()}."
+        f"Share of cases in which the AI gave a diagnosis: {found.decided.text()}. It was undecided in "
+        f"{found.n_cases:,}. There, readers changed their first diagnosis in {found.changed.count or 0:,} of "
+        f"{plural(found.n_readings, 'reading')}: {found.changed.text()}."
     )
 
 
@@ -143,7 +144,7 @@ def calibration_leaves_out(readings: pd.DataFrame) -> str:
     scored = statistics.is_scored(readings)
     undecided = readings.loc[scored & statistics.is_undecided(readings), "case"].nunique()
     return (
-        f"Points of readers count readings, those of the AI count each case once. Left out: "
+        f"Readers' points count readings; the AI's count each case once. Left out: "
         f"{plural(int((~scored).sum()), 'reading')} without a usable reference and, of the AI, "
         f"{plural(undecided, 'undecided case')}."
     )
@@ -188,7 +189,7 @@ def undecided_table(summary: Summary) -> Table:
         },
         {"": "Right, AI undecided", **{WHO[stage]: found.right[stage].text() for stage in STAGES}},
         {
-            "": "One of its candidates, AI undecided",
+            "": "Among its candidates, AI undecided",
             **{WHO[stage]: found.candidate[stage].text() for stage in STAGES},
         },
     ]
