@@ -41,7 +41,7 @@ def ask(store: Store, case: CaseState, progress: Progress) -> None:
     if asked:
         st.caption("1: not at all, 5: fully")
     scales: dict[str, int | None] = dict.fromkeys(SCALES)
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for scale in asked:
             key = f"{scale}_{case.id}"
             scales[scale] = st.segmented_control(
