@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.special import stdtrit
 
+from skin_ai.vocabulary import plural
+
 if TYPE_CHECKING:  # it takes a quarter of a second, and a model card needs no table
     import pandas as pd
 
@@ -45,7 +47,7 @@ def figure_text(
 
 def counted(n: int, unit: str) -> str:
     """A number with what it counts, as 40, 40 cases, 1 case."""
-    return f"{n:,} {unit if n != 1 else unit.removesuffix('s')}".rstrip()
+    return plural(n, unit.removesuffix("s")) if unit else f"{n:,}"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from skin_ai.diseases import DISEASES
 from skin_ai.intervals import Estimate
 from skin_ai.study import statistics
 from skin_ai.study.statistics import STAGES, Summary, Who
+from skin_ai.vocabulary import plural
 
 if TYPE_CHECKING:  # slow to import, and needed only for the PDF
     from fpdf import FPDF
@@ -98,10 +99,6 @@ def _counts(switches: dict[str, Estimate]) -> dict[str, int]:
 def named(diagnosis: str) -> str:
     """The name of a type; free text as it is."""
     return DISEASES[diagnosis].name if diagnosis in DISEASES else diagnosis
-
-
-def plural(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def help_and_harm(summary: TakeHome) -> list[str]:

@@ -7,9 +7,10 @@ import streamlit as st
 from skin_ai.study import overview
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Deck
-from skin_ai.study.take_home import named, plural
+from skin_ai.study.take_home import named
 from skin_ai.views import local_time
 from skin_ai.views.free_text import plain
+from skin_ai.vocabulary import plural
 
 WORDS = 60  # letters of a case's words, to tell it from others
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from skin_ai.diseases import find
+from skin_ai.diseases import comparable
 from skin_ai.study import flow
 from skin_ai.study.flow import Progress
 from skin_ai.study.store import RANKS, Store
@@ -54,13 +54,7 @@ def _may_show_reference(store: Store, progress: Progress) -> bool:
 def _mark(diagnosis: str, reference: str) -> str:
     if not reference:
         return ""
-    return "✓ " if _spelt_plainly(diagnosis) == _spelt_plainly(reference) else "✗ "
-
-
-def _spelt_plainly(diagnosis: str) -> str:
-    """As statistics.py compares: the code of a type, other text without case and spaces."""
-    disease = find(diagnosis)
-    return disease.code if disease else " ".join(diagnosis.split()).casefold()
+    return "✓ " if comparable(diagnosis) == comparable(reference) else "✗ "
 
 
 def show_references_of_deck(store: Store, reader: str, deck: Deck) -> None:

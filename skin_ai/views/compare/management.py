@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from skin_ai.study.management import Change, Management
 from skin_ai.study.statistics import STAGES
-from skin_ai.study.take_home import WHO, plural
+from skin_ai.study.take_home import WHO
+from skin_ai.views.compare import tables
 from skin_ai.views.compare.charts import Row
 from skin_ai.views.compare.tables import Table
+from skin_ai.vocabulary import plural
 
 WHAT = (
     "Harm rate: share of malignant lesions that were not sent on (biopsy or refer). Unnecessary: share of "
@@ -58,14 +60,12 @@ def auc_table(found: Change) -> Table:
 
 
 def switches_table(found: Management) -> Table:
-    labels = {
-        "▲ Benefit rate: wrong before, right after": found.switches.beneficial,
-        "▼ Right before, wrong after": found.switches.harmful,
-    }
-    return [
-        {"": label, "Count": f"{rate.count or 0:,} of {rate.n:,}", "Rate": rate.text()}
-        for label, rate in labels.items()
-    ]
+    return tables.rates_table(
+        {
+            "▲ Benefit rate: wrong before, right after": found.switches.beneficial,
+            "▼ Right before, wrong after": found.switches.harmful,
+        }
+    )
 
 
 def chosen_table(found: Management) -> Table:

@@ -21,10 +21,10 @@ from skin_ai.study.statistics import (
     Reference,
     Summary,
 )
-from skin_ai.study.take_home import WHO, named, plural
+from skin_ai.study.take_home import WHO, named
 from skin_ai.views.case.elimination import in_a_row
 from skin_ai.views.free_text import plain
-from skin_ai.vocabulary import NOTHING
+from skin_ai.vocabulary import NOTHING, plural
 
 Table = list[dict[str, str]]
 
@@ -211,7 +211,7 @@ def accuracy_table(summary: Summary) -> Table:
     ]
 
 
-def _rates(rates: Mapping[str, Estimate]) -> Table:
+def rates_table(rates: Mapping[str, Estimate]) -> Table:
     return [
         {"": label, "Count": f"{rate.count or 0:,} of {rate.n:,}", "Rate": rate.text()}
         for label, rate in rates.items()
@@ -219,7 +219,7 @@ def _rates(rates: Mapping[str, Estimate]) -> Table:
 
 
 def switches_table(summary: Summary) -> Table:
-    return _rates(
+    return rates_table(
         {
             "▲ Beneficial: wrong to right": summary.switches.beneficial,
             "▼ Harmful: right to wrong": summary.switches.harmful,
@@ -240,7 +240,7 @@ def flow_table(flow: pd.DataFrame) -> Table:
 
 def reliance_table(summary: Summary) -> Table:
     found = summary.reliance
-    return _rates(
+    return rates_table(
         {
             "When the AI was right": found.followed_when_right,
             "When the AI was wrong": found.followed_when_wrong,
