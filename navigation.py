@@ -43,12 +43,12 @@ with st.container(horizontal_alignment="center"), st.container(width=notices.PAG
         sign_in.ask()
         st.stop()
     sign_in.bar()
-    with st.container():  # always there, so that what follows keeps its place
-        if kiosk.is_on() and not (page.title == "Case" and start_screen.is_on_screen()):  # which has its own
-            kiosk.bar(readers.store())
-    with st.container():
-        notices.show_said()
-    with phone.only_while_shown():
-        page.run()
-    kiosk.note_presence()  # who waited for a long run was there
+    with kiosk.presence():
+        with st.container():  # always there, so that what follows keeps its place
+            if kiosk.is_on() and not (page.title == "Case" and start_screen.is_on_screen()):  # has its own
+                kiosk.bar(readers.store())
+        with st.container():
+            notices.show_said()
+        with phone.only_while_shown():
+            page.run()
 memory.collect_now_and_then()

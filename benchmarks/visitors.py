@@ -56,17 +56,18 @@ class Visitor:
         self.elements: dict[tuple[int, ...], Any] = {}
         self.states: dict[str, WidgetState] = {}
         self.received: list[bytes] = []
+        self.sent: list[bytes] = []
         self.queued: set[str] = set()
         self._run()
 
     def leave(self) -> None:
         """Closes the tab."""
         self.socket.close()
+        self.http.close()
 
     def one_case(self) -> float:
         """A case from photo to final answer; the seconds from the commit to the result on the page."""
-        self._upload(_photo())
-        self._type(f"{WORDS} {self.token}")
+        self.begin()
         self._choose("multiselect", "Your diagnosis", "melanoma")
         self._choose("button_group", "How confident", "70%")
         start = time.perf_counter()
@@ -77,6 +78,17 @@ class Visitor:
         self._click(SAME)
         self._click("New case")
         return took
+
+    def begin(self) -> None:
+        """A photo and words, and nothing else."""
+        self._upload(_photo())
+        self._type(f"{WORDS} {self.token}")
+
+    def repeat(self, messages: list[bytes]) -> None:
+        """Sends what another visitor sent, one message after the other."""
+        for message in messages:
+            self.socket.send(message)
+            self._wait()
 
     def commit_and_leave(self) -> None:
         """Asks for a result and closes the tab before it comes."""
@@ -117,7 +129,8 @@ class Visitor:
         message = BackMsg()
         message.rerun_script.query_string = self.query
         message.rerun_script.widget_states.widgets.extend([*self.states.values(), *clicked])
-        self.socket.send(message.SerializeToString())
+        self.sent.append(message.SerializeToString())
+        self.socket.send(self.sent[-1])
 
     def _wait(self) -> None:
         """Receives until the script of the server has finished."""
@@ -194,6 +207,15 @@ def _in_parallel(address: str, visitors: int, cases: int) -> tuple[list[float], 
     return took, there, time.perf_counter() - start
 
 
+def wait_until_closed(address: str) -> None:
+    """Until the server has let go of every session that was left."""
+    time.sleep(150)  # Streamlit keeps a closed session for two minutes, in case the browser comes back
+    Visitor(address).leave()  # only then are they closed
+    time.sleep(EVERY + 5)
+    Visitor(address).leave()
+    time.sleep(1)
+
+
 def _summary(name: str, took: list[float]) -> str:
     median, p95 = np.percentile(took, (50, 95))
     return f"{name}: p50 {median:.2f} s, p95 {p95:.2f} s (n = {len(took)})"
@@ -222,11 +244,7 @@ def main(visitors: int = VISITORS, cases: int = CASES) -> None:
         took, (last,), _ = _in_parallel(address, 1, 3)
         print(_summary("after five who closed the tab while they waited", took))
         last.leave()
-        time.sleep(150)  # Streamlit keeps a closed session for two minutes, in case the browser comes back
-        Visitor(address).leave()  # only then are they closed
-        time.sleep(EVERY + 5)
-        Visitor(address).leave()
-        time.sleep(1)
+        wait_until_closed(address)
         after = process.memory_info().rss
         sizes = [f"{size / 1e6:.0f} MB" for size in (before, during, after)]
         print(f"memory of the server: {sizes[0]} before, {sizes[1]} during, {sizes[2]} after")

@@ -102,6 +102,12 @@ def find(text: str) -> Disease | None:
     return DISEASES[min(agreed)] if len(agreed) == 1 else None
 
 
+def comparable(text: str) -> str:
+    """The code of the type that a text means, or the text without differences in case and spaces."""
+    disease = find(text)
+    return disease.code if disease else " ".join(text.split()).casefold()
+
+
 def suggest(text: str) -> tuple[Disease, ...]:
     """Up to three types that a text which `find` does not know may mean, the most similar first."""
     score: dict[str, float] = defaultdict(float)

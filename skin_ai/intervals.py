@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.special import stdtrit
 
+from skin_ai.vocabulary import plural
+
 if TYPE_CHECKING:  # it takes a quarter of a second, and a model card needs no table
     import pandas as pd
 
@@ -43,6 +45,11 @@ def figure_text(
     return f"{value:.{decimals}f}{unit}{interval}"
 
 
+def counted(n: int, unit: str) -> str:
+    """A number with what it counts, as 40, 40 cases, 1 case."""
+    return plural(n, unit.removesuffix("s")) if unit else f"{n:,}"
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A figure of a study with its 95% interval.
@@ -60,7 +67,7 @@ class Estimate:
 
     def text(self, unit: str = "") -> str:
         """With interval and n, as 0.74 (0.65 to 0.82), n = 120; otherwise why there is no figure."""
-        n = f"n = {self.n:,} {self.unit}".rstrip()
+        n = f"n = {counted(self.n, self.unit)}"
         if self.value is None:
             return f"too few ({n})" if self.n < MIN_N else f"not defined ({n})"
         value = figure_text(self.value, self.low, self.high, decimals=0 if unit else 2, unit=unit)
@@ -165,7 +172,11 @@ def rate(readings: pd.DataFrame, happened: np.ndarray, among: np.ndarray) -> Est
     if n < MIN_N:
         return Estimate(None, None, None, n, count)
     value = count / n
-    found = spread(readings[among], (happened[among] - value) / n)
+    return as_rate(value, spread(readings[among], (happened[among] - value) / n), n, count)
+
+
+def as_rate(value: float, found: Spread, n: int, count: int | None = None) -> Estimate:
+    """A figure from 0 to 1 with Wilson's interval for the effective number of readings."""
     if found.describes_only:
         return Estimate(value, None, None, n, count)
     low, high = wilson(value, found.effective_n(value * (1 - value)), found.t)
@@ -215,7 +226,11 @@ def mean(readings: pd.DataFrame, values: np.ndarray, limits: tuple[float, float]
     if n < MIN_N:
         return Estimate(None, None, None, n)
     value = float(values.mean())
-    found = spread(readings, (values - value) / n)
+    return around(value, spread(readings, (values - value) / n), limits, n)
+
+
+def around(value: float, found: Spread, limits: tuple[float, float], n: int) -> Estimate:
+    """A figure with an interval that is symmetric but for its limits; none where nothing varies."""
     if found.describes_only or found.variance <= 0:
         return Estimate(value, None, None, n)
     half = found.t * math.sqrt(found.variance)

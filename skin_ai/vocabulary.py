@@ -1,4 +1,4 @@
-"""Vocabulary shared by all rooms: roles, management, arms, age bands, symptoms, body sites."""
+"""Vocabulary shared by all rooms: roles, management, arms, age bands, symptoms, body sites; one plural."""
 
 from __future__ import annotations
 
@@ -82,3 +82,8 @@ TENS: Final = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty
 def age_band_of(age: float) -> str:
     """The band of AGE_BANDS for an age in years."""
     return [band for band in AGE_BANDS if int(re.split(r"\D", band)[0]) <= age][-1]
+
+
+def plural(n: int, noun: str) -> str:
+    """A number with its noun: "1 case", "1,200 cases"."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -64,7 +64,9 @@ def choose_answers(store: Store, reader: str | None) -> tuple[pd.DataFrame, bool
     chosen = st.selectbox("Show", choices, key="compare_choice")
     if hidden:
         names = ", ".join(plain(deck) for deck in sorted(hidden))
-        st.markdown(f"Hidden until you have finished: {names}. You would no longer be blinded to the AI.")
+        st.markdown(
+            f"Hidden until you have finished: {names}. The figures would tell you how good the AI is."
+        )
     if chosen == MINE and mine is not None:
         return mine, True
     if chosen in kept:

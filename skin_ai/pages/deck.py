@@ -32,7 +32,7 @@ def main() -> None:
         if readers.may_manage_decks():
             deck_upload.ask(store)
         else:
-            st.caption("Only study staff can load and delete decks; see the Feedback page.")
+            st.caption(readers.who_manages_decks())
     except StoreError as error:
         st.error(str(error))
 

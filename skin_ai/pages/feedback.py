@@ -40,8 +40,7 @@ def show(store: Store, answers: pd.DataFrame) -> None:
         st.markdown("No answers yet.")
         return
     chosen = chosen_answers(answers)
-    final = chosen[chosen["stage"] == "after"]
-    feedback = final[(final["comment"] != "") | final[[*SCALES]].notna().any(axis=1)]
+    feedback = chosen[(chosen["comment"] != "") | chosen[[*SCALES]].notna().any(axis=1)]
     readings = chosen.drop_duplicates(["reader", "case"])
     st.markdown(
         f"Readers: {chosen['reader'].nunique()}. Readings: {len(readings)}, {len(feedback)} with feedback, "

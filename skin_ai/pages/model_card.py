@@ -46,7 +46,7 @@ def show_downloads(name: str, as_markdown: partial[str]) -> None:
         )
     st.caption(
         f"Sections follow Mitchell et al. 2019, *Model Cards for Model Reporting*. All figures come from the "
-        f"manifest of bundle {name} (sha256 {sha256}); the JSON file contains further figures.",
+        f"model's manifest (sha256 {sha256}); the JSON file contains further figures.",
         width="content",
     )
 

@@ -19,13 +19,12 @@ ANSWERS: Final = (Answer.YES, Answer.NO)
 
 @dataclass(frozen=True)
 class NextQuestion:
-    """A symptom, the chance that the patient has it, and what is expected of asking.
+    """A symptom, and what is expected of asking about it.
 
     gain: expected information about the type, in bits; answers: yes and no -> the answer of both models then.
     """
 
     symptom: str
-    chance: float
     gain: float
     answers: Mapping[Answer, tuple[Probability, ...]]
 
@@ -75,7 +74,7 @@ def _question(
     chance = chance_of_yes(before, yes, no)
     mixed = chance * yes + (1 - chance) * no
     gain = _entropy(mixed) - chance * _entropy(yes) - (1 - chance) * _entropy(no)
-    return NextQuestion(symptom, chance, max(gain, 0.0), dict(zip(ANSWERS, (if_yes, if_no), strict=True)))
+    return NextQuestion(symptom, max(gain, 0.0), dict(zip(ANSWERS, (if_yes, if_no), strict=True)))
 
 
 def chance_of_yes(before: Tensor, yes: Tensor, no: Tensor) -> float:

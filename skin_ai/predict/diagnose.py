@@ -123,7 +123,7 @@ class Diagnosis:
             timings_ms=dict(kept.get("timings_ms", {})),
             matters=tuple(kept.get("matters", ())),
             narrative=kept.get("words_read", narrative),
-            photo_probabilities=None if UNLIKE in flags else _over_all_options(recommendations, steps),
+            photo_probabilities=_seen_by_language_model(recommendations, steps, flags),
         )
 
 
@@ -138,17 +138,21 @@ def _probabilities(kept: Mapping[str, Any], key: str) -> tuple[Probability, ...]
     return tuple(Probability(item["type"], item["probability"]) for item in kept.get(key, ()))
 
 
-def _over_all_options(
-    recommendations: tuple[Probability, ...], steps: tuple[Step, ...]
+def _seen_by_language_model(
+    recommendations: tuple[Probability, ...], steps: tuple[Step, ...], flags: tuple[str, ...]
 ) -> dict[str, float] | None:
-    """The recommendations over the label set, which is what step 1 asks about."""
-    if not recommendations or not steps:
+    """`Diagnosis.photo_probabilities` of a kept run; step 1 asks about the whole label set."""
+    if not recommendations or not steps or UNLIKE in flags:
         return None
-    found = {item.type: item.probability for item in recommendations}
     types = sorted(option.type for option in steps[0].options)
-    image_types = sorted(found)
-    photo = torch.tensor([found[type_] for type_ in image_types])
-    return dict(zip(types, over_label_set(photo, image_types, types).tolist(), strict=True))
+    return dict(zip(types, _over(types, recommendations).tolist(), strict=True))
+
+
+def _over(types: Sequence[str], recommendations: tuple[Probability, ...]) -> Tensor:
+    """(K,) probabilities over the label set, from recommendations of some of its types."""
+    found = {item.type: item.probability for item in recommendations}
+    image_types = [type_ for type_ in types if type_ in found]
+    return over_label_set(torch.tensor([found[type_] for type_ in image_types]), image_types, types)
 
 
 UNLIKE, UNLIKE_ALONE = "photo_unlike", "photo_unlike_alone"
@@ -282,9 +286,7 @@ def _unstable(diagnosis: Diagnosis, bundle: Bundle) -> dict[str, str]:
 
 def by_photo_alone(diagnosis: Diagnosis, bundle: Bundle) -> tuple[Probability, ...]:
     """The answer to the same photo without words, from its recommendations."""
-    found = {item.type: item.probability for item in diagnosis.recommendations}
-    photo = torch.tensor([found[type_] for type_ in bundle.image_types])
-    seen = over_label_set(photo, bundle.image_types, bundle.types)
+    seen = _over(bundle.types, diagnosis.recommendations)
     return answer(eliminate_photo(seen, bundle.types, bundle.schedule))
 
 

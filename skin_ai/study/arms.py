@@ -6,14 +6,13 @@ between arms, so that none is found by looking at many.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from skin_ai.intervals import MIN_CASES, MIN_N, MIN_READERS, Estimate, spread
+from skin_ai.intervals import MIN_CASES, MIN_N, MIN_READERS, Estimate, around, spread
 from skin_ai.study.statistics import (
     STAGES,
     Stage,
@@ -88,7 +87,4 @@ def difference_of_gains(readings: pd.DataFrame, comparison: Sequence[str]) -> Es
     found = spread(scored[either], influence[either])
     sizes = [scored[mask][["reader", "case"]].nunique() for mask in within]
     is_small = any(size["reader"] < MIN_READERS or size["case"] < MIN_CASES for size in sizes)
-    if is_small or found.variance <= 0:
-        return Estimate(value, None, None, n)
-    half = found.t * math.sqrt(found.variance)
-    return Estimate(value, max(-2.0, value - half), min(2.0, value + half), n)
+    return Estimate(value, None, None, n) if is_small else around(value, found, (-2.0, 2.0), n)

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 
 import pandas as pd
 
-from skin_ai.diseases import DISEASES, Nature, find
+from skin_ai.diseases import DISEASES, Nature, comparable
 from skin_ai.study import private_files
 from skin_ai.study.imrmc import malignancy_score, to_imrmc
 from skin_ai.study.kept_facts import check as check_facts
@@ -158,7 +158,7 @@ def _rows(answers: pd.DataFrame, with_patient_words: bool) -> Iterator[dict[str,
 
 
 def _derived(row: dict[str, Any]) -> dict[str, Any]:
-    first, truth = _code(row["rank_1"]), _code(row["truth"])
+    first, truth = comparable(row["rank_1"]), comparable(row["truth"])
     nature = DISEASES[truth].nature if truth in DISEASES else None
     ai = row["ai_answer"]
     return {
@@ -171,12 +171,6 @@ def _derived(row: dict[str, Any]) -> dict[str, Any]:
         "ai_probability_1": ai[0][1] if ai else None,
         "outside_scope": int(first not in [type_ for type_, _ in ai]) if ai else None,
     }
-
-
-def _code(diagnosis: str) -> str:
-    """The type's code, or the text without differences in case and spaces."""
-    disease = find(diagnosis)
-    return disease.code if disease else " ".join(diagnosis.split()).casefold()
 
 
 def _cell(value: Any) -> str:
@@ -414,7 +408,8 @@ def _contradictions(records: dict[int, dict[str, Any]]) -> Iterator[str]:
         if record["stage"] == "before":
             if not record["blinded"]:
                 yield f"row {row}, blinded: is 0, so there is no answer at stage before; remove the row."
-            if record["comment"] or any(record[scale] is not None for scale in SCALES):
+            has_feedback = record["comment"] or any(record[scale] is not None for scale in SCALES)
+            if has_feedback and not record["sample"]:
                 yield f"row {row}, comment: feedback belongs to stage after; move it there."
         first = seen.setdefault(("answer", record["reader"], record["case"], record["stage"]), row)
         if first != row:

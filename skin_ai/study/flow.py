@@ -422,7 +422,7 @@ def kept_run(store: Store, reader: str, case_id: str) -> Run | None:
 
 def _refuse_another(seen: str, bundle: Bundle) -> None:
     if seen and seen != bundle.name:
-        raise FlowError(f"You already have the result of bundle {seen} for this case; it cannot be replaced.")
+        raise FlowError("You already have a result for this case; it cannot be replaced.")
 
 
 def _first_run(session: Session, deck: str | None) -> Run | None:

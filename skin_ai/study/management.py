@@ -6,6 +6,7 @@ a benign one is not. Pre-malignant lesions are left out: both decisions can be r
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,14 +14,14 @@ import numpy as np
 import pandas as pd
 
 from skin_ai.diseases import DISEASES, Nature
-from skin_ai.intervals import Estimate, difference, rate
+from skin_ai.intervals import MIN_N, Estimate, around, as_rate, difference, rate, spread
 from skin_ai.study.statistics import STAGES, Stage, Switches, calibration
 from skin_ai.vocabulary import MANAGEMENT, SENT_ON
 
 
 @dataclass(frozen=True)
 class Change:
-    """A rate before and after the AI, and the difference, paired by reading."""
+    """A figure before and after the AI, and the difference, paired by reading."""
 
     at: dict[Stage, Estimate]
     change: Estimate
@@ -96,10 +97,66 @@ def has_malignancy(readings: pd.DataFrame) -> pd.DataFrame:
     return _answered(readings, "malignancy", None)
 
 
+def _judged(readings: pd.DataFrame) -> pd.DataFrame:
+    """Those with a known reference."""
+    asked = has_malignancy(readings)
+    return asked[asked["truth"].isin(list(DISEASES))].reset_index(drop=True)
+
+
+def malignancy_auc(readings: pd.DataFrame) -> Change:
+    """The mean of the readers' own AUCs, malignant against all other lesions, and after minus before.
+
+    Of the readers who read lesions of both kinds. The variance is Obuchowski and Rockette's
+    (intervals.spread); no interval with fewer than MIN_N lesions of either kind.
+    """
+    judged = _judged(readings)
+    is_malignant = pd.Series(is_of_nature(judged, Nature.MALIGNANT))
+    has_both = is_malignant.groupby(judged["reader"]).transform("nunique") == 2
+    rows, is_malignant = (part[has_both].reset_index(drop=True) for part in (judged, is_malignant))
+    n, sizes = len(rows), rows["case"].groupby(is_malignant).nunique()
+    if n < MIN_N:
+        none = Estimate(None, None, None, n)
+        return Change(dict.fromkeys(STAGES, none), none)
+
+    found = {stage: _mean_auc(rows, stage, is_malignant.to_numpy()) for stage in STAGES}
+    (before, moved_before), (after, moved_after) = (found[stage] for stage in STAGES)
+    if sizes.min() < MIN_N:
+        return Change(
+            {stage: Estimate(value, None, None, n) for stage, (value, _) in found.items()},
+            Estimate(after - before, None, None, n),
+        )
+    return Change(
+        {stage: as_rate(value, spread(rows, moved), n) for stage, (value, moved) in found.items()},
+        around(after - before, spread(rows, moved_after - moved_before), (-1.0, 1.0), n),
+    )
+
+
+def _mean_auc(rows: pd.DataFrame, stage: Stage, is_malignant: np.ndarray) -> tuple[float, np.ndarray]:
+    """The mean of the readers' AUCs, and (n,) how much each reading moves it.
+
+    Within a reader these are the structural components of DeLong et al. (1988, Biometrics 44:837); what sets
+    the reader's AUC apart from the mean is shared among the reader's readings.
+    """
+    scores = rows[f"{stage}_malignancy"].to_numpy(float)
+    of_readers = list(rows.groupby("reader").indices.values())
+    moved, aucs = np.zeros(len(rows)), []
+    for places in of_readers:
+        malignant, others = places[is_malignant[places]], places[~is_malignant[places]]
+        gaps = scores[malignant][:, None] - scores[others]
+        wins = (gaps > 0) + 0.5 * (gaps == 0)
+        aucs.append(wins.mean())
+        for kind, share in ((malignant, wins.mean(axis=1)), (others, wins.mean(axis=0))):
+            free = math.sqrt(len(kind) * max(len(kind) - 1, 1))  # as in a variance, of each kind of lesion
+            moved[kind] = (share - wins.mean()) / free
+    mean = float(np.mean(aucs))
+    for places, auc in zip(of_readers, aucs, strict=True):
+        moved[places] += (auc - mean) / len(places)
+    return mean, moved / len(of_readers)
+
+
 def malignancy_calibration(readings: pd.DataFrame) -> dict[Stage, pd.DataFrame]:
     """Stated probability of malignancy against the share of malignant lesions, as statistics.calibration."""
-    asked = has_malignancy(readings)
-    judged = asked[asked["truth"].isin(list(DISEASES))]
+    judged = _judged(readings)
     is_malignant = is_of_nature(judged, Nature.MALIGNANT)
     return {
         stage: calibration(judged[f"{stage}_malignancy"].to_numpy(float) / 100, is_malignant, LEVELS)

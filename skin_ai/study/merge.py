@@ -202,7 +202,7 @@ class _Merge:
         for row, record in self.records:
             said = {scale: record[scale] for scale in self.scales} | {"comment": record["comment"]}
             key = (record["reader"], record["case"])
-            if record["stage"] == Stage.BEFORE or not any(value not in (None, "") for value in said.values()):
+            if not any(value not in (None, "") for value in said.values()):
                 continue
             if key in known:
                 self._compare(row, known[key], said)

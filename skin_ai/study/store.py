@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PIL import Image
-from sqlalchemy import Engine, and_, delete, func, select
+from sqlalchemy import Engine, and_, delete, exists, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from skin_ai.study import database
 from skin_ai.study.database import StoreError
@@ -184,6 +184,13 @@ class Store:
         except_decks: without these decks.
         """
         deck_name = func.coalesce(Deck.name, "")
+        other = aliased(Answer)
+        has_final = exists().where(
+            other.clinician == Answer.clinician, other.case_id == Answer.case_id, other.stage == Stage.AFTER
+        )
+        is_only_answer = and_(
+            Case.sample != "", ~has_final
+        )  # at a conference, where samples have no final one
         query = (
             select(
                 Answer.clinician.label("reader"),
@@ -227,7 +234,7 @@ class Store:
                 and_(
                     Feedback.clinician == Answer.clinician,
                     Feedback.case_id == Answer.case_id,
-                    Answer.stage == Stage.AFTER,
+                    or_(Answer.stage == Stage.AFTER, is_only_answer),
                 ),
             )
             .order_by(Answer.answered_at, Answer.id)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from skin_ai.diseases import DISEASES
 from skin_ai.intervals import Estimate
 from skin_ai.study import statistics
 from skin_ai.study.statistics import STAGES, Summary, Who
+from skin_ai.vocabulary import plural
 
 if TYPE_CHECKING:  # slow to import, and needed only for the PDF
     from fpdf import FPDF
@@ -26,6 +28,9 @@ PROTOCOL = (
     "have no interval; that of the AI, in brackets, is a 95% interval over cases. Cases in which you saw the "
     "AI from the start are excluded."
 )
+NOT_IN_FONT = (
+    "In brackets: Unicode numbers of letters that this PDF's font lacks (Chinese, Japanese, Korean, emoji)."
+)
 WHO: dict[Who, str] = {"before": "Before the AI", "after": "After the AI", "ai": "AI alone"}
 ACCURACY_TITLES = {1: "First diagnosis right", 3: "Right among the first three"}  # by top
 LISTED = 5  # types named in a sentence; the others are only counted
@@ -33,7 +38,7 @@ NAME_LENGTH = 60  # characters of a reference that is free text
 MARGIN, WIDTH = 18.0, 174.0  # millimetres of A4
 LABEL, BAR = 58.0, 56.0
 LINE = 5.2
-FONT, TEXT = "DejaVu", 8.8  # ships with matplotlib; size in points
+FONT, TEXT, SMALL_TEXT = "DejaVu", 8.8, 7.5  # ships with matplotlib; sizes in points
 ACCENT, ORANGE, GREY = (36, 133, 143), (191, 102, 28), (128, 138, 142)
 TRACK, NOTICE_FILL = (228, 233, 234), (234, 243, 244)
 INK, SMALL = (27, 37, 40), (90, 100, 104)  # of text
@@ -96,10 +101,6 @@ def named(diagnosis: str) -> str:
     return DISEASES[diagnosis].name if diagnosis in DISEASES else diagnosis
 
 
-def plural(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
 def help_and_harm(summary: TakeHome) -> list[str]:
     """In which cases the AI helped and in which it misled; always both."""
     return [
@@ -143,16 +144,22 @@ def time_line(summary: TakeHome) -> str:
     )
 
 
-def case_count(summary: TakeHome) -> str:
+def case_count(summary: TakeHome, called: Callable[[str], str] = str) -> str:
+    """called: how a bundle's name is written."""
     n, with_truth = summary.summary.n_readings, summary.summary.n_with_truth
     reference = "all" if with_truth == n else str(with_truth) if with_truth else "none"
-    others = [f"{plural(n, 'case')} with {bundle}" for bundle, n in summary.with_other_bundles.items()]
+    others = [
+        f"{plural(n, 'case')} with {called(bundle)}" for bundle, n in summary.with_other_bundles.items()
+    ]
     left_out = f"; left out: {', '.join(others)}" if others else ""
     return f"{plural(n, 'case')}, {reference} with a reference diagnosis{left_out}"
 
 
 def pdf(summary: TakeHome, notice: str, *, compress: bool = True) -> bytes:
-    """The summary on one page of A4, in a font with Latin, Greek, Cyrillic and most other alphabets."""
+    """The summary on one page of A4, in a font with Latin, Greek, Cyrillic and other alphabets.
+
+    Only the deck's name may have letters that it lacks: `_in_font`.
+    """
     from fpdf import FPDF
     from matplotlib import get_data_path
 
@@ -166,7 +173,10 @@ def pdf(summary: TakeHome, notice: str, *, compress: bool = True) -> bytes:
     page.add_page()
     page.set_text_color(*INK)
     _write(page, "Your summary", size=22, bold=True)
-    _write(page, _fitting(page, summary.deck), size=13)
+    deck = _fitting(page, summary.deck)
+    _write(page, deck, size=13)
+    if "[U+" in deck:
+        _write(page, NOT_IN_FONT, size=SMALL_TEXT, colour=SMALL)
     _write(page, f"Reader {summary.reader} · {summary.day.isoformat()} · {case_count(summary)}", colour=SMALL)
     _write(page, f"AI: {summary.ai}", colour=SMALL)
     page.ln(2)
@@ -197,19 +207,33 @@ def pdf(summary: TakeHome, notice: str, *, compress: bool = True) -> bytes:
     _heading(page, "Time")
     _write(page, time_line(summary))
     page.ln(3)
-    _write(page, PROTOCOL, size=7.5, colour=SMALL)
+    _write(page, PROTOCOL, size=SMALL_TEXT, colour=SMALL)
     return bytes(page.output())
 
 
 def _fitting(page: FPDF, text: str) -> str:
     """The text, cut to one line."""
     page.set_font(FONT, size=13)
-    text = " ".join(unicodedata.normalize("NFC", text).split())
+    text = _in_font(page, " ".join(unicodedata.normalize("NFC", text).split()))
     if page.get_string_width(text) <= WIDTH - 4:
         return text
     while page.get_string_width(text + "...") > WIDTH - 4:
         text = text[:-1]
     return text + "..."
+
+
+def _in_font(page: FPDF, text: str) -> str:
+    """Letters that the font lacks as their Unicode numbers: it would draw the same empty box for each."""
+    known = page.current_font.cmap
+    parts = []
+    for is_known, letters in groupby(text, lambda letter: ord(letter) in known):
+        part = [letter for letter in letters if is_known or unicodedata.category(letter) != "Cf"]
+        parts.append("".join(part) if is_known or not part else f"[{' '.join(map(_number, part))}]")
+    return "".join(parts)
+
+
+def _number(letter: str) -> str:
+    return f"U+{ord(letter):04X}"
 
 
 def _write(

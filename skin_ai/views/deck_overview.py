@@ -7,9 +7,10 @@ import streamlit as st
 from skin_ai.study import overview
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Deck
-from skin_ai.study.take_home import named, plural
+from skin_ai.study.take_home import named
 from skin_ai.views import local_time
 from skin_ai.views.free_text import plain
+from skin_ai.vocabulary import plural
 
 WORDS = 60  # letters of a case's words, to tell it from others
 
@@ -43,7 +44,7 @@ def _show_cases(store: Store, deck: Deck) -> None:
     cases = overview.of_cases(store, deck.name)
     if not cases:
         return
-    st.markdown("Cases, the most difficult first. First diagnosis right, without intervals:")
+    st.markdown("Cases, the most difficult first, and how often the first diagnosis was right:")
     rows = [
         {
             "Case": plain(one.narrative[:WORDS]) or "photo without words",

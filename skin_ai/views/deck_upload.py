@@ -58,8 +58,8 @@ def ask(store: Store) -> None:
             "server, `skin_ai study add-deck` takes a larger one.\n"
             '- Optional file `deck.toml`: `name = "…"`, `show_reference = true`, `note = "…"`, and what a '
             "study asks: management, probability of malignancy, arms, consent (docs/study.md).\n"
-            "- A deck with errors is not loaded; all errors are listed. If the AI cannot give a reference, "
-            "or nobody understands it, you are asked first."
+            "- A deck with errors is not loaded; all errors are listed. If a reference is not one of the "
+            "AI's types, or no known diagnosis, you are asked first."
         )
         way = st.segmented_control("As", [ZIP, FOLDER], default=ZIP, required=True, key="deck_way")
         offered = st.session_state.get(OFFERED, 0)

@@ -31,12 +31,14 @@ def test_a_case_leaves_its_id_and_times_and_nothing_of_its_content(app, store, w
     finish(app)
     own, reader = case(app).id, app.session_state["reader"]
     of_case = [line for line in written() if line.get("case") == own]
-    assert [line["event"] for line in of_case] == ["case saved", "answer saved", "diagnosed", "answer saved"]
+    assert [line["event"] for line in of_case] == [
+        "case saved", "answer saved", "diagnosed", "stability tested", "answer saved"
+    ]  # fmt: skip
     assert [line["stage"] for line in of_case if "stage" in line] == [Stage.BEFORE, Stage.AFTER]
     assert all(datetime.fromisoformat(line["at"]).tzinfo for line in of_case)
     times = of_case[2]["ms"]
     assert {"queue", "language_model", "total"} <= times.keys()
-    assert all(milliseconds >= 0 for milliseconds in times.values())
+    assert all(milliseconds >= 0 for milliseconds in (*times.values(), of_case[3]["ms"]["stability"]))
     said = json.dumps(of_case).lower()
     for secret in (*WORDS.lower().split("."), "melanoma", "wart", reader.lower()):
         assert not secret.strip() or secret.strip() not in said

@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 from scipy.stats import t as students_t
+from sklearn.metrics import roc_auc_score
 from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.proportion import proportion_confint
 
-from skin_ai.diseases import DISEASES
+from skin_ai.diseases import DISEASES, Nature
 from skin_ai.study import arms, management, statistics
 
 RANKS = ["rank_1", "rank_2", "rank_3", "rank_4"]
@@ -190,6 +191,49 @@ def test_probability_of_malignancy():
         assert bins[s]["n"].sum() == len(SCORED)
         assert (bins[s]["confidence"] * bins[s]["n"]).sum() == pytest.approx(SCORED[f"risk_{s}"].sum() / 100)
         assert (bins[s]["accuracy"] * bins[s]["n"]).sum() == pytest.approx(malignant.sum())
+
+
+def test_auc_of_the_probability_of_malignancy():
+    malignant = SCORED["truth"].map(lambda truth: DISEASES[truth].nature == "malignant")
+    rows = SCORED.reset_index(drop=True)
+    is_malignant = malignant.reset_index(drop=True).astype(int)
+    of_readers = rows.groupby("reader").groups
+    parts, value, n = {}, {}, len(rows)
+    for s in STAGES:
+        risk = rows[f"risk_{s}"].astype(float)
+        aucs = {reader: roc_auc_score(is_malignant[at], risk[at]) for reader, at in of_readers.items()}
+        value[s] = np.mean(list(aucs.values()))
+        parts[s] = pd.Series(0.0, index=rows.index)
+        for reader, at in of_readers.items():
+            for i in at:
+                others = [j for j in at if is_malignant[j] != is_malignant[i]]
+                kind = [j for j in at if is_malignant[j] == is_malignant[i]]
+                sign = 1 if is_malignant[i] else -1
+                place = np.mean([(np.sign(sign * (risk[i] - risk[j])) + 1) / 2 for j in others])
+                own = (place - aucs[reader]) / np.sqrt(len(kind) * (len(kind) - 1))
+                parts[s][i] = (own + (aucs[reader] - value[s]) / len(at)) / len(of_readers)
+    found = management.malignancy_auc(READINGS)
+    for s in STAGES:
+        variance, t = spread(rows, parts[s])
+        ends = wilson(value[s], value[s] * (1 - value[s]) / variance, t)
+        assert same(found.at[s], (value[s], *ends, n))
+    gain = value["after"] - value["before"]
+    variance, t = spread(rows, parts["after"] - parts["before"])
+    half = t * np.sqrt(variance)
+    assert same(found.change, (gain, gain - half, gain + half, n))
+
+
+def test_auc_has_no_interval_with_few_lesions_of_a_kind_and_none_without_both():
+    """Of four malignant lesions, four readers or lesions of one kind alone."""
+    malignant = management.is_of_nature(READINGS, Nature.MALIGNANT)
+    four = READINGS["case"].isin(sorted(READINGS["case"][malignant].unique())[:4])
+    readers = READINGS["reader"].isin(sorted(READINGS["reader"].unique())[:4])
+    for kept in (four | ~malignant, readers):
+        found = management.malignancy_auc(READINGS[kept].reset_index(drop=True))
+        for one in (*found.at.values(), found.change):
+            assert one.value is not None and one.low is None and one.high is None
+    found = management.malignancy_auc(READINGS[~malignant].reset_index(drop=True))
+    assert {one.value for one in (*found.at.values(), found.change)} == {None}
 
 
 def test_gain_with_missing_answers():

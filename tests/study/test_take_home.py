@@ -119,12 +119,17 @@ def test_pdf_holds_no_words_of_the_patient_and_no_comment(mine):
         ("Δέρμα", "Δέρμα"),
         ("brackets ) and \\ too (", "brackets ) and \\ too ("),
         ("a\nb\tc", "a b c"),
+        ("皮膚科 2026", "[U+76AE U+819A U+79D1] 2026"),
+        ("피부 😀", "[U+D53C U+BD80] "),
+        ("😀\ufe0f 👩\u200d⚕️", "😀"),
+        ("🧴\u200d", "[U+1F9F4]"),
     ],
 )
 def test_deck_of_any_script_is_written_as_far_as_it_can_be(mine, deck, shown):
     page = page_of(mine.assign(deck=deck))
     assert pages(page) == 1
     assert shown in text_of(page)
+    assert ("letters that this PDF's font lacks" in text_of(page)) == ("[U+" in text_of(page))
 
 
 def test_longest_names_stay_on_one_page(mine):

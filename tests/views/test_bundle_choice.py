@@ -118,7 +118,7 @@ def test_one_bundle_leaves_nothing_to_choose(tmp_path, app, monkeypatch):
     assert further_fields(open_symptom_form(app)) == []
     assert case(answer(app)).diagnosis.bundle == PAD
     app.switch_page("skin_ai/pages/about.py").run()
-    assert "The bundles" not in texts(app)
+    assert "The AI models" not in texts(app)
 
 
 # Which one is asked
@@ -233,7 +233,7 @@ def test_flow_gives_a_reader_no_second_bundle_of_a_case(app_of_two, store: Store
     def never():
         raise AssertionError("The model was asked.")
 
-    with pytest.raises(FlowError, match=f"result of bundle {PAD}"):
+    with pytest.raises(FlowError, match="already have a result"):
         flow.reveal(store, reader, id_, replace(bundle, name=SKIN, sha256="d" * 64), never)
     assert rows_of(store)["runs"] == 1
 
@@ -398,6 +398,28 @@ def test_about_shows_one_bundle_at_a_time(app_of_two):
     assert "Options at each step: 26 → 13 → 6 → 3 → 1" in shown
     assert "only six of its 26 types" in shown
     assert "Tinea versicolor" in table_of(app_of_two)
+
+
+def test_bundles_of_the_same_kind_are_told_apart(tmp_path, monkeypatch):
+    for name in (PAD, "retrained"):
+        (tmp_path / name).symlink_to(bundles.WEIGHTS / PAD)
+    monkeypatch.setattr(bundles, "WEIGHTS", tmp_path)
+    assert bundle_choice.title(PAD) == f"{TITLE[PAD]} ({PAD})"
+    assert bundle_choice.title_of_version("retrained 0.2.0 (abc123)") == (
+        f"{TITLE[PAD]} (retrained) 0.2.0 (abc123)"
+    )
+
+
+def test_pages_name_models_as_the_case_page_does(app_of_two):
+    """The technical name stands once, beside the version."""
+    for name, shown in TITLE.items():
+        app_of_two.switch_page("skin_ai/pages/about.py").run()
+        app_of_two.segmented_control(key="about_bundle").set_value(name).run()
+        assert f"{shown} (bundle {name})" in texts(app_of_two)
+        assert texts(app_of_two).count(name) == 1
+        app_of_two.switch_page("skin_ai/pages/model_card.py").run()
+        app_of_two.segmented_control(key="card_bundle").set_value(name).run()
+        assert texts(app_of_two).count(f"undle {name}") == 1
 
 
 def test_model_card_shows_one_bundle_at_a_time(app_of_two):

@@ -404,7 +404,8 @@ def test_management_and_malignancy_have_sections_where_they_were_asked(store):
     assert {"Management", "Probability of malignancy"} <= {
         header.value.split(" · ")[1] for header in page.header if "·" in header.value
     }
-    for change in (found.harm, found.unnecessary, found.right):
+    auc = management.malignancy_auc(statistics.readings(with_management(EVERYONE)))
+    for change in (found.harm, found.unnecessary, found.right, auc):
         for estimate in (*change.at.values(), change.change):
             assert estimate.text().replace("n = ", "n\u00a0=\u00a0") in text.replace("\\", "")
     assert found.switches.beneficial.text().replace("n = ", "n\u00a0=\u00a0") in text.replace("\\", "")
@@ -469,9 +470,11 @@ def test_bundles_are_shown_one_at_a_time(store):
         name: int((finished["case"].isin(EVERYONE.loc[cases, "case"]) == is_other).sum())
         for name, is_other in (("pad-ufes-20", False), ("skin-26", True))
     }
-    assert page.selectbox(key="compare_bundle").options == ["pad-ufes-20", "skin-26"]
+    chosen = page.selectbox(key="compare_bundle")
+    assert chosen.options == ["6-tumour model", "26-disease model (history only)"]
+    assert not {"pad-ufes-20", "skin-26"} & set(said(page).replace("\\", "").split())
     assert f"{n['pad-ufes-20']} readings of 10 cases" in said(page)
-    page.selectbox(key="compare_bundle").set_value("skin-26").run()
+    chosen.set_value("skin-26").run()
     assert not page.exception
     assert f"{n['skin-26']} readings of 5 cases" in said(page)
 

@@ -33,9 +33,9 @@ from streamlit.testing.v1 import AppTest
 
 from skin_ai.diseases import DISEASES
 from skin_ai.server.tries import Tries
-from skin_ai.study import logins
+from skin_ai.study import export, logins
 from skin_ai.study.flow import Given, commit, keep_case, keep_feedback, show_at_once
-from skin_ai.study.store import Store
+from skin_ai.study.store import Store, open_store
 from skin_ai.study.tables import Case, Stage
 from skin_ai.views.case.elimination import name
 from skin_ai.views.case.samples import CREDIT, Sample
@@ -584,6 +584,23 @@ def test_another_case_an_own_photo_and_a_story_are_one_tap_away(stand, store):
     assert LATER not in buttons(stand)
 
 
+def test_feedback_on_a_sample_reaches_who_runs_the_stand(stand, store, tmp_path):
+    beat(stand)
+    visitor = stand.session_state["reader"]
+    stand.text_area[0].set_value("Too sure.").run()
+    stand.button(key="send_feedback").click().run()
+    assert not stand.exception
+    assert [success.value for success in stand.success] == ["Your feedback is saved. Thank you."]
+    told = store.answers(reader=visitor)
+    assert list(zip(told["stage"], told["comment"], strict=True)) == [("before", "Too sure.")]
+    exported = tmp_path / "answers.csv"
+    exported.write_text(export.to_csv(told), encoding="utf-8")
+    other = open_store(f"sqlite:///{tmp_path}/other.db")
+    other.add_answers(export.read(exported))
+    assert list(other.answers()["comment"]) == ["Too sure."]
+    other.engine.dispose()
+
+
 def test_every_visitor_has_an_order_of_their_own_that_stays(stand):
     draws = [stand.session_state["challenge"].order]
     assert stand.run().session_state["challenge"].order == draws[0]
@@ -649,7 +666,7 @@ def test_decks_are_closed_where_others_can_connect_and_nobody_is_told_apart(app,
         config.set_option("server.address", shipped)
     assert not app.exception
     assert not app.file_uploader
-    assert "Only study staff can load and delete decks; see the Feedback page." in texts(app)
+    assert "Only study staff can load and delete decks. Administrators: set a passphrase" in texts(app)
 
 
 def test_decks_are_loaded_and_deleted_only_with_the_passphrase_where_one_is_set(app, monkeypatch):

@@ -66,12 +66,15 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
     elif progress.after is not None:
         _show_given(case, kept)
     if is_told:
+        with st.container(key="feedback"), st.expander("Your feedback (optional)", key=f"say_{case.id}"):
+            feedback_form.ask(store, case, progress)
         truth.offer_next(store, progress)
         return
     if progress.after is None:
         _ask_final_answer(store, case, progress)
     else:
         with st.container(key="feedback"):
+            st.header("Your feedback")
             feedback_form.ask(store, case, progress)
     _offer_next(store, case, progress)
 

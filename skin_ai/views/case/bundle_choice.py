@@ -88,7 +88,26 @@ def _manifest(folder: str) -> tuple[dict[str, Any], str]:
 
 
 def title(name: str) -> str:
-    """What the page calls a bundle, such as "6-tumour model"; its name where the manifest cannot be read."""
+    """What the page calls a bundle, such as "6-tumour model"; its name where the manifest cannot be read.
+
+    Where several bundles would be called the same, each with its name.
+    """
+    called = _titles().get(name, name)
+    is_shared = list(_titles().values()).count(called) > 1
+    return f"{called} ({name})" if is_shared else called
+
+
+def title_of_version(label: str) -> str:
+    """The same for a bundle that a study names with its version, as `statistics.readings` does."""
+    name, space, version = label.partition(" ")
+    return f"{title(name)}{space}{version}"
+
+
+def _titles() -> dict[str, str]:
+    return {name: _title(name) for name in bundle_names()}
+
+
+def _title(name: str) -> str:
     try:
         manifest = manifest_of(name)
     except BundleError:
@@ -137,8 +156,11 @@ def say_who_is_asked(case: CaseState, progress: Progress | None) -> None:
         return
     has_photo = _has_photo(case, progress)
     is_automatic = st.session_state.get(CHOICE, AUTOMATIC) == AUTOMATIC
-    why = f"there is {'a' if has_photo else 'no'} photo" if is_automatic else "your choice"
-    st.caption(f"AI: **{title(chosen(has_photo))}** ({why}). Others are in the sidebar (»).", width="content")
+    why = f"because there is {'a' if has_photo else 'no'} photo" if is_automatic else "by your choice"
+    st.caption(
+        f"AI: **{title(chosen(has_photo))}**, {why}. Another one can be chosen in the sidebar (»).",
+        width="content",
+    )
 
 
 def sidebar(case: CaseState, progress: Progress | None) -> None:

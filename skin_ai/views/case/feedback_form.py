@@ -38,11 +38,10 @@ def ask(store: Store, case: CaseState, progress: Progress) -> None:
         and (scale != "heatmap_on_lesion" or case.saw_heatmap or rated_before)
         and (scale != "steps_helped" or progress.reading.arm != RANKING)
     ]
-    st.header("Your feedback")
     if asked:
         st.caption("1: not at all, 5: fully")
     scales: dict[str, int | None] = dict.fromkeys(SCALES)
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for scale in asked:
             key = f"{scale}_{case.id}"
             scales[scale] = st.segmented_control(

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from skin_ai.diseases import find
+from skin_ai.diseases import comparable
 from skin_ai.study import flow
 from skin_ai.study.flow import Progress
 from skin_ai.study.store import RANKS, Store
 from skin_ai.study.tables import Deck
 from skin_ai.views import local_time
-from skin_ai.views.case import answer_form, focus
+from skin_ai.views.case import answer_form, bundle_choice, focus
 from skin_ai.views.case.case_state import CaseState
 from skin_ai.views.free_text import plain
 
@@ -54,13 +54,7 @@ def _may_show_reference(store: Store, progress: Progress) -> bool:
 def _mark(diagnosis: str, reference: str) -> str:
     if not reference:
         return ""
-    return "✓ " if _spelt_plainly(diagnosis) == _spelt_plainly(reference) else "✗ "
-
-
-def _spelt_plainly(diagnosis: str) -> str:
-    """As statistics.py compares: the code of a type, other text without case and spaces."""
-    disease = find(diagnosis)
-    return disease.code if disease else " ".join(diagnosis.split()).casefold()
+    return "✓ " if comparable(diagnosis) == comparable(reference) else "✗ "
 
 
 def show_references_of_deck(store: Store, reader: str, deck: Deck) -> None:
@@ -88,11 +82,11 @@ def show_references_of_deck(store: Store, reader: str, deck: Deck) -> None:
 
 
 def show_for_print(progress: Progress, bundle: str) -> None:
-    """What only the printed page has: words, own answer, date and bundle."""
+    """What only the printed page has: words, own answer, date and model."""
     before, after = progress.before, progress.after
     with st.container(key="printed"):
         st.text(f"History: {progress.case.narrative or 'none'}")
         for stage, answer in (("before the AI", before), ("final", after)):
             if answer is not None:
                 st.text(f"Reader's answer, {stage}: {answer_form.answer_in_words(answer)}")
-        st.text(f"{local_time.in_words(progress.case.opened_at)}, bundle {bundle}")
+        st.text(f"{local_time.in_words(progress.case.opened_at)}, {bundle_choice.title(bundle)} ({bundle})")

@@ -102,6 +102,8 @@ def mark(store: Store, case: CaseState, progress: Progress) -> None:
             from skin_ai.predict.diagnose import marked
 
             case.diagnosis = marked(diagnosis, bundle)
+        took = {"stability": round(case.diagnosis.timings_ms["stability"], 1)}
+        log.info("stability tested", extra={"case": case.id, "bundle": diagnosis.bundle, "ms": took})
         flow.keep_marks(store, progress.reading.clinician, case.id, case.diagnosis.unstable or {})
     except (BundleError, FlowError, StoreError) as error:
         st.error(str(error))

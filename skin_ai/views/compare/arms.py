@@ -15,8 +15,8 @@ from skin_ai.vocabulary import NOTHING
 SEVERAL = "These answers are of several decks with arms. Choose one deck above to compare its arms."
 NOT_NAMED = "No primary comparison is known: load the deck here before its answers are imported."
 WHAT = (
-    "For each reader and case it was drawn what of the AI is shown. Figures of first diagnoses; the sections "
-    "below pool all arms with an AI result."
+    "What readers saw of the AI was drawn at random for each reader and case. These figures count first "
+    "diagnoses. The sections below pool all arms that show the AI."
 )
 
 

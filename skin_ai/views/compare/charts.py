@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from skin_ai.intervals import MIN_N, Estimate
+from skin_ai.intervals import MIN_N, Estimate, counted
 from skin_ai.views.colours import ACCENT, CLEAR, HAIRLINE, MUTED, ORANGE, faded
 
 # Streamlit does not redraw a chart when the theme changes, so its text takes the colour of the page's text.
@@ -112,7 +112,7 @@ def _n(row: Row) -> str:
     for estimate in row.marks.values():
         counts.setdefault(estimate.unit, []).append(estimate.n)
     ranges = (
-        " to ".join(f"{n:,}" for n in dict.fromkeys((min(ns), max(ns)))) + f" {unit}".rstrip()
+        f"{min(ns):,} to {counted(max(ns), unit)}" if min(ns) < max(ns) else counted(max(ns), unit)
         for unit, ns in counts.items()
     )
     return "n = " + ", ".join(ranges)

@@ -7,8 +7,8 @@ import streamlit as st
 
 from skin_ai.study import kept_facts
 from skin_ai.study.kept_facts import FactCount
-from skin_ai.study.take_home import plural
 from skin_ai.views.case.symptom_form import name_of
+from skin_ai.vocabulary import plural
 
 WHAT = (
     "How often readers corrected the facts found in the patient's words before they went on. Deck cases are "

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from skin_ai.study.management import Change, Management
 from skin_ai.study.statistics import STAGES
-from skin_ai.study.take_home import WHO, plural
+from skin_ai.study.take_home import WHO
+from skin_ai.views.compare import tables
 from skin_ai.views.compare.charts import Row
 from skin_ai.views.compare.tables import Table
+from skin_ai.vocabulary import plural
 
 WHAT = (
-    "Sent on: biopsy or refer. Harm rate: malignant lesions that were not sent on. Unnecessary: benign ones "
-    "that were. A decision is right where neither is the case."
+    "Harm rate: share of malignant lesions that were not sent on (biopsy or refer). Unnecessary: share of "
+    "benign lesions that were. All other decisions count as right."
 )
 MALIGNANCY = (
-    "The probability of malignancy that readers stated, and how many of the lesions were malignant. On the "
-    "dotted line both are the same; below it, readers expect malignancy too often."
+    "The probability of malignancy that readers stated, against the share of lesions that were malignant. On "
+    "the dotted line the two match; below it, readers overestimate."
+)
+AUC = (
+    "AUC: how often a malignant lesion got a higher probability than another one (0.5: chance), averaged "
+    "over the readers who read both kinds."
 )
 
 
@@ -46,15 +52,20 @@ def rates_table(found: Management) -> Table:
     return table
 
 
-def switches_table(found: Management) -> Table:
-    labels = {
-        "▲ Benefit rate: wrong before, right after": found.switches.beneficial,
-        "▼ Right before, wrong after": found.switches.harmful,
-    }
+def auc_table(found: Change) -> Table:
     return [
-        {"": label, "Count": f"{rate.count or 0:,} of {rate.n:,}", "Rate": rate.text()}
-        for label, rate in labels.items()
+        *({"": WHO[stage], "AUC": found.at[stage].text()} for stage in STAGES),
+        {"": "After minus before", "AUC": found.change.text()},
     ]
+
+
+def switches_table(found: Management) -> Table:
+    return tables.rates_table(
+        {
+            "▲ Benefit rate: wrong before, right after": found.switches.beneficial,
+            "▼ Right before, wrong after": found.switches.harmful,
+        }
+    )
 
 
 def chosen_table(found: Management) -> Table:

@@ -22,6 +22,7 @@ from skin_ai.study.take_home import (
     named,
     time_line,
 )
+from skin_ai.views.case import bundle_choice
 from skin_ai.views.compare import arms as arm_tables
 from skin_ai.views.compare import charts, tables
 from skin_ai.views.compare import management as management_tables
@@ -56,7 +57,7 @@ def show(answers: pd.DataFrame, primary: Mapping[str, Sequence[str]]) -> None:
     readings = statistics.of_bundle(finished, bundle)
     unfinished = statistics.of_bundle(statistics.unfinished(answers), bundle)
     summary = statistics.summary(readings, unfinished)
-    st.markdown(f"**{tables.size(summary)}** AI: bundle {plain(bundle)}.")
+    st.markdown(f"**{tables.size(summary)}** AI: {plain(bundle_choice.title_of_version(bundle))}.")
     st.markdown(f"{tables.excluded(answers, len(finished))} {tables.scope(summary)}")
     if few := tables.few(summary):
         st.info(few)
@@ -94,10 +95,11 @@ def _choose_bundle(names: Sequence[str]) -> str:
     if len(names) == 1:
         return names[0]
     return st.selectbox(
-        "AI bundle",
+        "AI model",
         names,
+        format_func=bundle_choice.title_of_version,
         key="compare_bundle",
-        help="These answers were given with several bundles. Each is shown alone.",
+        help="These answers were given with several models. Each is shown on its own.",
     )
 
 
@@ -106,8 +108,8 @@ def _choose_bundle(names: Sequence[str]) -> str:
 
 def _accuracy(summary: Summary) -> None:
     st.markdown(
-        "How often the reference diagnosis was named first (top 1) or among the first three (top 3). Top 3 "
-        "counts no more diagnoses than the reader named both before and after, also of the AI."
+        "Top 1: the reference diagnosis was named first. Top 3: it was among the first three. Where a reader "
+        "named fewer before or after, only that many are counted, of the AI too."
     )
     st.markdown(f"{tables.decided(summary)} {tables.missing(summary.missing[1], summary.gain[1])}")
     references = tables.references_table(summary)
@@ -177,10 +179,12 @@ def _management(readings: pd.DataFrame) -> None:
 
 
 def _malignancy(readings: pd.DataFrame) -> None:
-    st.markdown(management_tables.MALIGNANCY)
+    st.markdown(f"{management_tables.MALIGNANCY} {management_tables.AUC}")
     bins = management.malignancy_calibration(readings)
     chart = charts.calibration(bins, ("mean stated probability", "share of malignant lesions"))
-    _chart_beside_table(chart, tables.calibration_table(bins, ("Stated", "Malignant")), "malignancy")
+    auc = management_tables.auc_table(management.malignancy_auc(readings))
+    stated = tables.calibration_table(bins, ("Stated", "Malignant"))
+    _chart_beside_table(chart, auc, "malignancy", stated)
 
 
 def _agreement(summary: Summary, readings: pd.DataFrame) -> None:
@@ -294,8 +298,9 @@ def show_take_home(summary: TakeHome) -> None:
     """The personal summary, with the same content as its PDF."""
     figures = summary.summary
     st.markdown(
-        f"**{plain(summary.deck)}** · {summary.day.isoformat()} · {case_count(summary)} · "
-        f"AI: {plain(summary.ai)}"
+        f"**{plain(summary.deck)}** · {summary.day.isoformat()} · "
+        f"{plain(case_count(summary, bundle_choice.title_of_version))} · "
+        f"AI: {plain(bundle_choice.title_of_version(summary.ai))}"
     )
     if figures.n_with_truth:
         _chart_beside_table(

@@ -21,9 +21,10 @@ from skin_ai.study.statistics import (
     Reference,
     Summary,
 )
-from skin_ai.study.take_home import WHO, named, plural
+from skin_ai.study.take_home import WHO, named
+from skin_ai.views.case.elimination import in_a_row
 from skin_ai.views.free_text import plain
-from skin_ai.vocabulary import NOTHING
+from skin_ai.vocabulary import NOTHING, plural
 
 Table = list[dict[str, str]]
 
@@ -97,7 +98,7 @@ def excluded(answers: pd.DataFrame, n_readings: int) -> str:
     parts += [f"{plural(repeats, 'repeat')} (same photo or words met before)"] if repeats else []
     parts += [plural(unfinished, "unfinished case")] if unfinished else []
     parts += [f"{plural(second_looks, 'second look')} without the AI (see By arm)"] if second_looks else []
-    return f"Excluded: {' and '.join(parts)}." if parts else "No answer was excluded."
+    return f"Excluded: {in_a_row(parts)}." if parts else "No answer was excluded."
 
 
 def scope(summary: Summary) -> str:
@@ -124,9 +125,9 @@ def undecided(summary: Summary) -> str:
     """How often the AI decided, and how often readers changed their diagnosis where it did not."""
     found = summary.undecided
     return (
-        f"The AI gave a diagnosis in {found.decided.text()} and was undecided in the other "
-        f"{found.n_cases:,}. Of {plural(found.n_readings, 'reading')} of undecided results, readers changed "
-        f"their first diagnosis in {found.changed.count or 0:,}: {found.changed.text()}."
+        f"Share of cases in which the AI gave a diagnosis: {found.decided.text()}. It was undecided in "
+        f"{found.n_cases:,}. There, readers changed their first diagnosis in {found.changed.count or 0:,} of "
+        f"{plural(found.n_readings, 'reading')}: {found.changed.text()}."
     )
 
 
@@ -143,7 +144,7 @@ def calibration_leaves_out(readings: pd.DataFrame) -> str:
     scored = statistics.is_scored(readings)
     undecided = readings.loc[scored & statistics.is_undecided(readings), "case"].nunique()
     return (
-        f"Points of readers count readings, those of the AI count each case once. Left out: "
+        f"Readers' points count readings; the AI's count each case once. Left out: "
         f"{plural(int((~scored).sum()), 'reading')} without a usable reference and, of the AI, "
         f"{plural(undecided, 'undecided case')}."
     )
@@ -188,7 +189,7 @@ def undecided_table(summary: Summary) -> Table:
         },
         {"": "Right, AI undecided", **{WHO[stage]: found.right[stage].text() for stage in STAGES}},
         {
-            "": "One of its candidates, AI undecided",
+            "": "Among its candidates, AI undecided",
             **{WHO[stage]: found.candidate[stage].text() for stage in STAGES},
         },
     ]
@@ -210,7 +211,7 @@ def accuracy_table(summary: Summary) -> Table:
     ]
 
 
-def _rates(rates: Mapping[str, Estimate]) -> Table:
+def rates_table(rates: Mapping[str, Estimate]) -> Table:
     return [
         {"": label, "Count": f"{rate.count or 0:,} of {rate.n:,}", "Rate": rate.text()}
         for label, rate in rates.items()
@@ -218,7 +219,7 @@ def _rates(rates: Mapping[str, Estimate]) -> Table:
 
 
 def switches_table(summary: Summary) -> Table:
-    return _rates(
+    return rates_table(
         {
             "▲ Beneficial: wrong to right": summary.switches.beneficial,
             "▼ Harmful: right to wrong": summary.switches.harmful,
@@ -239,7 +240,7 @@ def flow_table(flow: pd.DataFrame) -> Table:
 
 def reliance_table(summary: Summary) -> Table:
     found = summary.reliance
-    return _rates(
+    return rates_table(
         {
             "When the AI was right": found.followed_when_right,
             "When the AI was wrong": found.followed_when_wrong,

@@ -6,6 +6,8 @@ Switched on by the setting SKIN_AI_KIOSK.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,6 +19,7 @@ from skin_ai import settings
 from skin_ai.server import handover
 from skin_ai.study.database import StoreError
 from skin_ai.study.store import Store
+from skin_ai.vocabulary import plural
 
 VISITOR: Final = "visitor"
 LEAVING: Final = "leaving"
@@ -72,7 +75,6 @@ def leave_if_asked() -> None:
 
 def bar(store: Store | None) -> None:
     """Above each page: today's counts for the staff, and the button for the next visitor."""
-    note_presence()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.caption(_counter(store))
         if has_visitor():
@@ -103,11 +105,7 @@ def _counter(store: Store | None) -> str:
         visitors, answers = store.counts(midnight()) if store else (0, 0)
     except StoreError as error:
         return str(error)
-    return f"Today: {_many(visitors, 'visitor')}, {_many(answers, 'answer')}"
-
-
-def _many(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+    return f"Today: {plural(visitors, 'visitor')}, {plural(answers, 'answer')}"
 
 
 @st.fragment(run_every=LOOK_EVERY)
@@ -127,6 +125,14 @@ def _watch() -> None:
         with st.container(key="idle"):
             st.warning(f"Are you still there? This page is cleared for the next visitor in {left} seconds.")
             st.button("I am still here", type="primary", on_click=note_presence)
+
+
+@contextmanager
+def presence() -> Iterator[None]:
+    """For a run: somebody is there when it begins, and when it ends, however long they waited for it."""
+    note_presence()
+    yield
+    note_presence()
 
 
 def note_presence() -> None:

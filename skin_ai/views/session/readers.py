@@ -85,6 +85,18 @@ def may_manage_decks() -> bool:
     return not (sign_in.is_on() or settings.current().study_passphrase or _others_can_connect())
 
 
+def who_manages_decks() -> str:
+    """Who may, and how to become one of them, for everybody else."""
+    how = ""
+    if not sign_in.is_on():
+        how = (
+            " Enter the passphrase on the Feedback page."
+            if settings.current().study_passphrase
+            else " Administrators: set a passphrase or sign-in (docs/deployment.md)."
+        )
+    return f"Only study staff can load and delete decks.{how}"
+
+
 def _others_can_connect() -> bool:
     return config.get_option("server.address") not in LOCAL or bool(settings.current().hosts)
 
@@ -149,7 +161,9 @@ def show_reader(store: Store) -> None:
     with st.popover(f"Reader {reader}" if reader else "Reader", icon=":material/badge:", type="tertiary"):
         if reader:
             known = store.clinician(reader)
-            st.markdown(f"In the study's files you are **{reader}**. This name alone opens nothing.")
+            st.markdown(
+                f"In the study's files you are **{reader}**. Nobody can open your cases with this name."
+            )
             if known is not None:
                 former = (known.role, known.years_of_practice)
                 new = ask_who(*former, key=f"who_{reader}")
