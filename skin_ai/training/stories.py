@@ -14,22 +14,29 @@ from skin_ai.training.telling import with_typos
 from skin_ai.vocabulary import AGE_RANGES, DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, SITES, SYMPTOMS
 
 STORIES: Final = Path(__file__).with_name("stories_26.csv")
-HELD_OUT_VOICES = ("hurried", "second language")  # no model is trained on them
+HELD_OUT_VOICES = ("hurried", "second language")  # of the portraits; no model is trained on them
+PORTRAIT: Final = "portrait"
+KINDS_OF_STORY: Final = (PORTRAIT, "sparse", "note", "one-liner")
 
 
 @dataclass(frozen=True)
 class Story:
-    """An invented patient's text about a type, in one of the ten voices of stories_26.md."""
+    """An invented text about a type; writer, voice and kind as in stories_26.md."""
 
     type: str
+    writer: str
     voice: str
+    kind: str
     text: str
 
 
 def load_stories() -> tuple[Story, ...]:
-    """All stories of stories_26.csv, by type, then by voice."""
+    """All stories of stories_26.csv, by type, kind and writer; those of HELD_OUT_VOICES never train."""
     with STORIES.open(newline="", encoding="utf-8") as file:
-        return tuple(Story(row["type"], row["voice"], row["story"]) for row in csv.DictReader(file))
+        return tuple(
+            Story(row["type"], row["writer"], row["voice"], row["kind"], row["story"])
+            for row in csv.DictReader(file)
+        )
 
 
 STORIES_SOURCE: Final = "stories-26"
