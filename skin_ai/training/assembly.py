@@ -21,6 +21,7 @@ from skin_ai.predict.bundle import (
     LANGUAGE_FILE,
     PREDICTIONS_FILE,
     TOKENIZER_FILES,
+    WORD_PRIOR_FILE,
     file_of,
     read_manifest,
     write_manifest,
@@ -128,6 +129,8 @@ def _save_weights(run: Run, photo_weight: float, work: Path, out: Path) -> None:
     save_in_parts(language, out / LANGUAGE_BASE_FILE, out / LANGUAGE_FILE, run.language.frozen_layers)
     if run.language.lower_layers_from:  # the same file, which bundles may share
         shutil.copyfile(run.language.lower_layers_from, out / LANGUAGE_BASE_FILE)
+    if run.language.word_prior:
+        shutil.copyfile(work / WORD_PRIOR_FILE, out / WORD_PRIOR_FILE)
     for name in TOKENIZER_FILES:
         shutil.copyfile(Path(run.language.base) / name, out / name)
     for path in out.iterdir():

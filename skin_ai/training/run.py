@@ -42,6 +42,7 @@ LANGUAGE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "stray_photos": 0.1,
         "uniform_prior": 0.5,
         "missing_photo": 0.1,
+        "word_prior": 3.0,
     },
 }
 

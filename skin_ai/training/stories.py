@@ -31,12 +31,17 @@ class Story:
 
 
 def load_stories() -> tuple[Story, ...]:
-    """All stories of stories_26.csv, by type, kind and writer; those of HELD_OUT_VOICES never train."""
+    """All stories of stories_26.csv, by type, kind and writer."""
     with STORIES.open(newline="", encoding="utf-8") as file:
         return tuple(
             Story(row["type"], row["writer"], row["voice"], row["kind"], row["story"])
             for row in csv.DictReader(file)
         )
+
+
+def training_stories() -> tuple[Story, ...]:
+    """All stories that models train on."""
+    return tuple(story for story in load_stories() if story.voice not in HELD_OUT_VOICES)
 
 
 STORIES_SOURCE: Final = "stories-26"
