@@ -60,7 +60,7 @@ def refit(folders: Mapping[str, Path], folder: Path) -> None:
     from skin_ai.training.datasets import NEVER_TRAINED, digest, split_folds
     from skin_ai.training.image import ImageSettings
     from skin_ai.training.language import LanguageSettings
-    from skin_ai.training.run import ALONE, LANGUAGE_DEFAULTS, Run
+    from skin_ai.training.run import ALONE, LANGUAGE_DEFAULTS, LEAST_SUSPICION, Run
     from skin_ai.training.sources import SCIN, evaluation_words, load_sources
     from skin_ai.training.stories import STORIES_SOURCE, training_stories
     from skin_ai.training.word_prior import word_prior_of
@@ -72,7 +72,9 @@ def refit(folders: Mapping[str, Path], folder: Path) -> None:
     types, weight = LABEL_SETS[label_set], float(LANGUAGE_DEFAULTS[label_set]["word_prior"])
     settings = manifest["language_model"]["settings"] | {"word_prior": weight}
     known = {field.name for field in fields(LanguageSettings)}
-    plain = {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items() if name in known}
+    plain: dict[str, Any] = {
+        name: tuple(v) if isinstance(v, list) else v for name, v in settings.items() if name in known
+    }
     language = LanguageSettings(**plain)
     run_ = Run(label_set, ImageSettings(), language)
 
@@ -138,8 +140,10 @@ def refit(folders: Mapping[str, Path], folder: Path) -> None:
     figures["no_harm"] = no_harm.measure(evaluated)
     figures["words"] = {source: summary_of_words(found) for source, found in words.items()}
     figures["left_out_writers"] = left_out
+    figures["elimination"]["protocol"] += " Measured before the bag of words joined the language model."
     not_sure = reliability.not_sure(evaluated, tested, steps=steps)
     manifest |= {"figures": figures, "not_sure": not_sure, "least_probability": not_sure["least_probability"]}
+    manifest["least_suspicion"] = LEAST_SUSPICION[label_set]
     manifest["language_model"]["settings"] = settings
     manifest["language_model"]["temperatures"] = bundle_temperatures(
         run_, cases, with_photo, evaluated, words, chains["chain"]

@@ -29,7 +29,7 @@ from skin_ai.predict.bundle import (
 from skin_ai.predict.chain import PROMPTS, load_language_weights, save_in_parts
 from skin_ai.training.datasets import Case
 from skin_ai.training.language import pretrained
-from skin_ai.training.run import Photos, Run
+from skin_ai.training.run import LEAST_SUSPICION, Photos, Run
 
 SOURCES: Final = tomllib.loads(Path(__file__).with_name("sources.toml").read_text(encoding="utf-8"))
 
@@ -82,6 +82,8 @@ def write_bundle(
             for name in (image["backbone"], Path(run.language.base).name)
         ],
     }
+    if run.label_set in LEAST_SUSPICION:
+        manifest["least_suspicion"] = LEAST_SUSPICION[run.label_set]
     if of_sources := {source: prior for source, prior in priors.items() if source}:
         manifest["priors"] = of_sources
     write_manifest(out, manifest)

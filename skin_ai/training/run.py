@@ -45,6 +45,9 @@ LANGUAGE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "word_prior": 3.0,
     },
 }
+# From which a malignant type behind the first makes an answer to words alone "not sure"; chosen on the half
+# "development" of evaluation/warning_signs.csv. Six types, three of them malignant, would never be sure.
+LEAST_SUSPICION: Mapping[str, float] = {"skin-26": 0.04}
 
 
 @dataclass(frozen=True)
