@@ -7,7 +7,17 @@ import logging
 import sys
 
 from skin_ai import settings
-from skin_ai.commands import check, data, diagnose, evaluate, extract, study, train, train_extraction
+from skin_ai.commands import (
+    check,
+    data,
+    diagnose,
+    evaluate,
+    extract,
+    refit_words,
+    study,
+    train,
+    train_extraction,
+)
 from skin_ai.predict.bundle import BundleError
 
 ERROR_STATUS = 2
@@ -22,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m skin_ai", description="Research software, not a medical device."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (diagnose, extract, evaluate, check, train, train_extraction, data, study):
+    for command in (diagnose, extract, evaluate, check, train, refit_words, train_extraction, data, study):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(message)s", stream=sys.stderr)

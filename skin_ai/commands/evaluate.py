@@ -17,6 +17,9 @@ def add_parser(commands: Any) -> None:
     data = command.add_mutually_exclusive_group(required=True)
     data.add_argument("folder", type=Path, nargs="?", metavar="FOLDER")
     data.add_argument("--stories", type=Path, metavar="FILE", help="CSV with type and story, without photos")
+    data.add_argument(
+        "--warning-signs", choices=("development", "test"), help="sentences that warn of a malignant type"
+    )
     command.add_argument("--bundle", default=DEFAULT_BUNDLE, metavar="NAME")
     command.add_argument("--limit", type=int, metavar="N", help="only the first N cases")
     command.add_argument(
@@ -32,8 +35,12 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     from skin_ai.evaluation.evaluate import evaluate, evaluate_stories
     from skin_ai.evaluation.figures import MODES
+    from skin_ai.evaluation.warning_signs import measure
+    from skin_ai.predict.bundle import load_bundle
 
-    if options.stories:
+    if options.warning_signs:
+        result = measure(load_bundle(options.bundle), options.warning_signs)
+    elif options.stories:
         result = evaluate_stories(options.stories, options.bundle, limit=options.limit)
     else:
         result = evaluate(options.folder, options.bundle, limit=options.limit, narratives=options.narratives)
@@ -41,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(result))
         return 0
     print(result["protocol"])
-    for mode in (*MODES, "stories"):
+    for mode in (*MODES, "stories", "warning_signs"):
         if mode not in result:  # there were no photos
             continue
         values = result[mode]

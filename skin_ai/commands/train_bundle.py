@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,16 @@ from skin_ai.evaluation.temperatures import (
     softmax,
     step_logits,
 )
-from skin_ai.predict.bundle import GATE_FILE, PREDICTIONS_FILE, file_of, image_types_of, read_manifest
+from skin_ai.predict.bundle import (
+    GATE_FILE,
+    PREDICTIONS_FILE,
+    WORD_PRIOR_FILE,
+    file_of,
+    image_types_of,
+    read_manifest,
+)
 from skin_ai.predict.chain import LanguageModel, Option, Step, answer, over_label_set
+from skin_ai.predict.word_prior import WordPrior, load_word_prior, save_word_prior
 from skin_ai.training.assembly import write_bundle
 from skin_ai.training.datasets import NEVER_TRAINED, Case, digest, split_folds
 from skin_ai.training.gguf_base import as_folder
@@ -53,6 +62,8 @@ from skin_ai.training.loop import save_once
 from skin_ai.training.reading import teach_reading
 from skin_ai.training.run import ALONE, READING_FILE, Photos, Run, begin, reading_stage
 from skin_ai.training.sources import PAD_UFES_20, load_sources
+from skin_ai.training.stories import training_stories
+from skin_ai.training.word_prior import word_prior_of
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +87,8 @@ def train(
     reading_figures = teach_reading(run.language, *reading_stage(run), work / READING_FILE)
     log.info("reading: %s", reading_figures)
     given = given_words(run.language.reads)
-    language = _LanguageFolds(run, cases, folds, seen, work, given)
+    prior = word_prior(run, work / WORD_PRIOR_FILE)
+    language = _LanguageFolds(run, cases, folds, seen, work, given, prior)
     chains = {name: language.eliminations(name) for name in ("chain", "control")}
     final = language.trained("chain", None)
     log.info("photo weight %.3f", final.photo_weight.item())
@@ -123,6 +135,16 @@ def train(
             out,
         )
     return result
+
+
+def word_prior(run: Run, saved: Path) -> WordPrior | None:
+    """The bag of words of a run, None without; fitted where `saved` does not hold it."""
+    if not run.language.word_prior:
+        return None
+    if not saved.exists():
+        prior = word_prior_of(training_stories(), run.types, run.language.word_prior)
+        save_once(partial(save_word_prior, prior, saved))
+    return load_word_prior(saved, len(run.types))
 
 
 def _image_model(
@@ -181,7 +203,7 @@ class _LanguageFolds:
     """The language models of a run.
 
     folds: (n,) of `split_folds`; photos: (K,) out-of-fold probabilities a case, None without a photo;
-    given: how the model is given words.
+    given: how the model is given words; word_prior: the bag of words beside the models, None without.
     """
 
     run: Run
@@ -190,6 +212,7 @@ class _LanguageFolds:
     photos: Sequence[torch.Tensor | None]
     work: Path
     given: GivenWords
+    word_prior: WordPrior | None
 
     def trained(self, name: str, fold: int | None) -> LanguageModel:
         """The "chain" or its "control", trained without the patients of a fold, or on all with None.
@@ -197,6 +220,7 @@ class _LanguageFolds:
         The photo's weight is fitted to the other folds' patients, or to all, by models that never saw them.
         """
         model = self._as_learned(name, fold)
+        model.word_prior = self.word_prior
         added = self._added_photo_weights(name)
         model.photo_weight.data += added[-1 if fold is None else fold]
         return model

@@ -40,6 +40,9 @@ EXTRACTION_FILE, EXTRACTION_MANIFEST = "extraction.safetensors", "extraction.jso
 READS_FACTS = "facts"  # the language model is given the facts found, as the form's sentences
 PREDICTIONS_FILE = "out_of_fold.safetensors"
 FILES = (IMAGE_FILE, GATE_FILE, LANGUAGE_BASE_FILE, LANGUAGE_FILE, PREDICTIONS_FILE, *TOKENIZER_FILES)
+WORD_PRIOR_FILE = (
+    "word_prior.safetensors"  # only of bundles whose language model has a bag of words beside it
+)
 ROW_OF_NUMBERS = re.compile(r"\[[\s\d.,-]*\]")  # written on one line of the manifest
 
 
@@ -54,9 +57,10 @@ class Bundle:
     image_types: those of `types` that the image model knows, in their order; gate: recognises photos unlike
     its training photos; quality_limits: by kind of fault (`quality.py`); temperatures: divide the logits
     before the softmax, fitted out of fold; schedule: number of options at each step, from all types to 1;
-    least_probability: an answer whose first type has less is "not sure"; extractor: finds the facts that the
-    language model reads, None where it reads the words themselves; sha256: of the manifest, which holds the
-    sha256 of every file.
+    least_probability: an answer whose first type has less is "not sure"; least_suspicion: an answer to words
+    alone in which another malignant type has more is "not sure" too, None where there is no such limit;
+    extractor: finds the facts that the language model reads, None where it reads the words themselves;
+    sha256: of the manifest, which holds the sha256 of every file.
     """
 
     name: str
@@ -74,6 +78,7 @@ class Bundle:
     schedule: tuple[int, ...]
     chain_temperatures: tuple[float, ...]
     least_probability: float
+    least_suspicion: float | None
     sha256: str
 
 
@@ -124,7 +129,8 @@ def image_types_of(manifest: dict[str, Any]) -> tuple[str, ...]:
 def verify_files(folder: Path, manifest: dict[str, Any]) -> None:
     """Checks the sha256 of every file against the manifest; BundleError names the first that differs."""
     checksums = manifest.get("files", {})
-    for name in FILES:
+    has_prior = WORD_PRIOR_FILE in checksums
+    for name in (*FILES, WORD_PRIOR_FILE) if has_prior else FILES:
         _verify(file_of(folder, name), checksums.get(name), folder / MANIFEST)
 
 
@@ -167,6 +173,7 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
     from skin_ai.predict.chain import OWN_POOLING, PROMPTS, build_language_model, load_language_weights
     from skin_ai.predict.gate import load_gate
     from skin_ai.predict.image_model import ImageModel, Preprocessing
+    from skin_ai.predict.word_prior import load_word_prior
 
     folder = weights / name
     manifest = read_manifest(folder)
@@ -208,6 +215,9 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
             load_language_weights(
                 language_model, file_of(folder, LANGUAGE_BASE_FILE), file_of(folder, LANGUAGE_FILE)
             )
+        if WORD_PRIOR_FILE in manifest["files"]:
+            with _fitting(folder / WORD_PRIOR_FILE, folder / MANIFEST):
+                language_model.word_prior = load_word_prior(folder / WORD_PRIOR_FILE, len(types))
         return Bundle(
             name=name,
             types=types,
@@ -225,6 +235,7 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
             schedule=schedule,
             chain_temperatures=temperatures,
             least_probability=float(manifest["least_probability"]),
+            least_suspicion=None if (least := manifest.get("least_suspicion")) is None else float(least),
             sha256=sha256(folder / MANIFEST),
         )
     except KeyError as error:
@@ -258,7 +269,8 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     """Writes the manifest with the checksum of every file; deletes files that `shared` has too."""
     if folder.name == SHARED:
         raise BundleError(f"{folder} is for files that bundles share; give the bundle another name.")
-    checksums = {name: sha256(file_of(folder, name)) for name in FILES}
+    names = (*FILES, WORD_PRIOR_FILE) if (folder / WORD_PRIOR_FILE).exists() else FILES
+    checksums = {name: sha256(file_of(folder, name)) for name in names}
     text = json.dumps({"format": FORMAT, **manifest, "files": checksums}, indent=2, ensure_ascii=False)
     text = ROW_OF_NUMBERS.sub(lambda row: " ".join(row[0].split()), text)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")

@@ -21,6 +21,7 @@ from transformers import (
 )
 
 from skin_ai.diseases import DISEASES
+from skin_ai.predict.word_prior import WordPrior
 
 # Each option is followed by the photo's probability for it, so that no name is read twice.
 PROMPT_WITH_PHOTO = "photo and options: {options}"
@@ -88,10 +89,12 @@ def over_label_set(photo: Tensor, image_types: Sequence[str], types: Sequence[st
 
 
 class LanguageModel(nn.Module):
-    """A sequence classifier over the label set, with the photo's log probabilities added.
+    """A sequence classifier over the label set, with the log probabilities of two priors added.
 
-    logit(o) = z(o | prompt) + w · log p_photo(o); types that are not options get -inf. w is learned, and then
-    fitted again to patients that the model has not seen (`evaluation.temperatures`).
+    logit(o) = z(o | prompt) + w · log p_photo(o) + w₂ · log(p_words(o) + doubt); types that are not options
+    get -inf. w is learned, and then fitted again to patients that the model has not seen
+    (`evaluation.temperatures`). p_words, w₂ and the doubt are of `word_prior`; a model without one reads the
+    prompt alone.
     pooling: OWN_POOLING uses the classifier as it is (an encoder: its first token); WORDS_POOLING gives an
     encoder's head the mean of the narrative's token vectors, similar to how MiniLM was trained (Reimers and
     Gurevych 2019).
@@ -112,6 +115,7 @@ class LanguageModel(nn.Module):
         self.tokenizer = tokenizer
         self.types = types
         self.photo_weight = nn.Parameter(torch.ones(()))
+        self.word_prior: WordPrior | None = None
 
     def encode(self, questions: Sequence[Question]) -> dict[str, Tensor]:
         """The prompts as padded token ids; of a prompt that is too long, only the narrative is cut."""
@@ -137,7 +141,7 @@ class LanguageModel(nn.Module):
             return len(self.tokenizer(narrative, rest)["input_ids"]) > MAX_TOKENS
 
     def scores(self, questions: Sequence[Question]) -> Tensor:
-        """(n, outputs) of the classification head, without the photo's term and the mask of the options."""
+        """(n, outputs) of the classification head, without the priors and the mask of the options."""
         device = self.photo_weight.device
         inputs = {name: value.to(device) for name, value in self.encode(questions).items()}
         classifier: Any = self.classifier
@@ -159,6 +163,10 @@ class LanguageModel(nn.Module):
             [uniform if question.photo is None else question.photo for question in questions]
         )
         logits = logits + self.photo_weight * photos.to(device).clamp_min(LEAST_PHOTO).log()
+        if self.word_prior is not None:
+            logits = logits + self.word_prior.logits([question.narrative for question in questions]).to(
+                device
+            )
         return logits.masked_fill(~option_mask(questions, len(self.types)).to(device), -torch.inf)
 
 

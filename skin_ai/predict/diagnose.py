@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skin_ai.diseases import DISEASES
+from skin_ai.diseases import DISEASES, Nature
 from skin_ai.predict import gate, ink, quality
 from skin_ai.predict.bundle import Bundle
 from skin_ai.predict.chain import (
@@ -335,9 +335,28 @@ def _undecided(
         return tuple(option.type for option in steps[0].options)
     if FEW_TYPES in flags:
         return tuple(item.type for item in recommendations)
-    left = undecided(steps, bundle.least_probability)
-    depends = (answer(steps)[0].type, *(type_ for types in others.values() for type_ in types))
-    return tuple(dict.fromkeys((*left, *depends))) if others else left
+    ranked = answer(steps)
+    found = list(undecided(steps, bundle.least_probability))
+    if others:
+        found += [ranked[0].type, *(type_ for types in others.values() for type_ in types)]
+    is_of_words = not {"no_photo", UNLIKE}.isdisjoint(flags)
+    if is_of_words and (suspects := suspected(ranked, bundle.least_suspicion)):
+        found += [ranked[0].type, *suspects]
+    return tuple(dict.fromkeys(found))
+
+
+def suspected(ranked: Sequence[Probability], least: float | None) -> tuple[str, ...]:
+    """The malignant types behind the first that have at least this probability; none where it is None.
+
+    A few words seldom exclude them: an answer that rests on words alone is not sure while one is suspected.
+    """
+    if least is None:
+        return ()
+    return tuple(
+        item.type
+        for item in ranked[1:]
+        if item.probability >= least and DISEASES[item.type].nature is Nature.MALIGNANT
+    )
 
 
 def with_maps(diagnosis: Diagnosis, square: np.ndarray, bundle: Bundle) -> Diagnosis:

@@ -21,6 +21,7 @@ from skin_ai.predict.bundle import (
     LANGUAGE_FILE,
     PREDICTIONS_FILE,
     TOKENIZER_FILES,
+    WORD_PRIOR_FILE,
     file_of,
     read_manifest,
     write_manifest,
@@ -28,7 +29,7 @@ from skin_ai.predict.bundle import (
 from skin_ai.predict.chain import PROMPTS, load_language_weights, save_in_parts
 from skin_ai.training.datasets import Case
 from skin_ai.training.language import pretrained
-from skin_ai.training.run import Photos, Run
+from skin_ai.training.run import LEAST_SUSPICION, Photos, Run
 
 SOURCES: Final = tomllib.loads(Path(__file__).with_name("sources.toml").read_text(encoding="utf-8"))
 
@@ -81,6 +82,8 @@ def write_bundle(
             for name in (image["backbone"], Path(run.language.base).name)
         ],
     }
+    if run.label_set in LEAST_SUSPICION:
+        manifest["least_suspicion"] = LEAST_SUSPICION[run.label_set]
     if of_sources := {source: prior for source, prior in priors.items() if source}:
         manifest["priors"] = of_sources
     write_manifest(out, manifest)
@@ -128,6 +131,8 @@ def _save_weights(run: Run, photo_weight: float, work: Path, out: Path) -> None:
     save_in_parts(language, out / LANGUAGE_BASE_FILE, out / LANGUAGE_FILE, run.language.frozen_layers)
     if run.language.lower_layers_from:  # the same file, which bundles may share
         shutil.copyfile(run.language.lower_layers_from, out / LANGUAGE_BASE_FILE)
+    if run.language.word_prior:
+        shutil.copyfile(work / WORD_PRIOR_FILE, out / WORD_PRIOR_FILE)
     for name in TOKENIZER_FILES:
         shutil.copyfile(Path(run.language.base) / name, out / name)
     for path in out.iterdir():

@@ -52,6 +52,7 @@ class LanguageSettings:
     uniform share of the log prior, so that types missing in a data set are still learnt to be unlikely;
     missing_words, missing_photo: share of examples without; probe_strength: C of the logistic regression
     that initialises the head, 0 for a random head; probe_share: of an epoch's examples that it is fitted to;
+    word_prior: weight of the bag of words beside the language model, 0 for none (`predict/word_prior.py`);
     hard: share of an option's chance that comes from the photo's probability, the rest is uniform;
     lora_rank: rank of adapters, 0 to train all weights; four_bit: needs a GPU.
     """
@@ -79,6 +80,7 @@ class LanguageSettings:
     uniform_prior: float = 0.0
     missing_words: float = 0.1
     missing_photo: float = 0.15
+    word_prior: float = 0.0
     hard: float = 0.8
     lora_rank: int = 0
     four_bit: bool = False

@@ -44,8 +44,12 @@ LANGUAGE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "stray_photos": 0.1,
         "uniform_prior": 0.5,
         "missing_photo": 0.1,
+        "word_prior": 3.0,
     },
 }
+# From which a malignant type behind the first makes an answer to words alone "not sure"; chosen on the half
+# "development" of evaluation/warning_signs.csv. Six types, three of them malignant, would never be sure.
+LEAST_SUSPICION: Mapping[str, float] = {"skin-26": 0.04}
 
 
 @dataclass(frozen=True)

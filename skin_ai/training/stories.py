@@ -14,22 +14,34 @@ from skin_ai.training.telling import with_typos
 from skin_ai.vocabulary import AGE_RANGES, DURATIONS, KINDS, MORE_SYMPTOMS, REGIONS, SITES, SYMPTOMS
 
 STORIES: Final = Path(__file__).with_name("stories_26.csv")
-HELD_OUT_VOICES = ("hurried", "second language")  # no model is trained on them
+HELD_OUT_VOICES = ("hurried", "second language")  # of the portraits; no model is trained on them
+PORTRAIT: Final = "portrait"
+KINDS_OF_STORY: Final = (PORTRAIT, "sparse", "note", "one-liner")
 
 
 @dataclass(frozen=True)
 class Story:
-    """An invented patient's text about a type, in one of the ten voices of stories_26.md."""
+    """An invented text about a type; writer, voice and kind as in stories_26.md."""
 
     type: str
+    writer: str
     voice: str
+    kind: str
     text: str
 
 
 def load_stories() -> tuple[Story, ...]:
-    """All stories of stories_26.csv, by type, then by voice."""
+    """All stories of stories_26.csv, by type, kind and writer."""
     with STORIES.open(newline="", encoding="utf-8") as file:
-        return tuple(Story(row["type"], row["voice"], row["story"]) for row in csv.DictReader(file))
+        return tuple(
+            Story(row["type"], row["writer"], row["voice"], row["kind"], row["story"])
+            for row in csv.DictReader(file)
+        )
+
+
+def training_stories() -> tuple[Story, ...]:
+    """All stories that models train on."""
+    return tuple(story for story in load_stories() if story.voice not in HELD_OUT_VOICES)
 
 
 STORIES_SOURCE: Final = "stories-26"

@@ -11,6 +11,7 @@ from drawn_cases import draw_dataset, mini_rows
 from drawn_scin import LABEL_COLUMNS, draw_scin, scin_rows
 from safetensors.torch import load_file, save_file
 
+from skin_ai.commands import train_bundle
 from skin_ai.commands.train_bundle import train
 from skin_ai.diseases import LABEL_SETS
 from skin_ai.evaluation import checks
@@ -25,6 +26,7 @@ from skin_ai.predict.bundle import (
     MANIFEST,
     PREDICTIONS_FILE,
     TOKENIZER_FILES,
+    WORD_PRIOR_FILE,
     load_bundle,
 )
 from skin_ai.predict.chain import SCALE
@@ -229,13 +231,16 @@ def trained_26(run, trained, mini_dataset, scin_folder, tmp_path_factory):
     few = tuple(story for (_, voice), story in by_voice.items() if voice in ("plain", HELD_OUT_VOICES[0]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sources, "load_stories", lambda: few)
+        patch.setattr(train_bundle, "training_stories", lambda: few[::2])
         train(run_26, {"pad-ufes-20": mini_dataset, "scin": scin_folder}, folder / "work", folder / "mini-26")
     return folder / "mini-26"
 
 
 def test_second_bundle_keeps_only_what_the_first_does_not_have(trained_26):
-    assert {path.name for path in trained_26.iterdir()} == {LANGUAGE_FILE, PREDICTIONS_FILE, MANIFEST}
+    own = {LANGUAGE_FILE, PREDICTIONS_FILE, WORD_PRIOR_FILE, MANIFEST}
+    assert {path.name for path in trained_26.iterdir()} == own
     bundle = load_bundle("mini-26", trained_26.parent)
+    assert bundle.language_model.word_prior.weight == LANGUAGE_DEFAULTS["skin-26"]["word_prior"]
     assert bundle.types == LABEL_SETS["skin-26"]
     assert bundle.image_types == LABEL_SETS["pad-ufes-20"]
     assert bundle.schedule == (26, 13, 6, 3, 1)
