@@ -17,6 +17,7 @@ from skin_ai.evaluation.warning_signs import (
 from skin_ai.predict.bundle import WITHOUT_PHOTO, load_bundle
 from skin_ai.predict.chain import Probability
 from skin_ai.predict.diagnose import suspected, verdict
+from skin_ai.predict.prepared_photo import prepare
 
 SIGNS = load_signs()
 LEAST_NAMED, MOST_ALARMS = 0.95, 0.2
@@ -54,7 +55,13 @@ def test_malignant_types_behind_the_first_are_suspected_from_the_limit_on(least,
     assert suspected(RANKED, least) == expected
 
 
-def test_a_suspected_type_is_named_only_where_the_answer_rests_on_words_alone(shipped):
+def test_a_photo_that_reached_the_answer_leaves_the_limit_aside(shipped, drawn_photo):
+    strict = replace(shipped, least_probability=0.0, least_suspicion=0.0)
+    found = verdict(prepare(drawn_photo), "My mole bled.", strict)
+    assert bool(found.undecided) == found.is_foreign
+
+
+def test_a_suspected_type_is_named_beside_the_first(shipped):
     text = "My mole changed colour, became asymmetrical and bled."
     certain = verdict(None, text, replace(shipped, least_probability=0.0, least_suspicion=None))
     assert certain.undecided == ()
