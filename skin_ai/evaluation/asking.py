@@ -21,7 +21,6 @@ from skin_ai.training.datasets import Case, digest
 from skin_ai.vocabulary import SYMPTOMS
 
 MOST_INFORMATIVE, FIXED, AT_RANDOM = "most_informative", "fixed_order", "random_order"
-STARTS: Final = {"photo": (), "photo_age_and_site": ("age", "site")}  # name -> facts known from the start
 
 
 @dataclass(frozen=True)
@@ -53,23 +52,20 @@ def measure(
     schedule: tuple[int, ...],
     temperatures: Sequence[tuple[float, ...]],
 ) -> dict[str, Any]:
-    """Balanced accuracy after 0 to MOST_QUESTIONS questions, and after all six symptoms.
+    """Balanced accuracy of the photo after 0 to MOST_QUESTIONS questions, and after all six symptoms.
 
     Arguments as in `elimination_checks.measure`; the patient answers as the case's fields say.
     """
-    first: dict[tuple[str, str], np.ndarray] = {}
-    asked: dict[str, np.ndarray] = {name: np.zeros(len(cases)) for name in STARTS}
+    first: dict[str, np.ndarray] = {}
+    asked = np.zeros(len(cases))
     for fold in np.unique(folds).tolist():
         how = _How(ask_of_fold(fold), types, schedule, tuple(temperatures[fold]))
         for row in np.flatnonzero(folds == fold).tolist():
             with torch.inference_mode():
-                for start, facts in STARTS.items():
-                    found = _answers(cases[row], photos[row], facts, how)
-                    asked[start][row] = found.pop("asked")[0]
-                    for order, places in found.items():
-                        first.setdefault((start, order), np.zeros((len(cases), len(places)), int))[row] = (
-                            places
-                        )
+                found = _answers(cases[row], photos[row], how)
+            asked[row] = found.pop("asked")[0]
+            for order, places in found.items():
+                first.setdefault(order, np.zeros((len(cases), len(places)), int))[row] = places
     truth = np.array([types.index(case.type) for case in cases])
     weights = patient_weights(np.array([digest(case.patient) for case in cases]))
 
@@ -78,36 +74,27 @@ def measure(
 
     return {
         "protocol": protocol("asking", n=len(cases), most=MOST_QUESTIONS),
-        "starts": {
-            start: {
-                "questions": mean_figure(asked[start], weights),
-                **{
-                    order: [figure(column) for column in first[start, order].T]
-                    for of_start, order in first
-                    if of_start == start
-                },
-            }
-            for start in STARTS
-        },
+        "questions": mean_figure(asked, weights),
+        **{order: [figure(column) for column in columns.T] for order, columns in first.items()},
     }
 
 
-def _answers(case: Case, photo: Tensor, known: Sequence[str], how: _How) -> dict[str, list[int]]:
+def _answers(case: Case, photo: Tensor, how: _How) -> dict[str, list[int]]:
     """Order of questions -> place of the first type after each; "asked": how many the best order took."""
-    start = replace(Facts(), **{name: getattr(case.facts, name) for name in known})
     at_random = Random(f"{case.key}, questions").sample(SYMPTOMS, len(SYMPTOMS))
-    best, asked = _most_informative(case, photo, start, how)
+    best, asked = _most_informative(case, photo, how)
     return {
         MOST_INFORMATIVE: best,
-        FIXED: _in_order(case, photo, start, SYMPTOMS[:MOST_QUESTIONS], how),
-        AT_RANDOM: _in_order(case, photo, start, at_random[:MOST_QUESTIONS], how),
-        "all_six": [_place(how.answer(_told(start, case, SYMPTOMS), photo), how.types)],
+        FIXED: _in_order(case, photo, SYMPTOMS[:MOST_QUESTIONS], how),
+        AT_RANDOM: _in_order(case, photo, at_random[:MOST_QUESTIONS], how),
+        "all_six": [_place(how.answer(_told(Facts(), case, SYMPTOMS), photo), how.types)],
         "asked": [asked],
     }
 
 
-def _most_informative(case: Case, photo: Tensor, known: Facts, how: _How) -> tuple[list[int], int]:
-    now, asked = how.answer(known, photo), 0
+def _most_informative(case: Case, photo: Tensor, how: _How) -> tuple[list[int], int]:
+    known, asked = Facts(), 0
+    now = how.answer(known, photo)
     places = [_place(now, how.types)]
     single = (len(how.types), 1), how.temperatures[:1]
     while len(places) <= MOST_QUESTIONS:
@@ -121,9 +108,9 @@ def _most_informative(case: Case, photo: Tensor, known: Facts, how: _How) -> tup
     return places, asked
 
 
-def _in_order(case: Case, photo: Tensor, known: Facts, order: Sequence[str], how: _How) -> list[int]:
+def _in_order(case: Case, photo: Tensor, order: Sequence[str], how: _How) -> list[int]:
     return [
-        _place(how.answer(_told(known, case, order[:count]), photo), how.types)
+        _place(how.answer(_told(Facts(), case, order[:count]), photo), how.types)
         for count in range(len(order) + 1)
     ]
 

@@ -39,10 +39,9 @@ def test_one_question_is_enough_where_one_symptom_decides():
     found = measure(
         lambda fold: ask, cases, np.arange(8) % 2, [PHOTO] * 8, TYPES, (3, 2, 1), [(1.0, 1.0)] * 2
     )
-    curves = json.loads(json.dumps(found, allow_nan=False))["starts"]["photo"]
-    values = {
-        order: [figure["value"] for figure in curves[order]] for order in curves if order != "questions"
-    }
+    curves = json.loads(json.dumps(found, allow_nan=False))
+    orders = curves.keys() - {"questions", "protocol"}
+    values = {order: [figure["value"] for figure in curves[order]] for order in orders}
     assert values["most_informative"] == [0.5, 1, 1, 1, 1]
     assert curves["questions"]["value"] == 1
     assert values["fixed_order"] == [0.5] * 5  # bleeding is the fifth of the form
