@@ -139,3 +139,4 @@ def note_presence() -> None:
     """Somebody is there now."""
     st.session_state[LAST_SEEN] = time.monotonic()
     st.session_state[IS_WARNED] = False
+    st.session_state[IS_WARNED] = False
