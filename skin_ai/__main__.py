@@ -41,9 +41,17 @@ def main(arguments: list[str] | None = None) -> int:
         settings.current()  # what is not understood stops every command
         status: int = options.run(options)
     except (BundleError, DatasetError, StoreError, OSError, ValueError) as error:
-        print(f"skin_ai: {error}", file=sys.stderr)
+        print(f"skin_ai: {_in_words(error)}", file=sys.stderr)
         return ERROR_STATUS
     return status
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"{error.filename} does not exist."
+    if isinstance(error, UnicodeDecodeError):
+        return "The file is not text in UTF-8; save it as UTF-8 and try again."
+    return str(error)
 
 
 if __name__ == "__main__":

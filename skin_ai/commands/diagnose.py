@@ -41,11 +41,11 @@ def run(options: argparse.Namespace) -> int:
     crop = Crop(*options.crop) if options.crop else LARGEST_SQUARE
     if options.photo and not options.photo.is_file():
         raise ValueError(f"{options.photo} is not a file; give the path of a photo.")
+    if options.photo is None and (options.crop or options.heatmap):
+        raise ValueError("--crop and --heatmap need a photo.")
     photo = prepare(options.photo.read_bytes(), crop) if options.photo else None
     result = diagnose(photo, options.narrative, load_bundle(options.bundle))
-    if options.heatmap:
-        if photo is None:
-            raise ValueError("--heatmap needs a photo.")
+    if photo is not None and options.heatmap:
         _save_heatmap(result, photo.square, options.heatmap)
     if options.json:
         print(json.dumps(result.as_json()))
@@ -80,6 +80,8 @@ def _print(result: Diagnosis) -> None:
         for item in items:
             print(f"  {item.probability:6.1%}  {DISEASES[item.type].name}")
     for number, step in enumerate(result.steps, start=1):
+        if not {option.type for option in step.dropped}.isdisjoint(result.undecided):
+            break  # the answer stops before this step
         dropped = ", ".join(f"{DISEASES[o.type].name} {o.probability:.1%}" for o in step.dropped)
         print(f"Step {number}: {len(step.options)} options; dropped {dropped}")
     if result.undecided:

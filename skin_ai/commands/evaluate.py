@@ -38,6 +38,8 @@ def run(options: argparse.Namespace) -> int:
     from skin_ai.evaluation.warning_signs import measure
     from skin_ai.predict.bundle import load_bundle
 
+    if options.limit is not None and options.limit < 1:
+        raise ValueError("--limit must be at least 1.")
     if options.warning_signs:
         result = measure(load_bundle(options.bundle), options.warning_signs)
     elif options.stories:

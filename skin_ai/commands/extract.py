@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     from skin_ai.predict.extraction import as_json, extract_all
 
     if (options.text is None) == (options.lines is None):
-        raise ValueError("Give a text, or --lines FILE.")
+        raise ValueError("Give either a text or --lines FILE.")
     if options.lines is None:
         texts = [options.text]
     elif options.lines == "-":

@@ -32,8 +32,8 @@ WHAT_IT_IS_NOT = """
 
 WHAT_SKIN_26_IS_NOT = """- From a photo, the 26-disease model knows only six of its 26 types, those of the
   6-tumour model. For the others it has the words alone.
-- Most of the words that the 26-disease model was trained on are made up. For real patients, go by the
-  figures on words of volunteers, not by those on made-up stories (see the Model card).
+- Most of the words that the 26-disease model was trained on are made up. The figures on volunteers' own words
+  are nearer to your patients than those on made-up stories (see the Model card).
 """
 
 HOW_IT_WORKS = """
@@ -56,17 +56,17 @@ changes separately.
 """
 
 WHAT_IS_KEPT = """
-- **Of a case**: the patient's words, age, site and skin type, your answers with times, the AI's result and
-  your feedback. They are stored on the computer that runs this app or in the study's database, and nowhere
-  else. "Delete this case" deletes all of it.
+- **For each case**: the patient's words, age, site and skin type, your answers with times, the AI's result
+  and your feedback. They are stored on the computer that runs this app or in the study's database, and
+  nowhere else. "Delete this case" deletes all of it.
 - **The photo** loses its metadata and stays in memory until your session ends. It is saved only if you tick
   that for a case, or if it belongs to a deck.
-- **Of you**: a pseudonym, and your role and years of practice if you give them. A cookie lets this browser
+- **About you**: a pseudonym, and your role and years of practice if you give them. A cookie lets this browser
   open your cases again.
 - **What you typed and have not saved** stays in the server's memory for ten minutes, in case you reload the
   page; not in conference mode.
 
-Nothing is sent anywhere.
+Nothing is sent to anyone else.
 """
 
 LICENCE = (

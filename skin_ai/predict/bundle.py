@@ -82,9 +82,9 @@ class Bundle:
     sha256: str
 
 
-def bundle_names() -> tuple[str, ...]:
-    """All bundles in `weights/`, the default first."""
-    names = {path.parent.name for path in WEIGHTS.glob(f"*/{MANIFEST}")} - {SHARED}
+def bundle_names(weights: Path | None = None) -> tuple[str, ...]:
+    """All bundles in the folder, `weights/` unless given, the default first."""
+    names = {path.parent.name for path in (weights or WEIGHTS).glob(f"*/{MANIFEST}")} - {SHARED}
     return tuple(sorted(names, key=lambda name: (name != DEFAULT_BUNDLE, name)))
 
 
@@ -176,6 +176,8 @@ def load_bundle(name: str = DEFAULT_BUNDLE, weights: Path = WEIGHTS) -> Bundle:
     from skin_ai.predict.word_prior import load_word_prior
 
     folder = weights / name
+    if (there := bundle_names(weights)) and name not in there:
+        raise BundleError(f"There is no bundle {name!r} in {weights}; there are: {', '.join(there)}.")
     manifest = read_manifest(folder)
     verify_files(folder, manifest)
     try:

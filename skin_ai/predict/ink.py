@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
-SEEN = "The photo seems to show pen marks, which can mislead the model: use a photo without them if you can."
+SEEN = "The photo seems to show pen marks, which can mislead the model."
 
 SIDE = 256  # pixels; lengths and areas below are for this size
 COARSE, MEDIAN = 48, 11  # surrounding skin: the median over 11 / 48 of the side, wider than a stroke

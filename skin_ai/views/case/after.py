@@ -139,7 +139,7 @@ def _show_result(store: Store, case: CaseState, progress: Progress) -> None:
         lambda: _show_given(case, progress.case),
         arm,
     )
-    outcome.show_for_print(progress, name)
+    outcome.show_for_print(progress, name, details.facts_used(diagnosis, manifest or {}))
 
 
 def _ask_final_answer(store: Store, case: CaseState, progress: Progress) -> None:

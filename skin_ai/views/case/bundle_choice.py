@@ -156,6 +156,8 @@ def say_who_is_asked(case: CaseState, progress: Progress | None) -> None:
         return
     has_photo = _has_photo(case, progress)
     is_automatic = st.session_state.get(CHOICE, AUTOMATIC) == AUTOMATIC
+    if is_automatic and progress is None and not (has_photo or case.words().strip()):
+        return  # nothing to choose a model for yet
     why = f"because there is {'a' if has_photo else 'no'} photo" if is_automatic else "by your choice"
     st.caption(
         f"AI: **{title(chosen(has_photo))}**, {why}. Another one can be chosen in the sidebar (»).",

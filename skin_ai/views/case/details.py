@@ -131,8 +131,8 @@ def _all_numbers(diagnosis: Diagnosis, manifest: Mapping[str, Any], own: Own) ->
     if not diagnosis.steps:
         st.markdown("Only the ranked answer of this result was saved.")
         return
-    if manifest.get("language_model", {}).get("reads") == READS_FACTS and diagnosis.narrative:
-        st.text(f"Understood from the words: {diagnosis.narrative}")
+    if understood := facts_used(diagnosis, manifest):
+        st.text(f"Understood from the words: {understood}")
     taken = elimination.taken(diagnosis.steps, diagnosis.undecided) if result.has_funnel(diagnosis) else ()
     if not taken:
         return
@@ -141,6 +141,11 @@ def _all_numbers(diagnosis: Diagnosis, manifest: Mapping[str, Any], own: Own) ->
         "History and photo: by how much each moved the type's logit relative to the other options; "
         "+0.7 doubles the odds, -0.7 halves them."
     )
+
+
+def facts_used(diagnosis: Diagnosis, manifest: Mapping[str, Any]) -> str:
+    """The facts that the language model was given, as sentences; "" where it read the words themselves."""
+    return diagnosis.narrative if manifest.get("language_model", {}).get("reads") == READS_FACTS else ""
 
 
 def _measured(diagnosis: Diagnosis, manifest: Mapping[str, Any]) -> None:

@@ -21,8 +21,8 @@ NOTABLE = DOTS[0]
 MOSTLY = 2 / 3
 NEVER_ZERO = 1e-9  # least probability whose odds are taken
 WHAT_ODDS_MEAN = (
-    "Odds: against the types kept at that step, compared with the same question without the history or "
-    "without the photo. They say what the model used, not what is true."
+    "Odds against the types kept at that step, with the history or the photo and without it. They say what "
+    "the model used, not what is true."
 )
 
 

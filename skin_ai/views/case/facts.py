@@ -55,7 +55,7 @@ def _chips_and_form(case_id: str, is_wide: bool) -> None:
     with st.container():  # always there: the form below keeps its place, and the focus that Tab gave it
         if not facts.is_english:
             st.info(NOT_ENGLISH, icon=":material/translate:")
-        elif facts.extraction is not None and not (uncertain or others):
+        elif facts.extraction is not None and not (uncertain or others or facts.is_cut):
             st.caption(NOTHING_FOUND)
         if uncertain or others:
             st.markdown("**What we understood** (click a fact to change it)")

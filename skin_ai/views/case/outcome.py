@@ -81,11 +81,13 @@ def show_references_of_deck(store: Store, reader: str, deck: Deck) -> None:
         st.table(list(rows.values()), hide_index=True, border="horizontal")
 
 
-def show_for_print(progress: Progress, bundle: str) -> None:
-    """What only the printed page has: words, own answer, date and model."""
+def show_for_print(progress: Progress, bundle: str, understood: str) -> None:
+    """What only the printed page has: words, the facts that the AI used, own answer, date and model."""
     before, after = progress.before, progress.after
     with st.container(key="printed"):
         st.text(f"History: {progress.case.narrative or 'none'}")
+        if understood:
+            st.text(f"Understood from the words: {understood}")
         for stage, answer in (("before the AI", before), ("final", after)):
             if answer is not None:
                 st.text(f"Reader's answer, {stage}: {answer_form.answer_in_words(answer)}")

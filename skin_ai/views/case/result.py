@@ -100,7 +100,7 @@ def headline(diagnosis: Diagnosis, own: Own) -> str:
     if diagnosis.undecided and yours not in types:
         return f"{says}; it does not know your diagnosis"
     if diagnosis.undecided:
-        return f"{says}; yours is {'a' if yours in diagnosis.undecided else 'not a'} candidate"
+        return f"{says}; it {'names' if yours in diagnosis.undecided else 'does not name'} your diagnosis"
     if yours == first:
         return "You and the AI agree"
     if own.ordinal(first):

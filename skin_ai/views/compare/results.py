@@ -36,9 +36,8 @@ NO_ANSWERS = (
     "the first figures then appear here."
 )
 INTERVALS = (
-    "In brackets: 95% intervals for other readers and other cases; none where a figure counts fewer than "
-    f"{MIN_READERS} readers or {MIN_CASES} cases. n: readings (one reader, one case); no figure below "
-    f"n = {MIN_N}."
+    f"Brackets: 95% intervals for other readers and other cases; they need {MIN_READERS} readers and "
+    f"{MIN_CASES} cases. n: readings (one reader, one case); a figure needs {MIN_N}."
 )
 
 
