@@ -1,5 +1,6 @@
 """What a clinician does at the screen, and what the browser is sent meanwhile."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -161,8 +162,13 @@ def phone_address(page: Page) -> str:
     code = page.get_by_role("img", name="QR code")
     expect(code).to_be_visible()
     settle(page)
-    picture = cv2.imdecode(np.frombuffer(code.screenshot(), np.uint8), cv2.IMREAD_COLOR)
-    return cv2.QRCodeDetector().detectAndDecode(picture)[0]
+    end = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < end:  # until it is drawn completely
+        picture = cv2.imdecode(np.frombuffer(code.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+        if said := cv2.QRCodeDetector().detectAndDecode(picture)[0]:
+            return said
+        page.wait_for_timeout(200)
+    raise AssertionError("no QR code can be read")
 
 
 def sent_from(phone: Page, address: str, photo: Path) -> None:
