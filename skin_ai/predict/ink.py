@@ -9,6 +9,7 @@ from PIL import Image, ImageFilter
 from scipy import ndimage
 
 SEEN = "The photo seems to show pen marks, which can mislead the model."
+ADVICE = f"{SEEN} Use a photo without them if you can."
 
 SIDE = 256  # pixels; lengths and areas below are for this size
 COARSE, MEDIAN = 48, 11  # surrounding skin: the median over 11 / 48 of the side, wider than a stroke

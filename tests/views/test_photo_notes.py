@@ -85,13 +85,13 @@ def test_limits_of_the_bundle_decide_and_each_fault_has_its_own_advice():
 
 def test_ink_on_the_photo_is_said_and_is_no_fault_of_the_light():
     app = notes(marked(SAMPLES[0].draw()), {})
-    assert infos(app) == [ink.SEEN]
+    assert infos(app) == [ink.ADVICE]
     assert not app.caption
 
 
 @pytest.mark.parametrize(
     ("spoil", "said", "flag"),
-    [(darkened, quality.ADVICE["dark"], "photo_dark"), (marked, ink.SEEN, "ink")],
+    [(darkened, quality.ADVICE["dark"], "photo_dark"), (marked, ink.ADVICE, "ink")],
 )
 def test_page_says_it_before_the_answer_and_again_with_the_result(app: AppTest, spoil, said, flag):
     upload(app, "photo.jpg", as_jpeg(spoil(SAMPLES[0].draw())))

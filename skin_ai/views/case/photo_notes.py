@@ -25,4 +25,4 @@ def show(photo: PreparedPhoto, limits: Mapping[str, float]) -> None:
     if faults:
         st.caption("You can still use this photo; the result will repeat these warnings.")
     if photo.has_ink:
-        st.info(f"{ink.SEEN} Use a photo without them if you can.", icon=":material/ink_pen:")
+        st.info(ink.ADVICE, icon=":material/ink_pen:")
