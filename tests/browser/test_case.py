@@ -298,8 +298,15 @@ def test_printed_page_has_the_result_and_nothing_to_click(reader: Visit) -> None
     use_sample(page)
     answer(page)
     page.emulate_media(media="print")
-    for text in ("not a medical device", "Malignant in total", "6 possible", "History: ", "Reader's answer"):
-        expect(page.get_by_text(text).first).to_be_visible()
+    for text in (
+        "not a medical device",
+        "Malignant in total",
+        "6 possible",
+        "History: ",
+        "Understood from",
+        "Reader's answer",
+    ):
+        expect(page.get_by_text(text).last).to_be_visible()
     for hidden in (".st-key-bar", ".st-key-details", ".st-key-next", "[data-testid=stHeader]"):
         expect(page.locator(hidden)).to_be_hidden()
     printed = page.pdf(format="A4")
