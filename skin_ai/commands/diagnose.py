@@ -70,6 +70,7 @@ def _save_heatmap(result: Diagnosis, square: np.ndarray, out: Path) -> None:
 
 def _print(result: Diagnosis) -> None:
     from skin_ai.diseases import DISEASES
+    from skin_ai.predict.chain import taken
     from skin_ai.predict.diagnose import FLAGS
     from skin_ai.predict.stability import in_words
     from skin_ai.predict.words import in_words as matters_in_words
@@ -79,9 +80,7 @@ def _print(result: Diagnosis) -> None:
             print(title)
         for item in items:
             print(f"  {item.probability:6.1%}  {DISEASES[item.type].name}")
-    for number, step in enumerate(result.steps, start=1):
-        if not {option.type for option in step.dropped}.isdisjoint(result.undecided):
-            break  # the answer stops before this step
+    for number, step in enumerate(taken(result.steps, result.undecided), start=1):
         dropped = ", ".join(f"{DISEASES[o.type].name} {o.probability:.1%}" for o in step.dropped)
         print(f"Step {number}: {len(step.options)} options; dropped {dropped}")
     if result.undecided:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -365,6 +365,14 @@ def undecided(steps: Sequence[Step], least_probability: float) -> tuple[str, ...
         if mass < least_probability:
             return tuple(option.type for option in step.options)
     return ()
+
+
+def taken(steps: Sequence[Step], undecided: Collection[str] = ()) -> tuple[Step, ...]:
+    """The steps before the first that would rule out one of the undecided types; all where there are none."""
+    for number, step in enumerate(steps):
+        if undecided and not set(undecided) <= {option.type for option in step.kept}:
+            return tuple(steps[:number])
+    return tuple(steps)
 
 
 def single_pass(steps: Sequence[Step]) -> tuple[Probability, ...]:

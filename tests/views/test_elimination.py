@@ -3,6 +3,7 @@ import math
 import pytest
 from made_up_steps import STEPS, step
 
+from skin_ai.predict import chain
 from skin_ai.predict.chain import Option, Step, eliminate_photo
 from skin_ai.views.case import elimination
 from skin_ai.views.case.own_answer import Own
@@ -34,7 +35,7 @@ def test_percent_never_rounds_to_certainty(probability, text):
     ids=["sure", "between the last two", "depends on a fact"],
 )
 def test_steps_end_where_the_answer_stops_being_sure(undecided, taken, left):
-    assert len(elimination.taken(STEPS, undecided)) == taken
+    assert len(chain.taken(STEPS, undecided)) == taken
     assert [option.type for option in elimination.left(STEPS, undecided)] == left
 
 

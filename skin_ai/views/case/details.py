@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import streamlit as st
 
 from skin_ai.diseases import DISEASES, Nature
-from skin_ai.predict import heatmap_overlay
+from skin_ai.predict import chain, heatmap_overlay
 from skin_ai.predict.bundle import READS_FACTS
 from skin_ai.predict.diagnose import Diagnosis
 from skin_ai.views.case import elimination, photo_evidence, reliability, result, what_if
@@ -68,7 +68,7 @@ def show(
 
 
 def _reasons(diagnosis: Diagnosis, own: Own) -> None:
-    taken = elimination.taken(diagnosis.steps, diagnosis.undecided)
+    taken = chain.taken(diagnosis.steps, diagnosis.undecided)
     for sentence in elimination.sentences(diagnosis.steps, diagnosis.undecided, own):
         st.markdown(sentence)
     if taken:
@@ -133,7 +133,7 @@ def _all_numbers(diagnosis: Diagnosis, manifest: Mapping[str, Any], own: Own) ->
         return
     if understood := facts_used(diagnosis, manifest):
         st.text(f"Understood from the words: {understood}")
-    taken = elimination.taken(diagnosis.steps, diagnosis.undecided) if result.has_funnel(diagnosis) else ()
+    taken = chain.taken(diagnosis.steps, diagnosis.undecided) if result.has_funnel(diagnosis) else ()
     if not taken:
         return
     st.table(elimination.steps_table(taken, own), hide_index=True, border="horizontal")

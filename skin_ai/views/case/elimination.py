@@ -46,16 +46,10 @@ def in_a_row(names: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(first)} {last} {end}" if first else end
 
 
-def taken(steps: Sequence[Step], undecided: Collection[str] = ()) -> tuple[Step, ...]:
-    """The steps before the first that would rule out one of the undecided types; all where there are none."""
-    for number, step in enumerate(steps):
-        if undecided and not set(undecided) <= {option.type for option in step.kept}:
-            return tuple(steps[:number])
-    return tuple(steps)
-
-
 def left(steps: Sequence[Step], undecided: Collection[str] = ()) -> tuple[Option, ...]:
     """The options after the steps that were `taken`, most probable first."""
+    from skin_ai.predict.chain import taken
+
     done = len(taken(steps, undecided))
     return steps[-1].kept if done == len(steps) else steps[done].options
 
@@ -111,6 +105,8 @@ def reason(option: Option, step: Step) -> str:
 
 def sentences(steps: Sequence[Step], undecided: Collection[str] = (), own: Own = NONE) -> list[str]:
     """What the funnel shows, a sentence or two for each step."""
+    from skin_ai.predict.chain import taken
+
     said = [
         f"Step {number}: {len(step.options)} types. "
         f"Kept: {in_a_row([_marked(option.type, own) for option in step.kept])}. "

@@ -23,7 +23,9 @@ LEGEND = "Bars: probability among the types left."
 
 def html(steps: Sequence[Step], undecided: Collection[str] = (), own: Own = NONE) -> str:
     """The picture; screen readers get the sentences of `elimination.sentences` in its place."""
-    taken = elimination.taken(steps, undecided)
+    from skin_ai.predict import chain
+
+    taken = chain.taken(steps, undecided)
     columns = [
         _column(number, step.options, {out.type: elimination.reason(out, step) for out in step.dropped}, own)
         for number, step in enumerate(taken)
