@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from random import Random
 
@@ -9,6 +10,7 @@ from skin_ai.predict.extraction import AGE, UNSAID
 from skin_ai.training.extraction_frames import (
     FOLLOWS,
     Told,
+    counted_in_chart,
     duration_piece,
     frames,
     sentences_by_frames,
@@ -50,11 +52,16 @@ def chart(rng: Random) -> Told:
     rng.shuffle(head)
     for piece in head:
         told = told.then(piece, rng.choice((", ", " ", ". ", "; ")))
-    if rng.random() < 0.25:
-        told = told.then(duration_piece(rng, chart=True), rng.choice((", ", " ", ". ")) if told.text else "")
     free = rng.sample(SYMPTOMS, len(SYMPTOMS))
     if rng.random() < 0.35:
         free = rng.sample((*SYMPTOMS, *MORE_SYMPTOMS), 8)
+    chance = rng.random()
+    if chance < 0.3:
+        piece = _presentation(rng)
+        free = [name for name in free if name not in piece.answers]
+        told = told.then(piece, rng.choice((", ", ". ", ": ", " ")) if told.text else "")
+    elif chance < 0.5:
+        told = told.then(duration_piece(rng, chart=True), rng.choice((", ", " ", ". ")) if told.text else "")
     for _ in range(rng.choices((1, 2, 3), (0.45, 0.4, 0.15))[0]):
         if not free:
             break
@@ -68,6 +75,32 @@ def chart(rng: Random) -> Told:
         told.text += "."
     told.kind = "chart"
     return _with_all_that_follows(told)
+
+
+def _presentation(rng: Random) -> Told:
+    """What brings the patient: "6/12 hx of enlarging plaque", "slowly growing nodule"."""
+    times = frames()["time"]
+    is_timed = rng.random() < 0.6
+    name = rng.choices(("grew", "changed"), (0.7, 0.3))[0]
+    time, answer = counted_in_chart(rng)
+    fillings = {
+        "adj": rng.choice(frames()["symptoms"][name]["chart_adjectives"]),
+        "what": rng.choice(times["what"]),
+        "t": time,
+    }
+    text, spans = "", {}
+    for place, part in enumerate(
+        re.split(r"{(\w+)}", rng.choice(times["presentations" if is_timed else "timeless"]))
+    ):
+        if place % 2:
+            spans[part] = (len(text), len(text) + len(fillings[part]))
+        text += fillings[part] if place % 2 else part
+    told = Told(text, {name: "yes"}, {name: spans["adj"]}, {"elevation"}, "chart")  # a nodule is raised
+    if is_timed:
+        told.answers["duration"], told.spans["duration"] = answer, spans["t"]
+    else:
+        told.not_asked.add("duration")
+    return told
 
 
 def _with_all_that_follows(told: Told) -> Told:

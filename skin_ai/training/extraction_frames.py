@@ -266,7 +266,10 @@ def _age_piece(rng: Random, kind: str = "") -> Told:
 def duration_piece(rng: Random, *, chart: bool = False) -> Told:
     """How long it has been there, in words or counted."""
     times = frames()["time"]
-    if not chart and rng.random() < 0.45:
+    if chart:
+        time, answer = counted_in_chart(rng)
+        frame = rng.choice(times["chart_frames"])
+    elif rng.random() < 0.45:
         answer = rng.choice(tuple(times["in_words"]))
         time = rng.choice(times["in_words"][answer])
         is_whole = time.startswith(("since", "all my", "from", "ever", "overnight"))
@@ -274,17 +277,20 @@ def duration_piece(rng: Random, *, chart: bool = False) -> Told:
     else:
         answer, least, most, unit = rng.choice(times["counted"])
         number = rng.randint(least, most)
-        if chart:
-            time = f"{number}{rng.choice(times['chart_units'][unit])}"
-            frame = rng.choice(("x {t}", "{t}", "for {t}", "hx {t}", "present {t}", "{t} history"))
-        else:
-            counted = str(number) if rng.random() < 0.5 else _number_words(number, rng)
-            time = f"{rng.choice(('', '', '', 'about ', 'some ', 'nearly ', 'a good '))}{counted} {unit}s"
-            frame = rng.choice(times["frames"])
+        counted = str(number) if rng.random() < 0.5 else _number_words(number, rng)
+        time = f"{rng.choice(('', '', '', 'about ', 'some ', 'nearly ', 'a good '))}{counted} {unit}s"
+        frame = rng.choice(times["frames"])
     start = frame.find("{t}")
     text = frame.replace("{t}", time)
     return Told(text[0].upper() + text[1:] if rng.random() < 0.7 else text, {"duration": answer},
                 {"duration": (start, start + len(time))}, kind="duration")  # fmt: skip
+
+
+def counted_in_chart(rng: Random) -> tuple[str, str]:
+    """A time as notes write it ("3/12", "6 wks"), and the answer that it stands for."""
+    times = frames()["time"]
+    answer, least, most, unit = rng.choice(times["counted"])
+    return f"{rng.randint(least, most)}{rng.choice(times['chart_units'][unit])}", answer
 
 
 def _number_words(age: int, rng: Random) -> str:
