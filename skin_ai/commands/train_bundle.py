@@ -38,7 +38,7 @@ from skin_ai.evaluation.predictions import (
 from skin_ai.evaluation.summary import summary_of_photos, summary_of_words
 from skin_ai.evaluation.temperatures import (
     cross_fitted_temperatures,
-    fit_added_photo_weight,
+    fit_prior_weights,
     fit_temperature,
     softmax,
     step_logits,
@@ -46,12 +46,13 @@ from skin_ai.evaluation.temperatures import (
 from skin_ai.predict.bundle import (
     GATE_FILE,
     PREDICTIONS_FILE,
+    READS_FACTS,
     WORD_PRIOR_FILE,
     file_of,
     image_types_of,
     read_manifest,
 )
-from skin_ai.predict.chain import LanguageModel, Option, Step, answer, over_label_set
+from skin_ai.predict.chain import LEAST_PHOTO, LanguageModel, Option, Step, answer, over_label_set
 from skin_ai.predict.word_prior import WordPrior, load_word_prior, save_word_prior
 from skin_ai.training.assembly import write_bundle
 from skin_ai.training.datasets import NEVER_TRAINED, Case, digest, split_folds
@@ -63,7 +64,7 @@ from skin_ai.training.reading import teach_reading
 from skin_ai.training.run import ALONE, READING_FILE, Photos, Run, begin, reading_stage
 from skin_ai.training.sources import PAD_UFES_20, load_sources
 from skin_ai.training.stories import training_stories
-from skin_ai.training.word_prior import word_prior_of
+from skin_ai.training.word_prior import fact_prior_of, word_prior_of
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +88,8 @@ def train(
     reading_figures = teach_reading(run.language, *reading_stage(run), work / READING_FILE)
     log.info("reading: %s", reading_figures)
     given = given_words(run.language.reads)
-    prior = word_prior(run, work / WORD_PRIOR_FILE)
-    language = _LanguageFolds(run, cases, folds, seen, work, given, prior)
+    bag_of_words = _bag_of_words(run, work / WORD_PRIOR_FILE)
+    language = _LanguageFolds(run, cases, folds, seen, work, given, bag_of_words)
     chains = {name: language.eliminations(name) for name in ("chain", "control")}
     final = language.trained("chain", None)
     log.info("photo weight %.3f", final.photo_weight.item())
@@ -130,14 +131,14 @@ def train(
             bundle_temperatures(run, cases, with_photo, evaluated, words, chains["chain"]),
             not_sure,
             result,
-            final.photo_weight.item(),
+            final,
             work,
             out,
         )
     return result
 
 
-def word_prior(run: Run, saved: Path) -> WordPrior | None:
+def _bag_of_words(run: Run, saved: Path) -> WordPrior | None:
     """The bag of words of a run, None without; fitted where `saved` does not hold it."""
     if not run.language.word_prior:
         return None
@@ -203,7 +204,7 @@ class _LanguageFolds:
     """The language models of a run.
 
     folds: (n,) of `split_folds`; photos: (K,) out-of-fold probabilities a case, None without a photo;
-    given: how the model is given words; word_prior: the bag of words beside the models, None without.
+    given: how the model is given words; bag_of_words: what stands beside the models, None without.
     """
 
     run: Run
@@ -212,26 +213,35 @@ class _LanguageFolds:
     photos: Sequence[torch.Tensor | None]
     work: Path
     given: GivenWords
-    word_prior: WordPrior | None
+    bag_of_words: WordPrior | None
 
     def trained(self, name: str, fold: int | None) -> LanguageModel:
         """The "chain" or its "control", trained without the patients of a fold, or on all with None.
 
-        The photo's weight is fitted to the other folds' patients, or to all, by models that never saw them.
+        The priors' weights are fitted to the other folds' patients, or to all, by models that never saw them.
         """
         model = self._as_learned(name, fold)
-        model.word_prior = self.word_prior
-        added = self._added_photo_weights(name)
-        model.photo_weight.data += added[-1 if fold is None else fold]
+        photo, *facts = self._prior_weights(name)[-1 if fold is None else fold]
+        model.photo_weight.data += photo
+        model.word_prior = self.bag_of_words
+        if facts:
+            model.word_prior = replace(self._fact_prior(fold), weight=facts[0])
         return model
 
-    def _added_photo_weights(self, name: str) -> list[float]:
-        """What is added to the photo's learnt weight: for each fold, fitted on the others, and for all."""
-        saved = self.work / f"{name}-photo-weights.json"
+    def _fact_prior(self, fold: int | None) -> WordPrior:
+        """The regression on the facts of what the fold's model was trained on."""
+        return fact_prior_of([self.cases[i] for i in self._trained_on(fold)], self.run.types)
+
+    def _prior_weights(self, name: str) -> list[list[float]]:
+        """What is added to the photo's learnt weight; where the model reads facts, and their prior's weight.
+
+        One row for each fold, fitted on the others, and one fitted on all.
+        """
+        saved = self.work / f"{name}-prior-weights.json"
         if saved.exists():
-            return [float(weight) for weight in json.loads(saved.read_text(encoding="utf-8"))]
-        types = self.run.types
-        logits, photos, truth, tested = [], [], [], []
+            return [[float(weight) for weight in row] for row in json.loads(saved.read_text("utf-8"))]
+        types, reads_facts = self.run.types, self.run.language.reads == READS_FACTS
+        logits, photos, facts, truth, tested = [], [], [], [], []
         for fold in range(int(self.folds.max()) + 1):
             places, _ = self._tested_in(fold)
             words = [self.given.of_case(self.cases[i]) for i in places]
@@ -239,24 +249,32 @@ class _LanguageFolds:
             steps = predict_steps(self._as_learned(name, fold), words, seen, (len(types), 1), (1.0,))
             logits.append(step_logits(steps, 0, types))
             photos += [photo.numpy() for photo in seen if photo is not None]
+            if reads_facts:
+                facts.append(self._fact_prior(fold).logits(words).numpy())
             truth += [types.index(self.cases[i].type) for i in places]
             tested += [fold] * len(places)
         with_photo = [case for case, photo in zip(self.cases, self.photos, strict=True) if photo is not None]
-        prior = mixed_prior(with_photo, types, self.run.language.uniform_prior)
-        asked, shown, labels = np.concatenate(logits), np.array(photos), np.array(truth)
-        folds = np.array(tested)
+        frequency = mixed_prior(with_photo, types, self.run.language.uniform_prior)
+        log_photos = np.log(np.maximum(np.array(photos), LEAST_PHOTO))
+        priors = np.array([log_photos, np.concatenate(facts)] if reads_facts else [log_photos])
+        asked, labels, folds = np.concatenate(logits), np.array(truth), np.array(tested)
         parts = [folds != fold for fold in range(int(folds.max()) + 1)] + [folds >= 0]
-        added = [fit_added_photo_weight(asked[part], shown[part], labels[part], prior) for part in parts]
-        log.info("%s: added to the photo's weight: %s", name, [round(weight, 3) for weight in added])
-        save_once(lambda: saved.write_text(json.dumps(added), encoding="utf-8"))
-        return added
+        weights = [fit_prior_weights(asked[part], priors[:, part], labels[part], frequency) for part in parts]
+        log.info("%s: weights of the priors, the photo's added: %s", name, np.round(weights, 3).tolist())
+        save_once(lambda: saved.write_text(json.dumps(weights), encoding="utf-8"))
+        return [list(row) for row in weights]
 
-    def _as_learned(self, name: str, fold: int | None) -> LanguageModel:
-        run, is_trained = self.run, self.folds != NEVER_TRAINED
+    def _trained_on(self, fold: int | None) -> list[int]:
+        """Places of the cases that a fold's model is trained on, or the final one with None."""
+        is_trained = self.folds != NEVER_TRAINED
         if fold is not None:
             is_trained &= self.folds != fold
+        return list(np.flatnonzero(is_trained).tolist())
+
+    def _as_learned(self, name: str, fold: int | None) -> LanguageModel:
+        run, train_on = self.run, self._trained_on(fold)
+        if fold is not None:
             run = replace(run, language=replace(run.language, seed=run.language.seed + fold))
-        train_on = np.flatnonzero(is_trained).tolist()
         return train_chain(
             [self.cases[i] for i in train_on],
             [self.photos[i] for i in train_on],
@@ -277,7 +295,7 @@ class _LanguageFolds:
         for fold in range(int(self.folds.max()) + 1):
             for mode, chains in self._of_fold(name, fold).items():
                 result.setdefault(mode, {}).update(chains)
-        return result
+        return {mode: chains for mode, chains in result.items() if chains}
 
     def _tested_in(self, fold: int) -> tuple[list[int], list[int]]:
         """Places of the cases that a fold's model is tested on: with a photo, and of sources without photos.

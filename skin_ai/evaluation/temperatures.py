@@ -1,4 +1,4 @@
-"""Calibration: temperatures and the photo's weight, fitted to logits, and applied to eliminations."""
+"""Calibration: temperatures and the weights of the priors, fitted to logits, and applied to eliminations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
-from skin_ai.predict.chain import LEAST_PHOTO, Step
+from skin_ai.predict.chain import Step
 
 
 def fit_temperature(logits: np.ndarray, truth: np.ndarray, prior: np.ndarray) -> float:
@@ -22,27 +22,29 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray, prior: np.ndarray) ->
     def loss(log_temperature: float) -> float:
         return _negative_log_likelihood(logits / np.exp(log_temperature), truth, prior)
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-2, 2), method="bounded").x))
+    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
 
 
-def fit_added_photo_weight(
-    logits: np.ndarray, photos: np.ndarray, truth: np.ndarray, prior: np.ndarray
-) -> float:
-    """The a that, with a temperature T, makes softmax((logits + a · log photo) / T + log prior) most likely.
+def fit_prior_weights(
+    logits: np.ndarray, priors: np.ndarray, truth: np.ndarray, frequency: np.ndarray
+) -> tuple[float, ...]:
+    """The a that, with a temperature T, make softmax((logits + a · priors) / T + log frequency) most likely.
 
     A language model knows its training patients, so what it learns to add from the words is too sure of other
-    patients, and the photo's learnt weight is too small beside it. logits, photos: (n, K), of patients that
-    the model has not seen; photos: the image model's probabilities. 0 without cases.
+    patients, and what stands beside it counts too little. logits: (n, K), of patients that the model has not
+    seen; priors: (P, n, K) log probabilities of the photo, and of the facts where there is a regression on
+    them; frequency: (K,) of the types. 0 without cases.
     """
     if not len(truth):
-        return 0.0
-    log_photos = np.log(np.maximum(photos, LEAST_PHOTO))
+        return (0.0,) * len(priors)
 
     def loss(parameters: np.ndarray) -> float:
-        added, log_temperature = parameters
-        return _negative_log_likelihood((logits + added * log_photos) / np.exp(log_temperature), truth, prior)
+        together = logits + np.tensordot(parameters[:-1], priors, 1)
+        return _negative_log_likelihood(together / np.exp(parameters[-1]), truth, frequency)
 
-    return float(minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=((-1, 9), (-2, 2))).x[0])
+    bounds = ((-1, 9),) * len(priors) + ((-3, 3),)
+    found = minimize(loss, np.zeros(len(priors) + 1), method="L-BFGS-B", bounds=bounds)
+    return tuple(float(weight) for weight in found.x[:-1])
 
 
 def _negative_log_likelihood(logits: np.ndarray, truth: np.ndarray, prior: np.ndarray) -> float:

@@ -40,9 +40,7 @@ EXTRACTION_FILE, EXTRACTION_MANIFEST = "extraction.safetensors", "extraction.jso
 READS_FACTS = "facts"  # the language model is given the facts found, as the form's sentences
 PREDICTIONS_FILE = "out_of_fold.safetensors"
 FILES = (IMAGE_FILE, GATE_FILE, LANGUAGE_BASE_FILE, LANGUAGE_FILE, PREDICTIONS_FILE, *TOKENIZER_FILES)
-WORD_PRIOR_FILE = (
-    "word_prior.safetensors"  # only of bundles whose language model has a bag of words beside it
-)
+WORD_PRIOR_FILE = "word_prior.safetensors"  # not of every bundle
 ROW_OF_NUMBERS = re.compile(r"\[[\s\d.,-]*\]")  # written on one line of the manifest
 
 

@@ -1,7 +1,7 @@
-"""A bag of words: how likely each type is by the terms that occur in a narrative, in any order.
+"""How likely each type is by the terms of a narrative, each on its own: a second prior beside the photo's.
 
-Few words say much in any order ("itchy ring, clear in the middle"). The language model gets this answer as a
-second prior beside the photo's (`chain.LanguageModel`).
+Of free words the terms are words in any order, a bag of words: few words say much in any order ("itchy ring,
+clear in the middle"). Of the form's sentences they are the facts. `chain.LanguageModel` adds it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -20,10 +21,14 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from skin_ai.wordings import load_wordings
+
 TOKEN: Final = re.compile(r"\w+")
-# Added to each probability before the logarithm: where the bag is unsure it then says next to nothing, and no
-# type loses more than `weight` · log(1.2 / 0.2) by it.
+# Added to each probability of a bag of words before the logarithm: where the bag is unsure it then says next
+# to nothing, and no type loses more than `weight` · log(1.2 / 0.2) by it.
 DOUBT: Final = 0.2
+SENTENCE_END: Final = re.compile(r"(?<=[.?!]) ")
+DECADES: Final = range(20, 100, 10)
 PIECES: Final = range(3, 6)  # letters of a part of a word, its ends marked; they survive typing errors
 
 
@@ -38,16 +43,33 @@ def terms_of(text: str) -> Iterator[str]:
             yield from (f"#{marked[start : start + n]}" for start in range(len(marked) - n + 1))
 
 
+def facts_of(form: str) -> Iterator[str]:
+    """The sentences of `narrative.sentences`; of an age, every decade that the patient is past."""
+    for sentence in SENTENCE_END.split(form):
+        if age := _age_sentence().fullmatch(sentence):
+            yield "age told"
+            yield from (f"older than {decade}" for decade in DECADES if int(age[1]) > decade)
+        elif sentence:
+            yield sentence
+
+
+@cache
+def _age_sentence() -> re.Pattern[str]:
+    before, after = load_wordings().age.plain[0].split("{age}")
+    return re.compile(rf"{re.escape(before)}(\d+){re.escape(after)}")
+
+
 @dataclass(frozen=True)
 class WordPrior:
-    """A linear classifier on weighted terms (TF-IDF).
+    """A linear classifier on the terms of a narrative.
 
-    terms: term -> its row; rarity: (V,) inverse document frequency; coefficients: (V, K); bias: (K,);
-    weight: in the language model's logit.
+    terms: term -> its row; rarity: (V,) inverse document frequency of a bag of words (TF-IDF), None where the
+    terms are facts, which count 1 each; coefficients: (V, K); bias: (K,); weight: in the language model's
+    logit.
     """
 
     terms: dict[str, int]
-    rarity: Tensor
+    rarity: Tensor | None
     coefficients: Tensor
     bias: Tensor
     weight: float
@@ -60,10 +82,14 @@ class WordPrior:
     def logits(self, narratives: Sequence[str]) -> Tensor:
         """(n, K) what is added to the language model's logits; 0 without words."""
         is_said = torch.tensor([bool(narrative) for narrative in narratives])
-        said = (self.probabilities(narratives) + DOUBT).log()
+        doubt = 0.0 if self.rarity is None else DOUBT
+        said = (self.probabilities(narratives) + doubt).log()
         return self.weight * said * is_said.unsqueeze(1)
 
     def _evidence(self, narrative: str) -> Tensor:
+        if self.rarity is None:
+            facts = [self.terms[fact] for fact in facts_of(narrative) if fact in self.terms]
+            return self.coefficients[facts].sum(0)
         rows, values = weighted(narrative, self.terms, self.rarity)
         return values @ self.coefficients[rows]
 
@@ -78,7 +104,9 @@ def weighted(text: str, terms: dict[str, int], rarity: Tensor) -> tuple[Tensor, 
 
 def save_word_prior(prior: WordPrior, path: Path) -> None:
     """One safetensors file in half precision; the terms are JSON in its metadata."""
-    tensors = {"rarity": prior.rarity, "coefficients": prior.coefficients, "bias": prior.bias}
+    tensors = {"coefficients": prior.coefficients, "bias": prior.bias}
+    if prior.rarity is not None:
+        tensors["rarity"] = prior.rarity
     halved = {name: value.half().contiguous() for name, value in tensors.items()}
     halved["weight"] = torch.tensor(prior.weight)
     save_file(halved, path, {"terms": json.dumps(list(prior.terms), ensure_ascii=False)})
@@ -88,11 +116,11 @@ def load_word_prior(path: Path, n_types: int) -> WordPrior:
     """Raises ValueError where the file's shapes do not fit each other or the number of types."""
     with safe_open(path, "pt") as file:
         terms = json.loads((file.metadata() or {}).get("terms", "[]"))
-        rarity, coefficients, bias = (
-            file.get_tensor(name).float() for name in ("rarity", "coefficients", "bias")
-        )
+        coefficients, bias = (file.get_tensor(name).float() for name in ("coefficients", "bias"))
+        rarity = file.get_tensor("rarity").float() if "rarity" in file.keys() else None  # noqa: SIM118
         weight = float(file.get_tensor("weight"))
-    shapes = (tuple(rarity.shape), tuple(coefficients.shape), tuple(bias.shape))
-    if shapes != ((len(terms),), (len(terms), n_types), (n_types,)):
+    shapes = (tuple(coefficients.shape), tuple(bias.shape))
+    is_rarity_right = rarity is None or tuple(rarity.shape) == (len(terms),)
+    if shapes != ((len(terms), n_types), (n_types,)) or not is_rarity_right:
         raise ValueError(f"{len(terms)} terms and {n_types} types do not fit the shapes {shapes}")
     return WordPrior({term: row for row, term in enumerate(terms)}, rarity, coefficients, bias, weight)

@@ -26,7 +26,8 @@ from skin_ai.predict.bundle import (
     read_manifest,
     write_manifest,
 )
-from skin_ai.predict.chain import PROMPTS, load_language_weights, save_in_parts
+from skin_ai.predict.chain import PROMPTS, LanguageModel, load_language_weights, save_in_parts
+from skin_ai.predict.word_prior import save_word_prior
 from skin_ai.training.datasets import Case
 from skin_ai.training.language import pretrained
 from skin_ai.training.run import LEAST_SUSPICION, Photos, Run
@@ -43,7 +44,7 @@ def write_bundle(
     chain_temperatures: list[float],
     not_sure: dict[str, Any],
     result: dict[str, Any],
-    photo_weight: float,
+    final: LanguageModel,
     work: Path,
     out: Path,
 ) -> None:
@@ -54,7 +55,7 @@ def write_bundle(
     """
     out.mkdir(parents=True, exist_ok=True)
     save_file(predictions, out / PREDICTIONS_FILE)
-    _save_weights(run, photo_weight, work, out)
+    _save_weights(run, final, work, out)
     image = _image_manifest(run, photos)
     manifest = {
         "name": out.name,
@@ -115,7 +116,7 @@ def _data_set(source: str, cases: Sequence[Case]) -> dict[str, Any]:
     }
 
 
-def _save_weights(run: Run, photo_weight: float, work: Path, out: Path) -> None:
+def _save_weights(run: Run, final: LanguageModel, work: Path, out: Path) -> None:
     """Both final models in half precision, with the tokenizer."""
     if run.start_from:
         for name in (IMAGE_FILE, GATE_FILE):
@@ -127,12 +128,12 @@ def _save_weights(run: Run, photo_weight: float, work: Path, out: Path) -> None:
         save_file(halved, out / IMAGE_FILE)
     language = pretrained(replace(run.language, lora_rank=0, four_bit=False), run.types)
     load_language_weights(language, work / "chain-final.safetensors")
-    nn.init.constant_(language.photo_weight, photo_weight)
+    nn.init.constant_(language.photo_weight, final.photo_weight.item())
     save_in_parts(language, out / LANGUAGE_BASE_FILE, out / LANGUAGE_FILE, run.language.frozen_layers)
     if run.language.lower_layers_from:  # the same file, which bundles may share
         shutil.copyfile(run.language.lower_layers_from, out / LANGUAGE_BASE_FILE)
-    if run.language.word_prior:
-        shutil.copyfile(work / WORD_PRIOR_FILE, out / WORD_PRIOR_FILE)
+    if final.word_prior is not None:
+        save_word_prior(final.word_prior, out / WORD_PRIOR_FILE)
     for name in TOKENIZER_FILES:
         shutil.copyfile(Path(run.language.base) / name, out / name)
     for path in out.iterdir():

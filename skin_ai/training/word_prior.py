@@ -1,4 +1,4 @@
-"""Fits the bag of words (`predict/word_prior.py`): a regularised linear classifier on weighted terms."""
+"""Fits the second prior (`predict/word_prior.py`): a bag of words, or a regression on facts."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
+from sklearn.feature_extraction.text import CountVectorizer
 
 from skin_ai.predict.narrative import sentences
-from skin_ai.predict.word_prior import WordPrior, terms_of, weighted
+from skin_ai.predict.word_prior import WordPrior, facts_of, terms_of, weighted
+from skin_ai.training.datasets import Case
 from skin_ai.training.stories import Story, random_facts, random_more_facts
-from skin_ai.training.telling import tell
+from skin_ai.training.telling import silence, tell
 
 LEAST_TEXTS: Final = 3  # a term occurs in; rarer ones tell a writer rather than a type
 MOST_TERMS: Final = 40_000
@@ -23,6 +25,9 @@ STRENGTH: Final = 30.0  # C of the logistic regression
 UPDATES: Final = 80
 SILENT: Final = 2_000  # narratives of random facts
 SEED: Final = 42
+TELLINGS: Final = 4  # of each case's facts
+MOST_UNTOLD: Final = 0.8  # of them, at most, so that the regression learns what few facts are worth
+FACT_STRENGTH: Final = 0.3
 
 
 def word_prior_of(stories: Sequence[Story], types: tuple[str, ...], weight: float) -> WordPrior:
@@ -42,8 +47,26 @@ def fit_word_prior(texts: Sequence[str], labels: np.ndarray, n_types: int, weigh
     texts = [*texts, *silent]
     targets = np.vstack([np.eye(n_types)[labels], np.full((SILENT, n_types), 1 / n_types)])
     terms, rarity = _terms(texts)
-    coefficients, bias = _regression(_table(texts, terms, rarity), targets)
+    coefficients, bias = _regression(_table(texts, terms, rarity), targets, STRENGTH)
     return WordPrior(terms, rarity, torch.from_numpy(coefficients), torch.from_numpy(bias), weight)
+
+
+def fact_prior_of(cases: Sequence[Case], types: tuple[str, ...]) -> WordPrior:
+    """A logistic regression on facts, of weight 1; each case is told several times, with facts left out."""
+    rng = Random(SEED)
+    told = [
+        sentences(silence(case.facts, rng, fraction=rng.uniform(0, MOST_UNTOLD)))
+        for case in cases
+        for _ in range(TELLINGS)
+    ]
+    counter = CountVectorizer(analyzer=lambda form: list(facts_of(form)))
+    table = counter.fit_transform(told)
+    labels = np.repeat([types.index(case.type) for case in cases], TELLINGS)
+    targets = np.eye(len(types))[labels]
+    coefficients, bias = _regression(table, targets, FACT_STRENGTH / TELLINGS)
+    bias -= np.log(np.maximum(targets.mean(0), 1e-6))  # as if the types were equally frequent
+    terms = {str(fact): row for row, fact in enumerate(counter.get_feature_names_out())}
+    return WordPrior(terms, None, torch.from_numpy(coefficients), torch.from_numpy(bias), 1.0)
 
 
 def _of_random_facts(rng: Random) -> str:
@@ -69,8 +92,8 @@ def _table(texts: Sequence[str], terms: dict[str, int], rarity: torch.Tensor) ->
     return csr_matrix((values, rows, ends), shape=(len(texts), len(terms)))
 
 
-def _regression(table: csr_matrix, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(V, K) coefficients and (K,) bias of a logistic regression; targets: (n, K) of sum 1."""
+def _regression(table: csr_matrix, targets: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray]:
+    """(V, K) coefficients and (K,) bias of a logistic regression; targets: (n, K) of sum 1; strength: C."""
     n, n_terms = table.shape
     n_types = targets.shape[1]
     turned = table.T.tocsr()
@@ -83,8 +106,8 @@ def _regression(table: csr_matrix, targets: np.ndarray) -> tuple[np.ndarray, np.
         exponentials = np.exp(logits)
         sums = exponentials.sum(1, keepdims=True)
         error = exponentials / sums - targets
-        penalty = np.square(coefficients).sum() / (2 * STRENGTH)
-        slope = np.vstack([turned @ error + coefficients / STRENGTH, error.sum(0)])
+        penalty = np.square(coefficients).sum() / (2 * strength)
+        slope = np.vstack([turned @ error + coefficients / strength, error.sum(0)])
         value = np.log(sums).sum() - (targets * logits).sum() + penalty
         return float(value) / n, slope.ravel() / n
 

@@ -17,6 +17,7 @@ from skin_ai.diseases import LABEL_SETS
 from skin_ai.evaluation import checks
 from skin_ai.evaluation.evaluate import evaluate
 from skin_ai.evaluation.figures import MODES
+from skin_ai.evaluation.given_words import GivenWords
 from skin_ai.predict.bundle import (
     FILES,
     GATE_FILE,
@@ -25,6 +26,7 @@ from skin_ai.predict.bundle import (
     LANGUAGE_FILE,
     MANIFEST,
     PREDICTIONS_FILE,
+    READS_FACTS,
     TOKENIZER_FILES,
     WORD_PRIOR_FILE,
     load_bundle,
@@ -34,10 +36,12 @@ from skin_ai.predict.diagnose import diagnose
 from skin_ai.predict.image_model import Preprocessing
 from skin_ai.predict.prepared_photo import prepare
 from skin_ai.training import loop, sources
+from skin_ai.training.datasets import NEVER_TRAINED, split_folds
 from skin_ai.training.image import ImageSettings
 from skin_ai.training.language import LanguageSettings
-from skin_ai.training.run import LANGUAGE_DEFAULTS, Run
+from skin_ai.training.run import LANGUAGE_DEFAULTS, READING_FILE, Run
 from skin_ai.training.stories import HELD_OUT_VOICES, STORIES_SOURCE, load_stories
+from skin_ai.training.word_prior import fact_prior_of
 
 BACKBONE = "mobilenetv2_050"
 # A fold of three photos has no case of some types.
@@ -115,12 +119,34 @@ def test_manifest_is_json_that_tells_every_setting_and_no_folder(trained, run, m
 
 def test_language_model_is_saved_with_the_photos_weight_that_unseen_patients_gave(trained):
     work = trained.parent / "work"
-    added = json.loads((work / "chain-photo-weights.json").read_text(encoding="utf-8"))
+    added = json.loads((work / "chain-prior-weights.json").read_text(encoding="utf-8"))
     learnt = load_file(work / "chain-final.safetensors")["photo_weight"].item()
     assert len(added) == 6  # five folds, and all
     assert load_file(trained / LANGUAGE_FILE)["photo_weight"].item() == pytest.approx(
-        learnt + added[-1], abs=1e-2
+        learnt + added[-1][0], abs=1e-2
     )
+
+
+def test_model_that_reads_facts_has_a_regression_on_those_of_its_own_patients(
+    run, trained, mini_dataset, tmp_path
+):
+    """Of a fold's patients it knows nothing; its weight and the photo's are fitted together."""
+    run = replace(run, language=replace(run.language, reads=READS_FACTS))
+    cases = sources.load_sources({"pad-ufes-20": mini_dataset}, run.types)
+    folds = split_folds(cases)
+    photos = [None if case.photo is None else torch.full((6,), 1 / 6) for case in cases]
+    shutil.copyfile(trained.parent / "work" / READING_FILE, tmp_path / READING_FILE)
+    given = GivenWords(extractor=object())  # finds nothing here: these facts are confirmed
+    language = train_bundle._LanguageFolds(run, cases, folds, photos, tmp_path, given, None)
+    model, whole = language.trained("chain", 0), language.trained("chain", None)
+    photo, of_facts = json.loads((tmp_path / "chain-prior-weights.json").read_text(encoding="utf-8"))[0]
+    learnt = load_file(tmp_path / "chain-fold0.safetensors")["photo_weight"].item()
+    assert model.photo_weight.item() == pytest.approx(learnt + photo, abs=1e-4)
+    assert model.word_prior.weight == pytest.approx(of_facts)
+    others = [case for case, fold in zip(cases, folds, strict=True) if fold not in (0, NEVER_TRAINED)]
+    known = fact_prior_of(others, run.types)
+    assert torch.equal(known.coefficients, model.word_prior.coefficients)
+    assert not torch.equal(known.coefficients, whole.word_prior.coefficients)
 
 
 def test_weights_are_in_half_precision_and_the_language_models_matrices_in_eight_bits(trained):

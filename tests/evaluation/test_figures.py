@@ -25,7 +25,7 @@ from skin_ai.evaluation.figures import (
 )
 from skin_ai.evaluation.simple_models import regression_on_fields
 from skin_ai.evaluation.temperatures import (
-    fit_added_photo_weight,
+    fit_prior_weights,
     fit_temperature,
     softmax,
     step_logits,
@@ -187,8 +187,19 @@ def test_photo_counts_more_where_what_the_words_say_is_too_sure(overconfident):
     photos = softmax(rng.normal(0, 2, words.shape))
     true = softmax(words + np.log(photos) + np.log(prior))
     truth = (rng.random((len(true), 1)) > true.cumsum(1)).sum(1)
-    added = fit_added_photo_weight(overconfident * words + np.log(photos), photos, truth, prior)
+    log_photos = np.log(photos)
+    (added,) = fit_prior_weights(overconfident * words + log_photos, log_photos[None], truth, prior)
     assert added == pytest.approx(overconfident - 1, abs=0.1)  # the temperature then divides both
+
+
+def test_weights_of_two_priors_that_made_the_labels_are_found():
+    rng = np.random.default_rng(0)
+    words, frequency = rng.normal(0, 1, (20_000, 4)), np.array([0.5, 0.3, 0.1, 0.1])
+    priors = np.log(softmax(rng.normal(0, 2, (2 * len(words), 4)))).reshape(2, -1, 4)
+    true = softmax((words + 3 * priors[0] + priors[1]) / 2 + np.log(frequency))
+    truth = (rng.random((len(true), 1)) > true.cumsum(1)).sum(1)
+    assert fit_prior_weights(words, priors, truth, frequency) == pytest.approx((3, 1), abs=0.15)
+    assert fit_prior_weights(words[:0], priors[:, :0], truth[:0], frequency) == (0, 0)
 
 
 def chain_of(*steps):

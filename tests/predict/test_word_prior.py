@@ -8,9 +8,12 @@ from safetensors.torch import load_file, save_file
 
 from skin_ai.predict.bundle import WORD_PRIOR_FILE, BundleError, load_bundle
 from skin_ai.predict.chain import Question
-from skin_ai.predict.word_prior import load_word_prior, save_word_prior, terms_of
+from skin_ai.predict.narrative import Answer, Facts, sentences
+from skin_ai.predict.word_prior import facts_of, load_word_prior, save_word_prior, terms_of
 from skin_ai.training import word_prior as training
-from skin_ai.training.word_prior import fit_word_prior
+from skin_ai.training.datasets import Case
+from skin_ai.training.word_prior import fact_prior_of, fit_word_prior
+from skin_ai.vocabulary import SITES, SYMPTOMS
 
 TEXTS = ["itchy ring, clear in the middle", "a mole that bled", "itchy red ring", "my mole bled again"] * 3
 LABELS = np.array([0, 1, 0, 1] * 3)
@@ -76,9 +79,59 @@ def test_damaged_bag_of_words_is_refused(tmp_path):
         load_word_prior(tmp_path / "file", 26)
 
 
-def test_shipped_bundle_for_words_has_one_and_that_for_photos_has_none(bundle):
-    assert load_bundle("skin-26").language_model.word_prior is not None
-    assert bundle.language_model.word_prior is None
+# ---- of facts ----
+
+
+@pytest.fixture(scope="module")
+def fact_prior():
+    """Old patients' flat spots are of type 0, what grew is of type 1; of type 2 there is no case."""
+    facts = [Facts(age=70 + n % 20, elevation=Answer.NO) for n in range(40)]
+    facts += [Facts(age=20 + n % 40, grew=Answer.YES) for n in range(40)]
+    types = ("ACK", "BCC", "MEL")
+    cases = [Case(str(n), str(n), types[n // 40], known, None) for n, known in enumerate(facts)]
+    return fact_prior_of(cases, types)
+
+
+def test_facts_are_the_forms_sentences_and_the_decades_of_an_age():
+    form = sentences(Facts(age=41, site="NOSE", itch=Answer.NO))
+    assert list(facts_of(form)) == [
+        "age told", "older than 20", "older than 30", "older than 40",
+        "It is on my nose.", "It doesn't itch.",
+    ]  # fmt: skip
+    assert list(facts_of("")) == []
+
+
+def test_every_fact_of_the_form_is_a_term_of_its_own():
+    """A sentence with a full stop inside would fall apart."""
+    for name, answer in [(s, a) for s in SYMPTOMS for a in (Answer.YES, Answer.NO, Answer.UNKNOWN)]:
+        assert len(list(facts_of(sentences(Facts(**{name: answer}))))) == 1
+    for site in SITES:
+        assert len(list(facts_of(sentences(Facts(site=site))))) == 1
+
+
+def test_regression_on_facts_reads_each_fact_alone(fact_prior):
+    told = [Facts(elevation=Answer.NO), Facts(grew=Answer.YES), Facts(age=85), Facts(age=25)]
+    found = fact_prior.probabilities([sentences(facts) for facts in told])
+    assert found.argmax(1).tolist() == [0, 1, 0, 1]
+    assert torch.isfinite(found.log()).all()
+
+
+def test_regression_on_facts_says_nothing_without_facts_and_little_of_what_it_never_read(fact_prior):
+    assert fact_prior.logits([""]).tolist() == [[0] * 3]
+    known, strange = fact_prior.logits([sentences(Facts(grew=Answer.YES)), "It hums."])
+    assert known[:2].max() - known[:2].min() > strange[:2].max() - strange[:2].min()
+
+
+def test_saved_regression_on_facts_comes_back(fact_prior, tmp_path):
+    save_word_prior(fact_prior, tmp_path / "prior")
+    loaded = load_word_prior(tmp_path / "prior", 3)
+    form = sentences(Facts(age=64, grew=Answer.YES))
+    assert loaded.logits([form]).tolist()[0] == pytest.approx(fact_prior.logits([form]).tolist()[0], abs=0.02)
+
+
+def test_shipped_bundles_have_one_of_words_and_one_of_facts(bundle):
+    assert load_bundle("skin-26").language_model.word_prior.rarity is not None
+    assert bundle.language_model.word_prior.rarity is None
 
 
 def test_missing_bag_of_words_of_the_manifest_is_named(tmp_path, made_up_26):
