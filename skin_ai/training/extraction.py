@@ -60,7 +60,7 @@ COMMON: Final = (
 OWN: Final = Stage(Mixture(templates=40, more_templates=100, frames=1000), 3, 2e-4, 1e-3, further=4200)
 BATCH_SIZE: Final = 24
 WEIGHT_DECAY: Final = 0.01
-SEED: Final = 7
+SEEDS: Final = (7, 8)  # of the runs of the own stage, whose weights are averaged
 MORE_WEIGHT: Final = 0.6  # of a fact beyond PAD-UFES-20's
 SPAN_WEIGHT: Final = 0.1
 
@@ -79,7 +79,8 @@ def train_extraction(
 
     base: all-MiniLM-L6-v2 in Hugging Face's layout; texts: the folder of narratives.csv and
     contrast_pairs.jsonl; writers: those without whom a model is trained, for the figures, for the calibration
-    and for the facts of the chain's folds. work/without_X.safetensors is the model without writer X.
+    and for the facts of the chain's folds. work/without_X.safetensors is the model without writer X, the mean
+    of its runs work/without_X-SEED.safetensors.
     """
     work.mkdir(parents=True, exist_ok=True)
     narratives = load_narratives(texts / "narratives.csv")
@@ -89,21 +90,49 @@ def train_extraction(
         done = work / f"common_{place}.safetensors"
         train_stage(stage, base, start, [], pairs, done)
         start = done
-    for writer in writers:
-        rest = without_writer(narratives, writer)
-        train_stage(own, base, start, rest, pairs, work / f"without_{writer}.safetensors")
-    model = train_stage(own, base, start, narratives, pairs, work / "all.safetensors")
+    left_out = {
+        writer: _mean_of_runs(
+            own,
+            base,
+            start,
+            without_writer(narratives, writer),
+            pairs,
+            work / f"without_{writer}.safetensors",
+        )
+        for writer in writers
+    }
+    model = _mean_of_runs(own, base, start, narratives, pairs, work / "all.safetensors")
     calibrate(
         model,
         {
-            writer: (
-                train_stage(own, base, None, [], [], work / f"without_{writer}.safetensors"),
-                [narrative for narrative in narratives if narrative.writer == writer],
-            )
-            for writer in writers
+            writer: (other, [narrative for narrative in narratives if narrative.writer == writer])
+            for writer, other in left_out.items()
         },
     )
     save_extractor(model, out)
+
+
+def _mean_of_runs(
+    stage: Stage,
+    base: Path,
+    start: Path | None,
+    narratives: Sequence[Example],
+    pairs: Sequence[Example],
+    done: Path,
+) -> Extractor:
+    """The mean of the weights of one run a seed (Wortsman et al. 2022, "Model soups"), kept in `done`."""
+    runs = [
+        train_stage(stage, base, start, narratives, pairs, done.with_stem(f"{done.stem}-{seed}"), seed)
+        for seed in SEEDS
+    ]
+    states = [run.state_dict() for run in runs]
+    mean = {
+        name: torch.stack([state[name] for state in states]).mean(0) if value.is_floating_point() else value
+        for name, value in states[0].items()
+    }
+    runs[0].load_state_dict(mean)
+    save_file({name: value.contiguous() for name, value in mean.items()}, done)
+    return runs[0]
 
 
 def train_stage(
@@ -113,9 +142,10 @@ def train_stage(
     narratives: Sequence[Example],
     pairs: Sequence[Example],
     done: Path,
+    seed: int = SEEDS[0],
 ) -> Extractor:
     """A model from `start`, or from the bare encoder, trained by a stage and kept in `done`."""
-    set_seed(SEED)
+    set_seed(seed)
     model = pretrained_extractor(base, stage.dropout)
     if done.exists():
         model.load_state_dict(load_file(done))
@@ -123,7 +153,7 @@ def train_stage(
     if start is not None:
         model.load_state_dict(load_file(start))
     checkpoint = done.with_suffix(".checkpoint")
-    model = _trained(model, stage, narratives, pairs, checkpoint)
+    model = _trained(model, stage, narratives, pairs, checkpoint, seed)
     if stage.further:
         fit_further_heads(model, narratives, pairs, stage.further)
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, done)
@@ -156,9 +186,10 @@ def _trained(
     narratives: Sequence[Example],
     pairs: Sequence[Example],
     checkpoint: Path,
+    seed: int,
 ) -> Extractor:
     def batches(epoch: int) -> DataLoader[Any]:
-        rng = Random(SEED * 1000 + epoch)
+        rng = Random(seed * 1000 + epoch)
         examples = epoch_examples(narratives, pairs, stage.mixture, rng)
         parts = by_length(examples, BATCH_SIZE, rng, lambda example: len(example.text))
         return DataLoader(_Batches(parts, model), None)
@@ -176,7 +207,7 @@ def _trained(
         epochs=stage.epochs,
         weight_decay=WEIGHT_DECAY,
         averaging=0,
-        seed=SEED,
+        seed=seed,
         checkpoint=checkpoint,
     )
     assert isinstance(trained, Extractor)
