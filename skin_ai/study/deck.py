@@ -316,8 +316,9 @@ class _Check:
 
     def doubts_about_references(self, cases: tuple[DeckCase, ...]) -> list[Problem]:
         rows = zip(self.rows_of_cases, cases, strict=True)
-        told = (references.Reference(row, case.reference, case.photo is not None) for row, case in rows)
-        self.references, doubts = references.report(told)
+        told = (references.Reference(row, case.reference) for row, case in rows)
+        has_photos = any(case.photo is not None for case in cases)
+        self.references, doubts = references.report(told, has_photos)
         return [Problem(row, "reference", what) for row, what in doubts]
 
     def rows(self) -> list[tuple[int, list[str]]]:

@@ -242,11 +242,15 @@ def test_references_are_counted_and_doubts_named_with_row_and_suggestion():
     assert deck.cases[6].reference == "bcell"  # never taken for what it resembles
 
 
-def test_types_are_those_of_the_bundle_that_answers_the_case(files):
-    files["cases.csv"] = b"photo,narrative,reference\na.jpg,,psoriasis\n,It itches.,psoriasis\n"
+def test_types_are_those_of_the_bundle_that_answers_the_deck(files):
+    """One bundle answers all cases: that for photos where the deck has any."""
+    files["cases.csv"] = b"photo,narrative,reference\na.jpg,,BCC\n,It itches.,psoriasis\n"
     deck = read_files(files, "deck")
     assert deck.references == "References: 1 understood, 1 outside the AI's types."
+    assert deck.doubts[0].row == 3
     assert deck.doubts[0].what == "psoriasis is not among the types of pad-ufes-20."
+    files["cases.csv"] = b"photo,narrative,reference\n,It itches.,psoriasis\n"
+    assert read_files(files, "deck").references == "References: 1 understood."
 
 
 def test_deck_without_references_says_nothing_of_them():
