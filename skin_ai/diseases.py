@@ -115,7 +115,7 @@ def suggest(text: str) -> tuple[Disease, ...]:
         words = _words(piece)
         spans = (words[i:j] for i in range(len(words)) for j in range(i + 1, len(words) + 1))
         named = [_known(span) for span in spans if len("".join(span)) >= SHORTEST]
-        for meaning in (_meaning(piece) or frozenset(), *named):
+        for meaning in (_meaning(piece) or frozenset(), *named, _with_words(words)):
             if len(meaning) <= SUGGESTIONS:  # more are a nature, such as "benign"
                 score |= dict.fromkeys(meaning, 1.0)
         matcher = SequenceMatcher(b="".join(words), autojunk=False)
@@ -132,10 +132,11 @@ def suggest(text: str) -> tuple[Disease, ...]:
 
 def _pieces(text: str) -> list[str]:
     """The whole text if it is a name, else what brackets, separators and ICD-10 codes part."""
-    text = re.sub(r"\bICD[- ]?10(-?[CG]M)?\b", " ", unicodedata.normalize("NFKC", text), flags=re.IGNORECASE)
+    text = re.sub(NAME_OF_ICD10, " ", unicodedata.normalize("NFKC", text), flags=re.IGNORECASE)
     if _known(_words(text)):
         return [text]
-    parts = re.split(rf"[()\[\]{{}}/|:;,=+&]|\s[-\u2013\u2014]\s|(\b{ICD10}(?=\W|$))", text)
+    apart = rf"[()\[\]{{}}/|:;,=+&]|\s[-\u2013\u2014]\s|(\b{ICD10}(?=\W|$))"
+    parts = re.split(apart, text, flags=re.IGNORECASE)
     return [part for part in parts if part and _words(part)]
 
 
@@ -162,7 +163,7 @@ def _is_icd10(text: str) -> bool:
 
 def _of_icd10(code: str) -> frozenset[str]:
     """The types with the longest beginning of an ICD-10 code; several where the code means several."""
-    code = code.upper().replace(".", "")
+    code = re.sub("[.,]", "", code.upper())
     fitting = [
         (len(beginning), disease.code)
         for disease in DISEASES.values()
@@ -212,6 +213,12 @@ def _spellings() -> dict[str, set[str]]:
     return {spelling: codes for spelling, codes in found.items() if len(spelling) >= SHORTEST}
 
 
+def _with_words(words: list[str]) -> frozenset[str]:
+    """The types that have a name with all of these words, as "contact dermatitis"; none for a single word."""
+    within = (code for term, code in _TERMS if len(words) > 1 and {*words} < {*term})
+    return frozenset(within)
+
+
 def _with_nature(nature: Nature) -> frozenset[str]:
     """Who writes "benign" may mean what is no tumour, too."""
     meant = (Nature.BENIGN, Nature.NOT_A_TUMOUR) if nature is Nature.BENIGN else (nature,)
@@ -224,7 +231,9 @@ SIMILAR: Final = (
     0.7  # ratio of difflib: "bcell" and "basal cell" have 0.71, names of different types mostly less
 )
 MUCH_LESS: Final = 0.1  # so much less similar than the best is no suggestion
-ICD10: Final = r"[A-TV-Z]\d[\dA-B](?:\.?[\dA-Z?]{1,4})?"
+# With a decimal comma where a spreadsheet took the code for a number.
+ICD10: Final = r"[A-TV-Z]\d[\dA-B](?:\.?[\dA-Z?]{1,4}|,\d{1,4})?"
+NAME_OF_ICD10: Final = rf"\bICD(?:[- ]?10(?:-?[CG]M)?(?: code)?\b|(?=\W{{1,2}}{ICD10}(?:\W|$)))"
 SAME_WORD: Final = {
     "ca": "carcinoma", "nevi": "nevus", "lentigines": "lentigo", "verruce": "verruca", "scabies": "scabies",
 }  # fmt: skip
@@ -233,7 +242,10 @@ QUALIFIERS: Final = frozenset(
     (
         "nos", "unspecified", "skin", "cutaneous", "of", "the", "nodular", "superficial", "pigmented",
         "micronodular", "multifocal", "sclerosing", "invasive", "infiltrative", "infiltrating", "ulcerated",
-        "primary", "biopsy", "histologically", "histology", "proven", "confirmed",
+        "morpheic", "morpheaform", "morpheiform", "sclerodermiform", "solid", "cystic", "in", "situ",
+        "compound", "junctional", "intradermal", "common", "atypical", "congenital", "recurrent", "inflamed",
+        "irritated", "well", "moderately", "poorly", "differentiated", "type", "subtype", "diagnosis", "dx",
+        "clinically", "primary", "biopsy", "histologically", "histology", "histo", "proven", "confirmed",
     )
 )  # fmt: skip
 
@@ -241,5 +253,6 @@ _types, _label_sets = read_diseases()
 DISEASES: Final[Mapping[str, Disease]] = MappingProxyType(_types)
 LABEL_SETS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(_label_sets)
 _BY_TERM: Final = {_key(term): disease for disease in DISEASES.values() for term in disease.terms}
+_TERMS: Final = tuple((term, disease.code) for term, disease in _BY_TERM.items())
 _OF_NATURE: Final = {" ".join(_words(nature)): _with_nature(nature) for nature in Nature}
 _SPELLINGS: Final = _spellings()

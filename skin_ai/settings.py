@@ -38,7 +38,9 @@ YES: Final = ("1", "yes", "y", "true", "t", "on", "enable", "enabled")
 NO: Final = ("0", "no", "n", "false", "f", "off", "disable", "disabled")
 DAY: Final = 24 * 60  # minutes
 DATABASE: Final = re.compile(r"(sqlite|postgresql)(\+\w+)?://")
-VARIABLE: Final = re.compile(r"\$\w+|\$\{[^}]*\}|%\w+%" if os.name == "nt" else r"\$\w+|\$\{[^}]*\}")
+VARIABLE: Final = re.compile(r"\$\w+|\$\{[^}]*\}|%\w+%|\$")
+WINDOWS_DRIVE: Final = re.compile(r"[A-Za-z]:[\\/]")
+EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # to listen at; browsers never ask for them
 ASSIGNMENT: Final = re.compile(r"(?:export\s+)?(\w+)\s*=\s*(.*)")
 
 T = TypeVar("T")
@@ -185,6 +187,8 @@ def _folder(name: str, value: str) -> Path:
 
 def _expanded(name: str, value: str) -> str:
     """A path with `~` and variables filled in."""
+    if "://" in value or (os.name != "nt" and WINDOWS_DRIVE.match(value)):
+        raise SettingsError(f"{name} is “{value}”: write a path of this machine, such as ~/conference.")
     path = os.path.expanduser(os.path.expandvars(value))
     missing = VARIABLE.search(path)
     if missing:
@@ -227,9 +231,11 @@ def _host(name: str, value: str) -> str:
         host = host if ":" in host else host.encode("idna").decode().rstrip(".")
     except ValueError:
         host = ""
-    if not re.fullmatch(r"[0-9a-z_.:-]+", host):
+    is_name = re.fullmatch(r"[0-9a-z_.:-]+", host) and not re.fullmatch(r"[0-9_-]+", host)
+    if not is_name or host in EVERY_ADDRESS:
         raise SettingsError(
-            f"{name} holds “{value}”: write names such as skin.example.org, and commas between."
+            f"{name} holds “{value}”: write the names or addresses that browsers use, "
+            "such as skin.example.org, with commas between."
         )
     return host
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import os
 import shutil
 import stat
 from collections.abc import Iterator
@@ -77,6 +78,10 @@ def _data_folder() -> Iterator[str]:
         print(f"database: {state()}")
     except StoreError as error:
         yield str(error)
+    place = next(path for path in (folder, *folder.parents) if path.exists())
+    if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+        yield f"{folder} cannot be used: {place} is not a folder that this account may write to."
+        return
     if not folder.is_dir():
         return
     mode = stat.S_IMODE(folder.stat().st_mode)

@@ -14,7 +14,8 @@ from PIL import Image
 
 from skin_ai.diseases import DISEASES, LABEL_SETS
 from skin_ai.predict.photo import PhotoError
-from skin_ai.study.deck import MAX_CASES, SETTINGS, TABLE, refusal, small_photo
+from skin_ai.study.deck import MAX_CASES, refusal, small_photo
+from skin_ai.study.deck_files import SETTINGS, TABLE
 from skin_ai.study.deck_rows import READ, CellError
 from skin_ai.vocabulary import age_band_of
 

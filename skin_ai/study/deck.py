@@ -28,13 +28,20 @@ from skin_ai.file_paths import climbs, plain_path, shown
 from skin_ai.predict.narrative import NarrativeError
 from skin_ai.predict.photo import MAX_BYTES, PhotoError, read_photo
 from skin_ai.study import deck_settings, references
+from skin_ai.study.deck_files import SETTINGS, TABLE, NoTable, Photos, settings_of, table_of
 from skin_ai.study.deck_rows import READ, CellError, one_line
-from skin_ai.study.deck_table import NotUtf8, decoded, from_header, is_empty, visible
-from skin_ai.study.safe_zip import MAX_FILES, READ_LIMIT, ZipRefused, files_of_zip, spelt_in_zip
+from skin_ai.study.deck_table import (
+    NotText,
+    decoded,
+    from_header,
+    is_empty,
+    is_error,
+    visible,
+    without_row_numbers,
+)
+from skin_ai.study.safe_zip import MAX_FILES, READ_LIMIT, ZipRefused, files_of_zip
 from skin_ai.vocabulary import age_band_of
 
-TABLE: Final = "cases.csv"
-SETTINGS: Final = "deck.toml"
 CONSENT: Final = "consent.txt"
 COLUMNS: Final = ("photo", *READ)
 MAX_CASES: Final = 2000
@@ -195,7 +202,10 @@ def _read_within(root: Path, path: Path) -> bytes:
 
 
 def _read(files: Files, name: str, garbled: frozenset[str] = frozenset(), *, is_sent: bool = False) -> Deck:
-    check = _Check(files, garbled)
+    try:
+        check = _Check(files, garbled)
+    except NoTable as error:
+        raise refusal(str(error)) from error
     settings = check.settings()
     cases = check.cases()
     consent = check.consent()
@@ -231,27 +241,14 @@ def _read(files: Files, name: str, garbled: frozenset[str] = frozenset(), *, is_
     )  # fmt: skip
 
 
-def _table(files: Files) -> str:
-    """Path of cases.csv: in the root, else in a folder in it."""
-    found = [
-        path for path in files if re.fullmatch(rf"(?!__MACOSX/)([^/]+/)?{TABLE}(\.txt)?", path, re.IGNORECASE)
-    ]
-    found = [path for path in found if "/" not in path] or found
-    if len(found) > 1:
-        raise refusal(f"{shown(found[0])} and {shown(found[1])}: leave only one {TABLE}, of one deck.")
-    if not found:
-        raise refusal(f"There is no {TABLE}: put it next to the photos or their folder, or send it again.")
-    return found[0]
-
-
 class _Check:
     """Reads a deck's files and collects all problems. After the first problem no photo is kept."""
 
     def __init__(self, files: Files, garbled: frozenset[str]) -> None:
         self.files = files
-        self.garbled = garbled
-        self.table_path = _table(files)
+        self.table_path = table_of(files)
         self.top = self.table_path[: self.table_path.rfind("/") + 1]
+        self.photos = Photos(files, self.top, garbled)
         self.settings_path = ""
         self.problems: list[Problem] = []
         self.remarks: list[Problem] = []
@@ -265,12 +262,10 @@ class _Check:
 
     def settings(self) -> dict[str, Any]:
         """The valid settings of deck.toml."""
-        kin = [path for path in self.files if re.search(r"\.toml(\.\w+)?$", path, re.IGNORECASE)]
-        wanted = (f"{self.top}{SETTINGS}".casefold(), f"{self.top}{SETTINGS}.txt".casefold())
-        found = [path for path in kin if path.casefold() in wanted]
+        found, others = settings_of(self.files, self.top)
         if len(found) > 1:
             self.add(None, "", f"{shown(found[0])} and {shown(found[1])}: leave only one {SETTINGS}.")
-        for path in (path for path in kin if path not in found and "__MACOSX" not in path):
+        for path in others:
             what = f"{shown(path)} was not read: settings are read from {SETTINGS} beside {TABLE}."
             self.remarks.append(Problem(None, "", what))
         if not found:
@@ -293,7 +288,7 @@ class _Check:
         return text
 
     def cases(self) -> tuple[DeckCase, ...]:
-        rows = self.rows()
+        rows = without_row_numbers(self.rows())
         if len(rows) < 2:
             if not self.problems:
                 self.add(None, "", f"{TABLE} has no rows below a header: add a row for every case.")
@@ -316,8 +311,9 @@ class _Check:
 
     def doubts_about_references(self, cases: tuple[DeckCase, ...]) -> list[Problem]:
         rows = zip(self.rows_of_cases, cases, strict=True)
-        told = (references.Reference(row, case.reference, case.photo is not None) for row, case in rows)
-        self.references, doubts = references.report(told)
+        told = (references.Reference(row, case.reference) for row, case in rows)
+        has_photos = any(case.photo is not None for case in cases)
+        self.references, doubts = references.report(told, has_photos)
         return [Problem(row, "reference", what) for row, what in doubts]
 
     def rows(self) -> list[tuple[int, list[str]]]:
@@ -326,7 +322,7 @@ class _Check:
         number = first - 1
         rows: list[tuple[int, list[str]]] = []
         try:
-            table = csv.reader(lines, delimiter=delimiter, strict=True)
+            table = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
             for number, written in enumerate(table, start=first):
                 cells = ["" if is_empty(cell) else cell.strip() for cell in written]
                 if not any(cells):
@@ -360,6 +356,10 @@ class _Check:
         for column, cell in row.items():
             read = partial(self.photo, number) if column == "photo" else READ[column]
             try:
+                if is_error(cell):
+                    raise CellError(
+                        f"{shown(cell)} is an error of the spreadsheet: correct or empty the cell."
+                    )
                 if cell:  # in a narrative, an invisible character may join an emoji
                     value[column] = read(cell if column == "narrative" else visible(cell))
             except (CellError, NarrativeError, PhotoError, ZipRefused) as error:
@@ -373,13 +373,12 @@ class _Check:
         return DeckCase(**given)
 
     def photo(self, number: int, cell: str) -> np.ndarray | None:
-        if climbs(cell):
-            raise CellError(f"{shown(cell)} leads out of the deck's folder: put the photo into it.")
-        path = plain_path(cell.replace("\\", "/"))
-        earlier = self.row_of_photo.setdefault(path, number)
+        place = self.photos.file_of(cell)
+        earlier = self.row_of_photo.setdefault(place, number)
         if earlier != number:
-            raise CellError(f"{shown(path)} is already in row {earlier}: give every case its own photo.")
-        pixels = small_photo(self.files[self.place_of(path)]())
+            what = f"{shown(cell)} is already in row {earlier}: give every case its own photo."
+            raise CellError(what)
+        pixels = small_photo(self.files[place]())
         before, self.pixel_bytes = self.pixel_bytes, self.pixel_bytes + pixels.nbytes
         if before <= MAX_PIXEL_BYTES < self.pixel_bytes:  # reported once
             limit = MAX_PIXEL_BYTES // 1024**3
@@ -387,21 +386,6 @@ class _Check:
                 f"The photos up to here exceed {limit} GB: split the deck, or use smaller photos."
             )
         return None if self.problems else pixels
-
-    def place_of(self, path: str) -> str:
-        """The file of a photo, also where the zip has its name in a code page that it does not tell."""
-        if self.top + path in self.files:
-            return self.top + path
-        found = {self.top + spelling for spelling in spelt_in_zip(path)} & self.garbled
-        if len(found) == 1:
-            return found.pop()
-        if self.garbled and not path.isascii():
-            lost = f"{shown(min(self.garbled))} in the zip lost the accents or letters of its name"
-            raise CellError(
-                f"{shown(path)} is not in the deck, and {lost}: rename the photos, or zip them anew."
-            )
-        advice = "add it or send it again, or check its spelling and capitals"
-        raise CellError(f"{shown(path)} is not in the deck: {advice}.")
 
     def text(self, path: str) -> str:
         """A text file of the deck; "" if it cannot be read."""
@@ -411,7 +395,7 @@ class _Check:
             if len(data) > MAX_BYTES:
                 raise CellError(f"It is larger than {MAX_BYTES // 1024**2} MB: split the deck.")
             text, guess = decoded(data)
-        except (CellError, NotUtf8, ZipRefused) as error:
+        except (CellError, NotText, ZipRefused) as error:
             self.add(None, "", f"{name}: {error}")
             return ""
         if guess:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -14,6 +15,8 @@ from skin_ai.vocabulary import AGE_BANDS, SITES, age_band_of
 
 REFERENCE_LIMIT: Final = 100  # characters
 EXPLANATION_LIMIT: Final = 2000  # characters
+NOT_KNOWN: Final = ("unknown", "unk", "not known", "not recorded")
+ROMAN: Final = ("I", "II", "III", "IV", "V", "VI")
 
 
 class CellError(ValueError):
@@ -25,6 +28,11 @@ def one_line(text: str) -> str:
     kinds = ((character, unicodedata.category(character)) for character in text)
     visible = "".join(" " if kind in ("Cc", "Cs") else character for character, kind in kinds if kind != "Cf")
     return " ".join(unicodedata.normalize("NFC", visible).split())
+
+
+def _stated(read: Callable[[str], Any], nothing: Any, cell: str) -> Any:
+    """What a cell says, or `nothing` where it says that this is not known."""
+    return nothing if cell.casefold() in NOT_KNOWN else read(cell)
 
 
 def _limited(text: str, limit: int) -> str:
@@ -52,6 +60,8 @@ def _number(cell: str, least: int, most: int, what: str) -> float:
 
 
 def _fitzpatrick(cell: str) -> int:
+    if cell.upper() in ROMAN:
+        return ROMAN.index(cell.upper()) + 1
     number = _number(cell, 1, 6, "a Fitzpatrick skin type")
     if not number.is_integer():
         raise CellError(f"{shown(cell)} is not a whole number: write 1 to 6, or leave the cell empty.")
@@ -63,15 +73,17 @@ def _reference(cell: str) -> str:
     return disease.code if disease else _limited(cell, REFERENCE_LIMIT)
 
 
+def _age_band(cell: str) -> str:
+    """Word processors turn the hyphen into a dash."""
+    return re.sub(r"\s*[-\u2013]\s*", "-", cell.casefold())
+
+
 READ: Final[Mapping[str, Callable[[str], Any]]] = {
     "narrative": clean_narrative,  # raises NarrativeError
-    # Word processors turn the hyphen into a dash.
-    "age_band": partial(
-        _one_of, AGE_BANDS, "an age band", lambda cell: cell.casefold().replace("\u2013", "-")
-    ),
-    "age": lambda cell: age_band_of(_number(cell, 0, AGE_LIMIT, "an age in years")),
-    "body_site": partial(_one_of, SITES, "a known site", str.upper),
-    "fitzpatrick": _fitzpatrick,
+    "age_band": partial(_stated, partial(_one_of, AGE_BANDS, "an age band", _age_band), ""),
+    "age": partial(_stated, lambda cell: age_band_of(_number(cell, 0, AGE_LIMIT, "an age in years")), ""),
+    "body_site": partial(_stated, partial(_one_of, SITES, "a known site", str.upper), ""),
+    "fitzpatrick": partial(_stated, _fitzpatrick, None),
     "reference": _reference,
     "explanation": partial(_limited, limit=EXPLANATION_LIMIT),
 }  # column -> reads a cell that is not empty

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -69,15 +70,23 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "consent": Setting(consent_text, f"consent must be 1 to {CONSENT_LIMIT:,} characters in quotes."),
 }
+TYPOGRAPHIC: Final = re.compile("[\u201c-\u201e\u2018\u2019«»]")
+STRAIGHT: Final = 'use straight quotation marks, as in name = "...".'
 EXAMPLE: Final = 'write name = "..." and show_reference = true, one per line.'
 
 
 def read(text: str) -> tuple[dict[str, Any], list[str]]:
     """The valid settings of deck.toml, and what is wrong with the others."""
+    lines = re.sub("\r\n?", "\n", text)
     try:
-        written = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
+        written = tomllib.loads(lines)
+    except RecursionError:
         return {}, [EXAMPLE]
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"at line (\d+)", str(error))
+        line = int(place[1]) if place else lines.count("\n") + 1
+        advice = STRAIGHT if TYPOGRAPHIC.search(lines.split("\n")[line - 1]) else EXAMPLE
+        return {}, [f"line {line}: {advice}"]
     valid: dict[str, Any] = {}
     wrong = []
     for key, value in written.items():

@@ -20,20 +20,23 @@ SUGGESTED: Final = 100  # of them get suggestions, which take some 20 ms each
 
 
 class Reference(NamedTuple):
-    """A type's code, other text or ""; row: as in a spreadsheet. has_photo: decides which AI answers."""
+    """A type's code, other text or ""; row: as in a spreadsheet."""
 
     row: int
     diagnosis: str
-    has_photo: bool
 
 
-def report(references: Iterable[Reference]) -> tuple[str, list[tuple[int, str]]]:
-    """A sentence ("" where all are empty), and row and fault of each that is not understood or outside."""
+def report(references: Iterable[Reference], has_photos: bool) -> tuple[str, list[tuple[int, str]]]:
+    """A sentence ("" where all are empty), and row and fault of each that is not understood or outside.
+
+    has_photos: whether any case of the deck has one; it decides which AI answers all of them.
+    """
+    bundle = bundles.automatic_bundle(has_photos)
     counts = Counter[str]()
     doubts: list[tuple[int, str]] = []
     questions: list[str] = []
-    for row, diagnosis, has_photo in references:
-        kind = _kind(diagnosis, bundle := bundles.automatic_bundle(has_photo))
+    for row, diagnosis in references:
+        kind = _kind(diagnosis, bundle)
         counts[kind] += 1
         if kind == UNKNOWN:
             question = _question(diagnosis) if len(questions) < SUGGESTED else f"{shown(diagnosis)}."

@@ -43,10 +43,11 @@ ENCRYPTED: Final = 0x2041  # flags of a file: encrypted, strongly encrypted, hea
 DAMAGED: Final = (
     BadZipFile, OSError, ValueError, EOFError, RuntimeError, OverflowError, struct.error, zlib.error
 )  # fmt: skip
-# Of zips made on Windows: America, Western, Central and Eastern Europe, Turkey, Greece, East Asia.
+# Of zips made on Windows in most countries, and on old Macs and Unix.
 CODE_PAGES: Final = (
-    "cp437", "cp850", "cp858", "cp852", "cp866", "cp857", "cp737", "cp932", "cp936", "cp949", "cp950",
-    "cp1250", "cp1251", "cp1252", "cp1253", "cp1254",
+    "cp437", "cp850", "cp858", "cp852", "cp855", "cp866", "cp857", "cp737", "cp869", "cp775", "cp860",
+    "cp861", "cp862", "cp720", "cp874", "cp932", "cp936", "cp949", "cp950", "cp1250", "cp1251", "cp1252",
+    "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "mac_roman", "euc_jp", "koi8_r",
 )  # fmt: skip
 TOO_MANY_FILES: Final = f"The zip holds more than {MAX_FILES:,} files: remove what is not part of the deck."
 

@@ -20,7 +20,7 @@ from skin_ai.views.case import inputs
 from skin_ai.views.free_text import plain
 
 ZIP, FOLDER = "Zip", "Folder"
-CHECKING = "Checking every row and photo…"
+CHECKING = "Checking every row and photo. A hundred photos take some minutes…"
 # Tells deploy/nginx.conf that many files may come; the server itself knows who may load a deck.
 COOKIE = (
     "<script>document.cookie = 'skin_ai_deck=1; Max-Age=3600; Path=/; SameSite=Strict'"

@@ -217,6 +217,10 @@ def test_check_tells_what_is_wrong_with_what_is_kept(tmp_path, monkeypatch, caps
     assert "nearly full" in said
     assert "The database cannot be opened" in said
     assert said.splitlines()[-1].endswith("found wrong")
+    for folder in (data / "study.db", data / "study.db" / "x"):
+        monkeypatch.setenv("SKIN_AI_DATA", str(folder))
+        assert main(["check"]) == 1
+        assert f"{folder} cannot be used: {data / 'study.db'} is not a folder" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

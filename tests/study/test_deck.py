@@ -4,6 +4,7 @@ import os
 import stat
 import struct
 import tracemalloc
+import unicodedata
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -161,6 +162,16 @@ SPELLINGS = {
     "words for nothing": TABLE.replace("photos/b.jpg,,,,,", "photos/b.jpg,NULL,#N/A,n/a,-,").replace(
         "BACK,,,", "BACK,nan,NA,\u2013"
     ),
+    "more words for nothing": TABLE.replace(
+        "photos/b.jpg,,,,,", "photos/b.jpg,N.A.,unknown,(null),?,"
+    ).replace("BACK,,,", "BACK,---,NIL,\\N"),
+    "spaces before quotation marks": TABLE.replace(",", ", ").replace("grew. ", "grew."),
+    "row numbers without a header": "".join(
+        f"{number},{row}\r\n" for number, row in zip(["", 1, 2, 3], TABLE.split("\r\n"), strict=False)
+    ),
+    "folder in paths": TABLE.replace("a.jpg", "deck/a.jpg"),
+    "Roman skin type": TABLE.replace(",3,", ",III,"),
+    "spaces in an age band": TABLE.replace("60-79", "60 - 79"),
     "ages": TABLE.replace("age_band", "age").replace("60-79", "71").replace("18-39", "18.0"),
 }
 
@@ -168,7 +179,8 @@ SPELLINGS = {
 @pytest.mark.parametrize("table", SPELLINGS.values(), ids=SPELLINGS)
 def test_tables_of_all_programs_are_read(files, table):
     expected = plain(read_files(files, "deck"))
-    assert plain(read_files(files | {"cases.csv": table.encode()}, "deck")) == expected
+    sent = {f"deck/{path}": data for path, data in (files | {"cases.csv": table.encode()}).items()}
+    assert plain(read_files(sent, "deck")) == expected
 
 
 @pytest.mark.parametrize(
@@ -187,6 +199,14 @@ def test_deck_without_settings_has_the_name_of_its_file_and_hides_the_reference(
     del files["deck.toml"]
     assert plain(read_zip(zipped(files), "Tuesday.ZIP"))[:2] == ["Tuesday", False]
     assert plain(read_folder(written(files, tmp_path / "monday")))[:2] == ["monday", False]
+
+
+@pytest.mark.parametrize("name", ["Screenshot 3.14\u202fPM.jpg", "a\u00a0 b.jpg", "\uff41\uff11.jpg"])
+def test_name_with_other_spaces_or_wide_letters_is_found(files, name):
+    files[name] = files.pop("a.jpg")
+    as_typed = " ".join(unicodedata.normalize("NFKC", name).split())
+    files["cases.csv"] = TABLE.replace("a.jpg", as_typed).encode()
+    assert read_zip(zipped(files), "deck").cases[0].photo is not None
 
 
 def test_accents_of_macos_are_found(files):
@@ -242,11 +262,15 @@ def test_references_are_counted_and_doubts_named_with_row_and_suggestion():
     assert deck.cases[6].reference == "bcell"  # never taken for what it resembles
 
 
-def test_types_are_those_of_the_bundle_that_answers_the_case(files):
-    files["cases.csv"] = b"photo,narrative,reference\na.jpg,,psoriasis\n,It itches.,psoriasis\n"
+def test_types_are_those_of_the_bundle_that_answers_the_deck(files):
+    """One bundle answers all cases: that for photos where the deck has any."""
+    files["cases.csv"] = b"photo,narrative,reference\na.jpg,,BCC\n,It itches.,psoriasis\n"
     deck = read_files(files, "deck")
     assert deck.references == "References: 1 understood, 1 outside the AI's types."
+    assert deck.doubts[0].row == 3
     assert deck.doubts[0].what == "psoriasis is not among the types of pad-ufes-20."
+    files["cases.csv"] = b"photo,narrative,reference\n,It itches.,psoriasis\n"
+    assert read_files(files, "deck").references == "References: 1 understood."
 
 
 def test_deck_without_references_says_nothing_of_them():
@@ -255,7 +279,7 @@ def test_deck_without_references_says_nothing_of_them():
 
 
 @pytest.mark.parametrize("path", ["deck.toml", "Deck.toml", "deck.toml.txt", "DECK.TOML.TXT"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_settings_are_found_under_the_names_that_systems_give(files, path, encoding):
     settings = files.pop("deck.toml").decode()
     deck = read_files(files | {path: f'{settings}note = "Übung"'.encode(encoding)}, "deck")
@@ -270,10 +294,20 @@ def test_two_files_of_settings_are_refused(files):
 
 def test_settings_that_are_not_read_are_named(files):
     files["settings.toml"], files["photos/deck.toml"] = files["deck.toml"], files.pop("deck.toml")
+    files |= {
+        "deck (1).txt": b"",
+        "Deck.ini": b"",
+        "deck.toml.txt.txt": b"",
+        "._deck.toml": b"",
+        "deck.jpg": b"",
+    }
     remarks = read_zip(zipped(files), "deck.zip").remarks
     assert [remark.what for remark in remarks] == [
         "'settings.toml' was not read: settings are read from deck.toml beside cases.csv.",
         "'photos/deck.toml' was not read: settings are read from deck.toml beside cases.csv.",
+        "'deck (1).txt' was not read: settings are read from deck.toml beside cases.csv.",
+        "'Deck.ini' was not read: settings are read from deck.toml beside cases.csv.",
+        "'deck.toml.txt.txt' was not read: settings are read from deck.toml beside cases.csv.",
         'There is no deck.toml. Assumed: name = "deck", show_reference = false, note = "".',
     ]
 
@@ -312,6 +346,13 @@ PROBLEMS = {
     "site": ("photo,body_site\na.jpg,moon\n", 2, "body_site", "'moon' is not a known site: write SCALP"),
     "skin type": ("photo,fitzpatrick\na.jpg,7\n", 2, "fitzpatrick", "write 1 to 6"),
     "half a skin type": ("photo,fitzpatrick\na.jpg,2.5\n", 2, "fitzpatrick", "write 1 to 6"),
+    "error of a spreadsheet": (
+        "narrative\n#NAME?\n", 2, "narrative", "'#NAME?' is an error of the spreadsheet"
+    ),
+    "cell in no column": (",photo\nx,a.jpg\n", 2, "", "in no column"),
+    "same photo by two paths": (
+        "photo,age\na.jpg,3\n./a.jpg,4\n", 3, "photo", "already in row 2"
+    ),
     "nothing to see or read": (f"{NAMED},,60-79,,,,\n", 2, "photo", "neither a photo nor a narrative"),
     "invisible words": ('narrative,age_band\n"\u200b",60-79\n', 2, "photo", "neither a photo"),
     "row after an empty one": ("photo\na.jpg\n\nx.jpg\n", 4, "photo", "not in the deck"),
@@ -360,6 +401,7 @@ def test_all_problems_come_in_one_report():
         ("Nävus\u2014“more” 3 €", "cp1252", "Windows-1252"),
         ("Nævus på hånd", "latin-1", "Windows-1252"),
         ("Nävus\u2014“more”", "mac_roman", "Mac Roman"),
+        ("Nävus", "utf-32", ""),
     ],
 )
 def test_table_in_another_encoding_is_read_and_a_guess_is_told(words, encoding, guess):
@@ -373,7 +415,13 @@ def test_table_in_another_encoding_is_read_and_a_guess_is_told(words, encoding, 
 
 @pytest.mark.parametrize(
     ("words", "encoding"),
-    [("łokieć", "cp1250"), ("かゆい", "shift_jis"), ("зуд", "cp1251"), ("ä\udcff", "utf-8")],
+    [
+        ("łokieć", "cp1250"),
+        ("かゆい", "shift_jis"),
+        ("зуд", "cp1251"),
+        ("kaş\u0131n ğ", "cp1254"),
+        ("ä\udcff", "utf-8"),
+    ],
 )
 def test_table_in_an_encoding_that_cannot_be_told_is_refused_with_the_line(words, encoding):
     table = f"narrative\nfine\n{words}\n".encode(encoding, "surrogateescape")
@@ -433,6 +481,8 @@ def test_consent_is_a_file_or_a_setting_but_not_both(files):
         ('arms = ["steps", "ranking"]\nprimary_comparison = ["steps"]', "a list of two arms"),
         ('consent = ""', "consent must be 1 to 10,000 characters"),
         ("name: deck", 'write name = "..." and show_reference = true'),
+        ("show_reference = true\nname = x", "line 2: write name"),
+        ("name = “Two photos”", "line 1: use straight quotation marks"),
         ("x = " + "[" * 20_000, 'write name = "..."'),
     ],
 )
@@ -449,12 +499,29 @@ def test_wrong_settings_are_told(files, settings, what):
         (["one/two/cases.csv"], "There is no cases.csv"),
         (["one/cases.csv", "two/cases.csv"], "'one/cases.csv' and 'two/cases.csv': leave only one cases.csv"),
         (["cases.csv", "Cases.csv.txt"], "leave only one cases.csv"),
+        (
+            ["deck/cases.xlsx"],
+            "There is no cases.csv, but 'deck/cases.xlsx': save it as “CSV UTF-8” with the name cases.csv",
+        ),
+        (["cases (1).csv", "a.jpg"], "There is no cases.csv, but 'cases (1).csv': rename it to cases.csv"),
+        (["case.csv"], "but 'case.csv': rename it"),
+        (["cases.tsv"], "but 'cases.tsv': rename it"),
         (["cases.csv", "../a.jpg"], "leads out of the deck's folder"),
     ],
 )
 def test_files_that_are_no_deck_are_refused(names, what):
     (problem,) = problems_in(dict.fromkeys(names, b"narrative\nIt itches.\n"))
     assert what in problem.what
+
+
+def test_spreadsheet_with_the_tables_name_is_told():
+    (problem,) = problems_in({"cases.csv": zipped({"xl/workbook.xml": b"x"})})
+    assert problem.what == "cases.csv: It is a spreadsheet with another ending: save it as “CSV UTF-8”."
+
+
+def test_line_ends_of_old_macs_are_understood_in_settings(files):
+    deck = read_files(files | {"deck.toml": b'name = "May"\rshow_reference = true\r'}, "deck")
+    assert (deck.name, deck.shows_reference) == ("May", True)
 
 
 def test_links_out_of_a_folder_are_not_followed(files, tmp_path):
@@ -619,6 +686,14 @@ def as_windows_zips(files: dict[str, bytes], page: str) -> bytes:
         ("łokieć.jpg", "cp852"),
         ("症例ソ表.jpg", "cp932"),  # with backslashes in its bytes
         ("плечо.jpg", "cp866"),
+        ("плечо.jpg", "cp855"),
+        ("ombro ã.jpg", "cp860"),
+        ("ķermenis.jpg", "cp775"),
+        ("יד.jpg", "cp862"),
+        ("يد.jpg", "cp1256"),
+        ("มือ.jpg", "cp874"),
+        ("顔.jpg", "euc_jp"),
+        ("Læsion.jpg", "mac_roman"),
         ("photos\\b 2.jpg", "cp437"),
         ("Bjørn\\hånd.jpg", "cp850"),
     ],
