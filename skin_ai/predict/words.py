@@ -31,7 +31,7 @@ class Read:
 
     prompt: "" where there are no words, or none that can be used; flag: NOT_ENGLISH, NO_WORDS or NO_FACTS
     where words were set aside; facts: those in the prompt, None where it is the words themselves; is_cut: the
-    end of the words was not read; alternatives: uncertain fact -> prompts with another plausible answer to it.
+    end of the words was not read; alternatives: uncertain fact -> prompts with another plausible answer.
     """
 
     prompt: str
