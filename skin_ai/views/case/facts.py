@@ -12,6 +12,7 @@ from skin_ai.study.kept_facts import answers_of
 from skin_ai.study.tables import Case
 from skin_ai.views.case import symptom_form
 from skin_ai.views.case.case_state import CaseState, still_current
+from skin_ai.views.case.elimination import in_a_row
 from skin_ai.views.case.symptom_form import in_words
 from skin_ai.views.case.understood import IN_ORDER, UNSAID, asked
 from skin_ai.views.free_text import plain
@@ -30,7 +31,7 @@ NO_WORDS: Final = (
 FEWEST_WORDS: Final = 6  # of the texts that the 26-disease model was trained and measured on
 ENOUGH_FACTS: Final = 2
 SAY_MORE: Final = (
-    "So few words seldom tell diseases apart. More help the AI: {}. You can also go on as it is."
+    "So few words seldom tell diseases apart. It helps to add {}. You can also go on without it."
 )
 WHAT_TO_SAY: Final = {
     "what it looks like": "",
@@ -74,7 +75,7 @@ def _chips_and_form(case_id: str, is_wide: bool) -> None:
         elif not facts.is_english:
             st.info(NOT_ENGLISH, icon=":material/translate:")
         elif more:
-            st.info(SAY_MORE.format(", ".join(more)))
+            st.info(SAY_MORE.format(in_a_row(more)))
         elif facts.extraction is not None and not (uncertain or others or facts.is_cut):
             st.caption(NOTHING_FOUND)
         if uncertain or others:
