@@ -41,7 +41,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(extraction: Extraction) -> None:
-    if extraction.language != "en":
+    from skin_ai.predict.language_detection import ENGLISH, NO_LANGUAGE
+
+    if extraction.language == NO_LANGUAGE:
+        print("The text holds no words that can be read.")
+    elif extraction.language != ENGLISH:
         print(f"The text does not seem to be English ({extraction.language}); it is not read.")
     for name, found in extraction.facts.items():
         if found.span is not None:

@@ -102,7 +102,9 @@ def show_deck_progress(store: Store, progress: Progress) -> None:
         done / len(order),
         text=f"Deck “{plain(deck.name)}”: {done} of {len(order)} cases answered",
     )
-    if st.button("Pause", icon=":material/pause:", help="Saved answers are kept; continue on the Deck page."):
+    if done < len(order) and st.button(
+        "Pause", icon=":material/pause:", help="Saved answers are kept; continue on the Deck page."
+    ):
         begin_case()
         st.switch_page("skin_ai/pages/deck.py")
 

@@ -66,7 +66,7 @@ def show_deck(store: Store, deck: Deck, size: int) -> None:
         st.text(deck.consent)
     elif agreed is not None:
         st.caption(f"You agreed on {local_time.in_words(agreed.agreed_at)}, version {agreed.sha256[:8]}.")
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         if waiting:
             label = "I agree, begin" if asks else "Continue" if is_begun else "Begin"
             if st.button(label, key=f"begin_{deck.id}", type="primary"):

@@ -31,7 +31,7 @@ from skin_ai.predict.heatmap import class_activation_maps
 from skin_ai.predict.narrative import Facts, clean_narrative
 from skin_ai.predict.prepared_photo import PreparedPhoto, timed
 from skin_ai.predict.stability import unstable
-from skin_ai.predict.words import NO_FACTS, NOT_ENGLISH, Read, read
+from skin_ai.predict.words import NO_FACTS, NO_WORDS, NOT_ENGLISH, Read, read
 
 
 class NothingToDiagnose(ValueError):
@@ -165,6 +165,8 @@ FLAGS = {
     UNLIKE_ALONE: "The photo is unlike those that the image model was trained on, and there are no words. "
     "Any answer is a guess.",
     NOT_ENGLISH: "The words do not seem to be English, so they were ignored. Answer the symptom questions "
+    "instead.",
+    NO_WORDS: "The text holds no words that the AI can read, so it was ignored. Answer the symptom questions "
     "instead.",
     NO_FACTS: "No symptom, body site or age was recognised in the words, so they were ignored. Answer the "
     "symptom questions instead.",
@@ -330,7 +332,7 @@ def _undecided(
     others: Mapping[str, tuple[str, ...]],
 ) -> tuple[str, ...]:
     """The types between which the answer is open: by its probability, and by what it rests on."""
-    is_set_aside = not {NOT_ENGLISH, NO_FACTS}.isdisjoint(flags)
+    is_set_aside = not {NOT_ENGLISH, NO_WORDS, NO_FACTS}.isdisjoint(flags)
     if UNLIKE_ALONE in flags or ("no_photo" in flags and is_set_aside):
         return tuple(option.type for option in steps[0].options)
     if FEW_TYPES in flags:
@@ -367,7 +369,7 @@ def with_maps(diagnosis: Diagnosis, square: np.ndarray, bundle: Bundle) -> Diagn
     return replace(diagnosis, square=square, feature_map=features[0].numpy(), heatmaps=maps)
 
 
-OF_WORDS: Final = ("no_words", NOT_ENGLISH, NO_FACTS, FEW_TYPES, "words_cut", "disagree")
+OF_WORDS: Final = ("no_words", NOT_ENGLISH, NO_WORDS, NO_FACTS, FEW_TYPES, "words_cut", "disagree")
 
 
 def with_words(diagnosis: Diagnosis, prompt: str, bundle: Bundle) -> Diagnosis:

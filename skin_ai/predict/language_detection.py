@@ -12,6 +12,7 @@ from typing import Final
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 ENGLISH: Final = "en"
+NO_LANGUAGE: Final = "zxx"  # ISO 639-2: no linguistic content
 # Those that the detector may choose from: without Nigerian Pidgin, Frisian and the like, for which it takes
 # dialect and charts.
 LANGUAGES: Final = [
@@ -23,6 +24,10 @@ LANGUAGES: Final = [
 WORDS: Final = Path(__file__).with_name("english_words.txt")
 WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 ABBREVIATION: Final = re.compile(r"[A-Z]{1,5}")
+MARKUP: Final = re.compile(r"</?[A-Za-z][^<>]*>")
+AGE: Final = re.compile(r"\W*\d{1,3}\W*")  # a number that can be the patient's age
+ROWS: Final = ("qwertyuiop", "qwertzuiop", "asdfghjkl", "zxcvbnm", "yxcvbnm")  # of keyboards
+AGAIN: Final = re.compile(r"(.{3,})\1+")
 # (known words at most, probability of English at most): below both it is another language. Chosen so that of
 # narratives, stories, notes and contrast pairs, their own words left out of it, 8 of 5,014 are taken for
 # foreign.
@@ -33,12 +38,16 @@ _IDENTIFYING = Lock()
 def language_of(text: str) -> str:
     """ISO 639-1 code of the text's language; "en" where nothing speaks against it.
 
-    Short texts and charts hold too little for a detector by letters alone: a text is another language only
-    where few of its words are English ones *and* the detector (py3langid) doubts that it is English.
+    NO_LANGUAGE where it has no words, and is no number that can be an age. Short texts and charts hold too
+    little for a detector by letters alone: a text is another language only where few of its words are English
+    ones *and* the detector (py3langid) doubts that it is English.
     """
-    words = [word for word in WORD.findall(text) if len(word) > 1]
-    if not words:
+    if not text or AGE.fullmatch(text):
         return ENGLISH
+    # One letter is a word only in scripts such as Chinese.
+    words = [word for word in WORD.findall(MARKUP.sub(" ", text)) if len(word) > 1 or not word.isascii()]
+    if all(not _is_known(word) and is_noise(word) for word in words):
+        return NO_LANGUAGE
     known = sum(map(_is_known, words)) / len(words)
     if known >= LIMITS[1][0]:
         return ENGLISH
@@ -59,6 +68,23 @@ def _is_known(word: str) -> bool:
         or lowered.removesuffix("s") in known
         or ABBREVIATION.fullmatch(word) is not None
     )
+
+
+def is_noise(word: str) -> bool:
+    """Whether a word is typed at random or to fill the field: no language has it.
+
+    One letter again and again, a run of neighbouring keys, the same three or more letters twice, or only
+    consonants. In Slavic languages r and l can be the vowel of a word ("prst", "vlk").
+    """
+    letters = word.casefold()
+    if not letters.isascii():
+        return False
+    has_vowel = not set(letters).isdisjoint("aeiouy")
+    is_run = any(letters in row or letters[::-1] in row for row in ROWS)
+    is_repeated = (len(letters) > 2 and len(set(letters)) == 1) or AGAIN.fullmatch(letters) is not None
+    if is_repeated or (is_run and len(letters) > (3 if has_vowel else 2)):
+        return True
+    return not has_vowel and "r" not in letters and len(letters) > (4 if "l" in letters else 2)
 
 
 @cache

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from skin_ai.predict.extraction import Extraction, Extractor, extract, to_facts
-from skin_ai.predict.language_detection import ENGLISH, language_of
+from skin_ai.predict.language_detection import ENGLISH, NO_LANGUAGE, language_of
 from skin_ai.predict.narrative import FACTS_READ, Answer, Facts, sentences
 from skin_ai.vocabulary import SYMPTOMS
 
-NOT_ENGLISH, NO_FACTS = "not_english", "no_facts"
+NOT_ENGLISH, NO_WORDS, NO_FACTS = "not_english", "no_readable_words", "no_facts"
 
 WHETHER: Final = {
     "age": "how old the patient is",
@@ -29,9 +29,9 @@ WHETHER: Final = {
 class Read:
     """The words as the language model gets them.
 
-    prompt: "" where there are no words, or none that can be used; flag: NOT_ENGLISH or NO_FACTS where words
-    were set aside; facts: those in the prompt, None where it is the words themselves; is_cut: the end of the
-    words was not read; alternatives: uncertain fact -> prompts with another plausible answer to it.
+    prompt: "" where there are no words, or none that can be used; flag: NOT_ENGLISH, NO_WORDS or NO_FACTS
+    where words were set aside; facts: those in the prompt, None where it is the words themselves; is_cut: the
+    end of the words was not read; alternatives: uncertain fact -> prompts with another plausible answer.
     """
 
     prompt: str
@@ -55,7 +55,7 @@ def read(words: str, extractor: Extractor | None, told: Facts | Extraction | Non
         return Read("")
     if extractor is None:
         language = language_of(words)
-        return Read(words) if language == ENGLISH else Read("", language, NOT_ENGLISH)
+        return Read(words) if language == ENGLISH else Read("", language, _set_aside(words, "", language))
     extraction = told or extract(words, extractor)
     is_cut = extractor.is_cut(words)
     facts = _facts_read(to_facts(extraction))
@@ -63,7 +63,8 @@ def read(words: str, extractor: Extractor | None, told: Facts | Extraction | Non
     uncertain = [name for name in extraction.uncertain if name in FACTS_READ]
     alternatives = {name: _alternatives(facts, name) for name in uncertain} if prompt else {}
     flag = _set_aside(words, prompt, extraction.language)
-    return Read(prompt, extraction.language, flag, facts, is_cut and flag != NOT_ENGLISH, alternatives)
+    is_cut = is_cut and flag not in (NOT_ENGLISH, NO_WORDS)
+    return Read(prompt, extraction.language, flag, facts, is_cut, alternatives)
 
 
 def _read_confirmed(words: str, extractor: Extractor | None, confirmed: Facts) -> Read:
@@ -85,7 +86,7 @@ def _set_aside(words: str, prompt: str, language: str) -> str:
     """The flag where words were given and nothing of them can be used."""
     if prompt or not words:
         return ""
-    return NO_FACTS if language == ENGLISH else NOT_ENGLISH
+    return {ENGLISH: NO_FACTS, NO_LANGUAGE: NO_WORDS}.get(language, NOT_ENGLISH)
 
 
 def _alternatives(facts: Facts, name: str) -> tuple[str, ...]:

@@ -86,6 +86,25 @@ class Visit:
         )
         assert widths == [0, 0]
 
+    def expect_the_end_in_sight(self) -> None:
+        """Scrolled to its end, nothing lies over what the page ends with."""
+        settle(self.page)
+        covered = self.page.evaluate(
+            """part => {
+                const main = document.querySelector(part);
+                main.scrollTo(0, main.scrollHeight);
+                const all = [...main.querySelectorAll("button, summary")];
+                const shown = all.filter(one => one.checkVisibility());
+                return shown.slice(-4).filter(one => {
+                    const {left, top, width, height} = one.getBoundingClientRect();
+                    const above = document.elementFromPoint(left + width / 2, top + height / 2);
+                    return !one.contains(above);
+                }).map(one => one.innerText);
+            }""",
+            SCROLLING_PART,
+        )
+        assert covered == []
+
 
 @contextmanager
 def visiting(browser: Browser, address: str, screen: str = "laptop") -> Iterator[Visit]:
@@ -177,9 +196,9 @@ def sent_from(phone: Page, address: str, photo: Path) -> None:
     expect(phone.get_by_text("Sent. The photo is on the other screen.")).to_be_visible()
 
 
-def use_sample(page: Page) -> None:
+def use_sample(page: Page, number: int = 0) -> None:
     page.get_by_role("radio", name="Sample").click()
-    page.locator(f".st-key-sample_{SAMPLES[0].name} button").click()
+    page.locator(f".st-key-sample_{SAMPLES[number].name} button").click()
     expect(page.get_by_text("What the model sees")).to_be_visible()
 
 

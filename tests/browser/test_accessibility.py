@@ -16,6 +16,7 @@ from at_the_screen import (
     expect_result,
     finish,
     go_to,
+    open_up,
     settle,
     type_words,
     use_sample,
@@ -80,6 +81,7 @@ def test_case_from_start_to_feedback(reader: Visit) -> None:
     answer(page, ["melanoma", "nevus"])
     expect_accessible(page, "result")
     finish(page)
+    open_up(page, "Your feedback (optional)")
     expect_accessible(page, "feedback")
 
 

@@ -74,6 +74,7 @@ def test_own_answer_leads_to_the_result_and_on_to_feedback(
     for text in ("Malignant in total", "Basal cell carcinoma 70%", f"2nd Melanoma, 3rd {OWN}", "6 possible"):
         expect(page.get_by_text(text).first).to_be_visible()
     visit.expect_no_sideways_scrolling()
+    visit.expect_the_end_in_sight()
     visit.keep_screenshots("2-after")
     open_up(page, "Where the photo model looked")
     expect(page.get_by_text("Strength of the colours")).to_be_visible()
@@ -81,6 +82,7 @@ def test_own_answer_leads_to_the_result_and_on_to_feedback(
     finish(page)
     expect(page.locator("#outcome")).to_be_focused()
     expect(page.locator("#outcome")).to_be_in_viewport()
+    open_up(page, "Your feedback (optional)")
     page.get_by_role("radio", name="4", exact=True).first.click()
     page.get_by_label("Comment").fill("The steps were clear.")
     click(page, "Send feedback")
@@ -242,6 +244,16 @@ def test_nothing_of_the_result_is_sent_before_the_own_answer_is_saved(
     assert second.received(*secrets) == set()
 
 
+def test_next_question_is_in_the_first_screenful_of_a_laptop(reader: Visit) -> None:
+    page = reader.page
+    use_sample(page, 1)
+    type_words(page, "I am 60 and it is on my arm.")  # which leaves the answer open
+    answer(page)
+    expect(page.locator(".funnel .pill").last).to_be_in_viewport(ratio=1)
+    for said in ("Yes", "No", "Not known"):
+        expect(page.get_by_role("button", name=said, exact=True)).to_be_in_viewport(ratio=1)
+
+
 # What is saved
 
 
@@ -254,6 +266,7 @@ def test_double_clicks_save_once_and_a_reload_loses_nothing(reader: Visit, serve
     page.get_by_role("button", name="Keep my answer").dblclick()
     expect(page.get_by_role("heading", name="Your final answer is saved")).to_be_visible()
     settle(page)
+    open_up(page, "Your feedback (optional)")
     page.get_by_label("Comment").fill("The steps were clear.")
     page.get_by_role("button", name="Send feedback").dblclick()
     expect(page.get_by_text("Your feedback is saved. Thank you.")).to_be_visible()

@@ -19,6 +19,7 @@ from at_the_screen import (
     click,
     finish,
     give,
+    open_up,
     settle,
     type_words,
     upload,
@@ -105,6 +106,7 @@ def test_next_visitor_gets_nothing_of_the_last_one(browser: Browser, stand: Serv
         answer(page, [GUESS])
         photos += parts_of_photos(page)
         finish(page)
+        open_up(page, "Your feedback (optional)")
         page.get_by_label("Comment").fill(COMMENT)
         click(page, "Send feedback")
         expect(page.get_by_text("Your feedback is saved. Thank you.")).to_be_visible()
@@ -171,6 +173,7 @@ def test_start_screen_is_one_screenful_and_three_taps_lead_to_the_truth(visitor:
     expect(page.locator("#outcome")).to_be_focused()
     expect(page.locator("#verdict")).to_be_in_viewport()
     visitor.expect_no_sideways_scrolling()
+    visitor.expect_the_end_in_sight()
     visitor.keep_screenshots("kiosk-result")
     click(page, "Another case")
     start_screen(page)

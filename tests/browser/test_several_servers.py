@@ -219,10 +219,10 @@ def test_server_killed_in_the_middle_of_a_case_loses_nothing_that_was_saved(
     expect_connected(page)
     expect_result(page)
     finish(page)
-    expect(page.get_by_text("Before: melanoma")).to_be_visible()
+    expect(page.get_by_text("Before and final: melanoma")).to_be_visible()
     hospital.since_last_look()
     page.reload()
-    expect(page.get_by_text("Before: melanoma")).to_be_visible()
+    expect(page.get_by_text("Before and final: melanoma")).to_be_visible()
     assert case_id(page) == case
     [[second]] = hospital.since_last_look().values()
     assert second != first

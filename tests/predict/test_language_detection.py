@@ -2,7 +2,7 @@
 
 import pytest
 
-from skin_ai.predict.language_detection import ENGLISH, language_of
+from skin_ai.predict.language_detection import ENGLISH, NO_LANGUAGE, is_noise, language_of
 
 IN_OTHER_LANGUAGES = {
     "de": "Es juckt und blutet, auf der Nase, ich bin 62.",
@@ -44,7 +44,7 @@ def test_mixed_text_is_not_taken_for_english(text: str) -> None:
     [
         "",
         "62",
-        "☑ ☐",
+        "62!",
         "bleeding",
         "Bleeding (-).",
         "Non-pruritic.",
@@ -63,3 +63,32 @@ def test_mixed_text_is_not_taken_for_english(text: str) -> None:
 )
 def test_slips_dialects_charts_and_single_words_are_english(text: str) -> None:
     assert language_of(text) == ENGLISH
+
+
+NO_WORDS = {
+    "keys side by side": ["asdf", "qwerty", "qwertz", "lkjhg", "asdf jkl", "zxcvbnm"],
+    "consonants": ["dfgdfg", "ghjghj", "sdfsdf sdf", "kjshdf kjhsdf kjhsdf", "jfkdls fjdksl"],
+    "the same again": ["aaaa", "xxx", "qweqwe", "blabla", "asdfasdf", "aaaaaaa bbbb"],
+    "markup": ["<b>x</b>", "<div><p></p></div>", "<br/>", '<img src="a.jpg">'],
+    "numbers": ["123 456", "0171 2345678", "1234"],
+    "emoji and marks": ["\N{THUMBS UP SIGN}\N{THUMBS UP SIGN}", "...", "☑ ☐", "???", "-"],
+    "a letter": ["x", "x y"],
+}
+
+
+@pytest.mark.parametrize("text", [text for texts in NO_WORDS.values() for text in texts])
+def test_what_is_no_language_is_not_taken_for_a_foreign_one(text: str) -> None:
+    assert language_of(text) == NO_LANGUAGE
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["痒", "Prst", "Vlk", "Strč prst skrz krk.", "Poire", "Popo", "Retter", "Gatal-gatal", "<b>Juckt</b>"],
+)
+def test_short_words_of_other_languages_are_no_noise(text: str) -> None:
+    assert language_of(text) not in (ENGLISH, NO_LANGUAGE)
+
+
+def test_noise_beside_english_words_hides_nothing() -> None:
+    assert language_of("It itches and bleeds asdf") == ENGLISH
+    assert not any(is_noise(word) for word in ("itches", "rhythm", "skin", "nevus", "crust"))

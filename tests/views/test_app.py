@@ -449,6 +449,7 @@ def test_unchanged_answer_is_final_with_one_click(app, store):
     assert button(app, "Keep my answer").key == "keep"
     finish(app)
     assert "Your final answer is saved" in texts(app)
+    assert "Before and final: 1st Nevus, 2nd my own idea; 70% confident" in texts(app)
     before, after = store.answers().to_dict("records")
     for column in ("rank_1", "rank_2", "rank_3", "confidence", "ai_answer"):
         assert before[column] == after[column]

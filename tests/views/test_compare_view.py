@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -188,6 +189,12 @@ def test_calibration_shows_readers_and_ai_in_one_chart():
     assert [list(line.y) for line in lines] == [list(bins[who]["accuracy"]) for who in WHO]
     assert all(" cases" in row["Accuracy"] for row in compare_tables.calibration_table({"ai": bins["ai"]}))
     assert len(compare_tables.calibration_table(bins)) == sum(len(table) for table in bins.values())
+
+
+def test_axis_of_times_reaches_values_that_have_no_interval():
+    alone = {stage: replace(SUMMARY.seconds[stage], low=None, high=None) for stage in STAGES}
+    end = compare_charts.times(alone).layout.xaxis.range[1]
+    assert end >= max(estimate.value for estimate in alone.values()) > 1
 
 
 def test_groups_have_every_figure_with_its_n():

@@ -269,6 +269,40 @@ def test_words_that_are_not_english_leave_the_facts_set_by_hand(app, store):
     assert kept(store).narrative == GERMAN
 
 
+@pytest.mark.parametrize("noise", ["asdf", "<b>x</b>", "123 456"])
+def test_what_is_no_language_is_not_called_foreign(app, noise):
+    type_words(app, noise)
+    said = [info.value for info in app.info]
+    assert chips.NO_WORDS in said
+    assert chips.NOT_ENGLISH not in said
+
+
+def said_to_add(app: AppTest) -> str:
+    return "".join(info.value for info in app.info if "So few words" in info.value)
+
+
+def test_few_words_without_a_photo_get_a_hint_what_to_add_and_hold_nobody_up(app):
+    type_words(app, "rash")
+    for what in ("what it looks like", "where it is", "since when", "how old the patient is"):
+        assert what in said_to_add(app)
+    type_words(app, "itchy rash")
+    assert "itches" not in said_to_add(app)
+    assert "where it is" in said_to_add(app)
+    answer(app)
+    assert case(app).diagnosis is not None
+
+
+@pytest.mark.parametrize("words", ["itchy ring on arm, 3 weeks", "", HUSBAND], ids=["enough", "none", "long"])
+def test_words_that_say_enough_get_no_hint(app, words):
+    type_words(app, words)
+    assert not said_to_add(app)
+
+
+def test_few_words_beside_a_photo_get_no_hint(app):
+    type_words(use_sample(app), "spot")
+    assert not said_to_add(app)
+
+
 def test_bundle_that_reads_words_is_told_what_was_set_by_hand_beside_them(app):
     open_symptom_form(type_words(app, PECULIAR))
     field(app, "selectbox", "kind").set_value("rash")

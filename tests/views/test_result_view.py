@@ -205,6 +205,23 @@ def test_not_sure_names_what_it_depends_on_and_a_malignant_type_that_the_photo_s
     assert "squamous" not in said
 
 
+ADDED_UP = (("NEV", 0.4), ("SEK", 0.23), ("BCC", 0.14), ("MEL", 0.13), ("SCC", 0.1))
+
+
+def test_malignant_types_that_add_up_are_named_where_no_candidate_is_malignant():
+    found = replace(
+        diagnosis(),
+        undecided=("NEV", "SEK"),
+        answer=tuple(Probability(*item) for item in ADDED_UP),
+        recommendations=(),
+    )
+    said = amber(shown((), found))
+    assert "Malignant types together: 37%; the most likely is basal cell carcinoma (14%)." in said
+    assert "together" not in amber(shown((), replace(found, undecided=("NEV", "BCC"))))
+    benign = tuple(Probability(*item) for item in (("NEV", 0.5), ("SEK", 0.35), ("BCC", 0.15)))
+    assert "together" not in amber(shown((), replace(found, answer=benign)))
+
+
 def test_foreign_photo_suggests_nothing():
     suggested = (Probability("MEL", 0.9), Probability("NEV", 0.1))
     found = replace(

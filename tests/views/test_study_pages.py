@@ -136,6 +136,7 @@ def test_deck_is_read_blind_to_its_end_and_shows_the_reference_only_then(app, st
         if done == 0:
             button(app, "Next case").click().run()
     assert [success.value for success in app.success] == ["You have answered every case of this deck."]
+    assert "Pause" not in [button.label for button in app.button]
     (references,) = [table.value for table in app.table if "Reference" in table.value]
     assert sorted(references["Reference"]) == ["Basal cell carcinoma", "Nevus"]
     assert set(references["You before"]) == {"✗ Nevus", "✓ Nevus"}

@@ -65,18 +65,15 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
         _show_result(store, case, progress)
     elif progress.after is not None:
         _show_given(case, kept)
-    if is_told:
-        with st.container(key="feedback"), st.expander("Your feedback (optional)", key=f"say_{case.id}"):
-            feedback_form.ask(store, case, progress)
-        truth.offer_next(store, progress)
-        return
-    if progress.after is None:
+    if progress.after is None and not is_told:
         _ask_final_answer(store, case, progress)
     else:
-        with st.container(key="feedback"):
-            st.header("Your feedback")
+        with st.container(key="feedback"), st.expander("Your feedback (optional)", key=f"say_{case.id}"):
             feedback_form.ask(store, case, progress)
-    _offer_next(store, case, progress)
+    if is_told:
+        truth.offer_next(store, progress)
+    else:
+        _offer_next(store, case, progress)
 
 
 def _show_given(case: CaseState, kept: Case) -> None:
@@ -121,11 +118,16 @@ def _show_result(store: Store, case: CaseState, progress: Progress) -> None:
     sure = (f"({truth.sure(before.confidence)})" if is_told else f"{before.confidence}%") if before else ""
     is_new = progress.after is None and not is_told
     arm = progress.reading.arm
-    result.show(diagnosis, manifest or {}, own, sure, case.id, picture=picture, takes_focus=is_new, arm=arm)
-    if manifest is not None:
-        run.mark(store, case, progress)
-    if not is_told:  # nobody at the stand can ask the patient of a sample
-        questions.show(case, progress)
+
+    def below() -> None:
+        if manifest is not None:
+            run.mark(store, case, progress)
+        if not is_told:  # nobody at the stand can ask the patient of a sample
+            questions.show(case, progress)
+
+    result.show(
+        diagnosis, manifest or {}, own, sure, case.id, below, picture=picture, takes_focus=is_new, arm=arm
+    )
     if before is None:
         st.caption("You saw the AI before giving an answer: your final answer is marked as unblinded.")
     if manifest is None:

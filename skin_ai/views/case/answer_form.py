@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
@@ -18,6 +19,8 @@ from skin_ai.views.case.own_answer import ORDINALS
 from skin_ai.vocabulary import MANAGEMENT
 
 HIDE_TYPED = "<style>[class*=st-key-typed_] {display: none}</style>"
+NOT_FOUND = "\u2060"  # word joiner
+LONG = 5  # letters from which on a word is no abbreviation
 # Percent, the middle of each fifth of the scale. Earlier answers were given in eleven steps, 0 to 100. Both
 # are percent, so they are kept and compared as they are.
 CONFIDENCES = (10, 30, 50, 70, 90)
@@ -35,21 +38,50 @@ class Written(NamedTuple):
 
 @cache
 def choices() -> dict[str, str]:
-    """Search term -> how the list shows it: every name, then every synonym and code."""
+    """Search term -> how the list shows it: names, then synonyms and codes with the name in brackets.
+
+    What is typed is looked for in all of the text shown, but a type is to be listed once. So a synonym is
+    left out where another entry of its type is found by the same words, and the name in brackets is not found
+    at all. What is left out can still be typed: `find` knows it.
+    """
     names = {disease.name: name(code) for code, disease in DISEASES.items()}
     terms = {
-        term: f"{term[0].upper()}{term[1:]} ({disease.name})"
+        term: f"{term[0].upper()}{term[1:]} ({_not_found(disease.name)})"
         for code, disease in DISEASES.items()
-        for term in (code, *disease.synonyms)
-        if term not in names and not is_plural(term)
+        for term in _apart((code, *disease.synonyms), disease.name)
+        if term not in names
     }
     return names | dict(sorted(terms.items(), key=lambda term: term[0].casefold()))
 
 
+def _apart(terms: Sequence[str], listed: str) -> list[str]:
+    """Those that no other one, and not the name that is listed anyway, is found by."""
+    apart = [listed.split()[0]]  # who types a name's first word sees the name
+    for term in sorted((term for term in terms if not is_plural(term)), key=len):
+        if not any(_holds(term, other) for other in apart):
+            apart.append(term)
+    return apart[1:]
+
+
+def _holds(term: str, other: str) -> bool:
+    """Whether a term has all words of another one; short ones, such as AK, by chance are parts of words."""
+    words = re.findall(r"\w+", term.casefold())
+    return all(
+        word in words or (len(word) >= LONG and any(word in own for own in words))
+        for word in re.findall(r"\w+", other.casefold())
+    )
+
+
+def _not_found(text: str) -> str:
+    """The same to the eye; hidden from search by an invisible character after each first letter."""
+    return re.sub(r"\b(\w)", "\\1" + NOT_FOUND, text)
+
+
 def is_plural(term: str) -> bool:
     """Whether it can be left out of the list, as its singular finds the same type."""
-    singular = find(term.removesuffix("s"))
-    return term.endswith("s") and singular is not None and singular == find(term)
+    singulars = [term.removesuffix(end) + one for end, one in (("s", ""), ("es", "is")) if term.endswith(end)]
+    meant = find(term)
+    return meant is not None and meant in map(find, singulars)
 
 
 def written(rank: str) -> str:
@@ -90,7 +122,10 @@ def ask(case: CaseState, stage: str, former: Answer | None = None, deck: Deck | 
     if len(diagnoses) > 1:
         listed = zip(ORDINALS, diagnoses, strict=False)
         st.text(", ".join(f"{ordinal} {terms.get(text, text)[:DIAGNOSIS_LIMIT]}" for ordinal, text in listed))
-    for text in (text for text in diagnoses if find(text) is None):
+    for text in (text for text in diagnoses if text not in terms):
+        if (meant := find(text)) is not None:
+            st.text(f"“{text[:DIAGNOSIS_LIMIT]}” is kept as {meant.name}.")
+            continue
         names = " or ".join(disease.name for disease in suggest(text))
         asked = f"Did you mean {names}?" if names else "It is kept as written."
         st.text(f"“{text[:DIAGNOSIS_LIMIT]}” is not a known diagnosis. {asked}")

@@ -12,6 +12,7 @@ from skin_ai.study.kept_facts import answers_of
 from skin_ai.study.tables import Case
 from skin_ai.views.case import symptom_form
 from skin_ai.views.case.case_state import CaseState, still_current
+from skin_ai.views.case.elimination import in_a_row
 from skin_ai.views.case.symptom_form import in_words
 from skin_ai.views.case.understood import IN_ORDER, UNSAID, asked
 from skin_ai.views.free_text import plain
@@ -24,6 +25,21 @@ NOT_ENGLISH: Final = (
     "The words do not seem to be English, so they are not read. Enter the facts in the symptom form: "
     "the AI then uses these and the photo."
 )
+NO_WORDS: Final = (
+    "The AI finds no words that it can read here. Describe the lesion in English, or use the symptom form."
+)
+FEWEST_WORDS: Final = 6  # of the texts that the 26-disease model was trained and measured on
+ENOUGH_FACTS: Final = 2
+SAY_MORE: Final = (
+    "So few words seldom tell diseases apart. It helps to add {}. You can also go on without it."
+)
+WHAT_TO_SAY: Final = {
+    "what it looks like": "",
+    "where it is": "site",
+    "since when": "duration",
+    "whether it itches or hurts": "itch",
+    "how old the patient is": "age",
+}  # -> the fact, if it is one
 NOTHING_FOUND: Final = "No symptom, body site or age was recognised. Enter facts in the symptom form."
 END_NOT_READ: Final = (
     "The words are too long: their end was not read. Add what is missing in the symptom form."
@@ -53,8 +69,13 @@ def _chips_and_form(case_id: str, is_wide: bool) -> None:
     uncertain = [fact for fact in facts.order[: facts.n_uncertain] if fact in shown]
     others = [fact for fact in facts.order[facts.n_uncertain :] if fact in shown]
     with st.container():  # always there: the form below keeps its place, and the focus that Tab gave it
-        if not facts.is_english:
+        more = _more_to_say(case, shown)
+        if not facts.has_words:
+            st.info(NO_WORDS)
+        elif not facts.is_english:
             st.info(NOT_ENGLISH, icon=":material/translate:")
+        elif more:
+            st.info(SAY_MORE.format(in_a_row(more)))
         elif facts.extraction is not None and not (uncertain or others or facts.is_cut):
             st.caption(NOTHING_FOUND)
         if uncertain or others:
@@ -68,6 +89,18 @@ def _chips_and_form(case_id: str, is_wide: bool) -> None:
         if facts.marked in shown:
             _show_place(case, facts.marked)
     symptom_form.show(case, shown)
+
+
+def _more_to_say(case: CaseState, shown: Sequence[str]) -> list[str]:
+    """What would help where words alone are to tell many diseases apart, and hardly anything is said."""
+    facts = case.facts
+    said = [fact for fact in shown if facts.answer(fact) != UNSAID]
+    is_short = bool(facts.words) and len(facts.words.split()) < FEWEST_WORDS
+    if facts.extraction is None or case.photo is not None or "duration" not in shown:
+        return []
+    if not is_short or len(said) >= ENOUGH_FACTS:
+        return []
+    return [what for what, fact in WHAT_TO_SAY.items() if fact not in said]
 
 
 def _chips(case: CaseState, label: str, facts: Sequence[str]) -> None:

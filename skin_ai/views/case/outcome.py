@@ -10,7 +10,7 @@ from skin_ai.diseases import comparable
 from skin_ai.study import flow
 from skin_ai.study.flow import Progress
 from skin_ai.study.store import RANKS, Store
-from skin_ai.study.tables import Deck
+from skin_ai.study.tables import Answer, Deck
 from skin_ai.views import local_time
 from skin_ai.views.case import answer_form, bundle_choice, focus
 from skin_ai.views.case.case_state import CaseState
@@ -29,12 +29,20 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
         focus.heading("Your final answer is saved", "outcome", case.id)
         if reference:
             st.text(f"Reference diagnosis: {answer_form.written(reference)}. {progress.case.explanation}")
-        if before is not None:
-            st.text(f"{_mark(before.ranks[0], reference)}Before: {answer_form.answer_in_words(before)}")
-        st.text(f"{_mark(after.ranks[0], reference)}Final: {answer_form.answer_in_words(after)}")
+        for stage, answer in _stages(before, after):
+            st.text(f"{_mark(answer.ranks[0], reference)}{stage}: {answer_form.answer_in_words(answer)}")
         if reference and case.diagnosis is not None:
             first = case.diagnosis.answer[0].type
             st.text(f"{_mark(first, reference)}AI: {_in_words(case.diagnosis)}")
+
+
+def _stages(before: Answer | None, after: Answer) -> list[tuple[str, Answer]]:
+    """An answer that was kept stands once."""
+    if before is None:
+        return [("Final", after)]
+    if answer_form.answer_in_words(before) == answer_form.answer_in_words(after):
+        return [("Before and final", after)]
+    return [("Before", before), ("Final", after)]
 
 
 def _in_words(diagnosis: Diagnosis) -> str:

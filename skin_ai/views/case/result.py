@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ import streamlit as st
 from skin_ai.diseases import DISEASES, Nature
 from skin_ai.predict import stability, words
 from skin_ai.predict.diagnose import FEW_TYPES, FLAGS, UNLIKE, UNLIKE_ALONE, Diagnosis
-from skin_ai.predict.words import NO_FACTS, NOT_ENGLISH
+from skin_ai.predict.words import NO_FACTS, NO_WORDS, NOT_ENGLISH
 from skin_ai.views.case import elimination, focus, funnel, pictures, reliability
 from skin_ai.views.case.elimination import in_a_row, name, percent
 from skin_ai.views.case.own_answer import ORDINALS, Own
@@ -22,7 +22,8 @@ SHOW_ANYWAY: Final = "Show anyway"
 RANKED: Final = 6  # types in the table of an arm
 WITH_STEPS: Final = ("", STEPS, STEPS_AND_HEATMAP)  # arms
 LEAST_SUSPICION: Final = 0.2  # of the photo model, from which a malignant type is named
-SERIOUS: Final = (UNLIKE, UNLIKE_ALONE, NOT_ENGLISH, NO_FACTS, FEW_TYPES, "words_cut")  # flags on the verdict
+# Flags on the verdict.
+SERIOUS: Final = (UNLIKE, UNLIKE_ALONE, NOT_ENGLISH, NO_WORDS, NO_FACTS, FEW_TYPES, "words_cut")
 SAID_BY_THE_DOTS: Final = ("no_photo", "no_words", "disagree")  # the last one by the table of all numbers
 
 
@@ -32,6 +33,7 @@ def show(
     own: Own,
     sure: str,
     case_id: str,
+    below: Callable[[], None] = lambda: None,
     *,
     picture: str = "",
     takes_focus: bool = True,
@@ -39,9 +41,9 @@ def show(
 ) -> None:
     """What it is, how sure, whether both agree, and how it was found; "Show anyway" where it is a guess.
 
-    sure: how sure the clinician is, as the page writes it; "" where the AI was shown at once. picture: the
-    square as the models saw it, as a data URI. arm: of a study; each has the ranking as a table, and only
-    some have the steps.
+    sure: how sure the clinician is, as the page writes it; "" where the AI was shown at once. below: draws
+    what stands directly below the steps. picture: the square as the models saw it, as a data URI. arm: of a
+    study; each has the ranking as a table, and only some have the steps.
     """
     st.html(STYLE)
     is_guess = diagnosis.is_foreign and not diagnosis.narrative
@@ -58,6 +60,7 @@ def show(
             with st.container(key="funnel"):
                 st.html(funnel.html(diagnosis.steps, diagnosis.undecided, own))
             notes = [funnel.LEGEND, *notes]
+        below()
         if notes:
             st.caption(" ".join(notes))
 
@@ -182,20 +185,37 @@ def _cautions(diagnosis: Diagnosis) -> list[str]:
     said = [_not_sure(diagnosis)] if diagnosis.undecided else []
     if diagnosis.matters:
         said.append(words.in_words(diagnosis.matters))
-    if diagnosis.undecided and not diagnosis.is_foreign:
-        said += [
-            f"The photo alone gives {DISEASES[item.type].name} {percent(item.probability)}."
-            for rank, item in enumerate(diagnosis.recommendations)
-            if DISEASES[item.type].nature is Nature.MALIGNANT
-            and (rank == 0 or item.probability >= LEAST_SUSPICION)
-            and item.type not in diagnosis.undecided
-        ]
+    if diagnosis.undecided:
+        said += _suspected_by_photo(diagnosis) or _malignant_together(diagnosis)
     said += [
         stability.in_words(variant, type_, diagnosis.narrative)
         for variant, type_ in (diagnosis.unstable or {}).items()
         if type_ not in diagnosis.undecided
     ]
     return [*said, *(FLAGS[flag] for flag in diagnosis.flags if flag in SERIOUS)]
+
+
+def _suspected_by_photo(diagnosis: Diagnosis) -> list[str]:
+    return [
+        f"The photo alone gives {DISEASES[item.type].name} {percent(item.probability)}."
+        for rank, item in enumerate(() if diagnosis.is_foreign else diagnosis.recommendations)
+        if DISEASES[item.type].nature is Nature.MALIGNANT
+        and (rank == 0 or item.probability >= LEAST_SUSPICION)
+        and item.type not in diagnosis.undecided
+    ]
+
+
+def _malignant_together(diagnosis: Diagnosis) -> list[str]:
+    """A sentence where malignant types add up to what one of them would be named for, and none is named."""
+    malignant = [item for item in diagnosis.answer if DISEASES[item.type].nature is Nature.MALIGNANT]
+    together = total(diagnosis, Nature.MALIGNANT)
+    if together < LEAST_SUSPICION or not {item.type for item in malignant}.isdisjoint(diagnosis.undecided):
+        return []
+    first = malignant[0]
+    return [
+        f"Malignant types together: {percent(together)}; "
+        f"the most likely is {DISEASES[first.type].name} ({percent(first.probability)})."
+    ]
 
 
 def _not_sure(diagnosis: Diagnosis) -> str:

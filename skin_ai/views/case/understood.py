@@ -93,11 +93,16 @@ class Understood:
 
     @property
     def is_english(self) -> bool:
-        if self.extraction is None:
-            return True
         from skin_ai.predict.language_detection import ENGLISH
 
-        return self.extraction.language == ENGLISH
+        return self.extraction is None or self.extraction.language == ENGLISH
+
+    @property
+    def has_words(self) -> bool:
+        """Whether what was typed is in some language."""
+        from skin_ai.predict.language_detection import NO_LANGUAGE
+
+        return self.extraction is None or self.extraction.language != NO_LANGUAGE
 
     def found(self, fact: str) -> Any:
         """What the words say on a fact."""

@@ -107,6 +107,12 @@ def intervals(rows: Sequence[Row], span: tuple[float, float] = (0, 1), unit: str
     return chart
 
 
+def times(seconds: Mapping[Any, Estimate]) -> go.Figure:
+    """Median times, whose axis reaches the longest; in a small study that is a value without an interval."""
+    longest = max(estimate.high or estimate.value or 1.0 for estimate in seconds.values())
+    return intervals([Row("Median time", seconds)], (0, longest), " s")
+
+
 def _n(row: Row) -> str:
     counts: dict[str, list[int]] = {}
     for estimate in row.marks.values():
@@ -207,7 +213,8 @@ def confusion(counts: pd.DataFrame) -> go.Figure:
     ]
     lay_out(chart, height=CELL_HEIGHT * (len(rows) + 1))
     labels = {"type": "category", "tickfont_size": 13, "showgrid": False, "ticks": ""}
-    chart.update_xaxes(side="top", tickangle=0, **labels)
+    # No fixed angle: on a phone "undecided" is wider than its column, and labels that would touch are turned.
+    chart.update_xaxes(side="top", automargin=True, **labels)
     chart.update_yaxes(autorange="reversed", **labels)
     chart.update_layout(margin={"l": 68, "t": 32})
     return chart

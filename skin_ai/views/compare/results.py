@@ -244,9 +244,7 @@ def _time(summary: Summary) -> None:
         "Median time from first seeing the case to the first answer (before), and from there to the final "
         "answer (after). Pauses and the AI's computing time count; cases without a final answer do not."
     )
-    longest = max(estimate.high or 1.0 for estimate in summary.seconds.values())
-    chart = charts.intervals([Row("Median time", summary.seconds)], (0, longest), " s")
-    _chart_beside_table(chart, tables.time_table(summary), "time")
+    _chart_beside_table(charts.times(summary.seconds), tables.time_table(summary), "time")
 
 
 def _arms(readings: pd.DataFrame, answers: pd.DataFrame, primary: Mapping[str, Sequence[str]]) -> None:

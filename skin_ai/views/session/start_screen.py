@@ -100,7 +100,7 @@ def show(store: Store) -> None:
 
 
 def offer_others(*, is_primary: bool = False) -> None:
-    """One tap to everything else that a visitor can do. is_primary: another case is what comes next."""
+    """One tap to everything else that a visitor can do. is_primary: in the bar below a result."""
     with st.container(
         key="others",
         horizontal=True,
@@ -115,7 +115,7 @@ def offer_others(*, is_primary: bool = False) -> None:
         )
         st.button("My own photo", on_click=case_of_own, key="begin_own")
         st.button(
-            "Tell a patient's story: 26 diseases",
+            "A patient's story" if is_primary else "Tell a patient's story: 26 diseases",
             on_click=case_of_own,
             kwargs={"is_story": True},
             key="begin_story",

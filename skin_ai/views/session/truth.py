@@ -43,10 +43,10 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
         focus.heading(VERDICTS[is_right, ai_is_right], "outcome", case.id)
         st.markdown(f"**{name(reference)}** is the diagnosis. {progress.case.explanation}")
         ai = f"not sure, most likely {DISEASES[first].name}" if diagnosis.undecided else name(first)
-        st.text(
-            f"{mark(is_right)} You: {answer_form.written(before.ranks[0])}, {sure(before.confidence)}\n"
-            f"{mark(ai_is_right)} AI: {ai}"
-        )
+        own = f"{answer_form.written(before.ranks[0])}, {sure(before.confidence)}"
+        with st.container(key="who_is_right", horizontal=True, gap="medium"):
+            st.text(f"{mark(is_right)} You: {own}", width="content")
+            st.text(f"{mark(ai_is_right)} AI: {ai}", width="content")
         st.markdown(in_words(score))
 
 
