@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from skin_ai.diseases import find
 from skin_ai.predict.narrative import clean_text
-from skin_ai.study import consent, database
+from skin_ai.study import consent, database, likeness
 from skin_ai.study.store import MAX_RANKS, Store, as_png, pixels_sha256
 from skin_ai.study.tables import Answer, Case, Clinician, Deck, Feedback, Photo, Reading, Run, Stage
 from skin_ai.vocabulary import MANAGEMENT, NOTHING
@@ -156,7 +156,9 @@ def keep_case(
         reading = session.get(Reading, (reader, case.id))
         if reading is not None and (reading.unblinded or _answers(session, reader, case.id)):
             return ""
-        case.owner, case.seen_sha256 = reader, "" if seen is None else pixels_sha256(seen)
+        case.owner = reader
+        case.seen_sha256 = "" if seen is None else pixels_sha256(seen)
+        case.seen_dhash = "" if seen is None else likeness.difference_hash(seen)
         _refuse_case_of_deck(session, reader, case)
         session.merge(case)
         session.flush()
@@ -172,18 +174,19 @@ def keep_case(
 
 
 def _refuse_case_of_deck(session: Session, reader: str, case: Case) -> None:
-    """Compares exact pixels, and words without differences in case and spaces."""
+    """Compares photos, and words without differences in case and spaces."""
     finished = exists().where(
         Answer.case_id == Case.id, Answer.clinician == reader, Answer.stage == Stage.AFTER
     )
     of_decks = (
-        select(Deck.name, Case.seen_sha256, Case.narrative)
+        select(Deck.name, Case.seen_sha256, Case.seen_dhash, Case.narrative)
         .join(Case, Case.deck_id == Deck.id)
         .where(~finished)
     )
     words = _plain_words(case.narrative)
-    for deck, sha256, narrative in session.execute(of_decks):
-        same_photo = case.seen_sha256 and sha256 == case.seen_sha256
+    for deck, sha256, dhash, narrative in session.execute(of_decks):
+        same_pixels = case.seen_sha256 and sha256 == case.seen_sha256
+        same_photo = same_pixels or likeness.is_same_photo(case.seen_dhash, dhash)
         if same_photo or (words and _plain_words(narrative) == words):
             what = "photo" if same_photo else "text"
             raise FlowError(f"The deck “{deck}” has this {what}. Answer it there, so that you stay blinded.")
@@ -201,7 +204,8 @@ def _has_met(session: Session, reader: str, case: Case) -> bool:
     for other in session.scalars(met):
         their_photos = {other.photo_sha256, other.seen_sha256} - {""}
         same_words = words and words == _plain_words(other.narrative)
-        if photos & their_photos or (same_words and not (photos and their_photos)):
+        same_photo = photos & their_photos or likeness.is_same_photo(case.seen_dhash, other.seen_dhash)
+        if same_photo or (same_words and not (photos and their_photos)):
             return True
     return False
 

@@ -22,7 +22,7 @@ from sqlalchemy import Engine, and_, delete, exists, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, aliased
 
-from skin_ai.study import database
+from skin_ai.study import database, likeness
 from skin_ai.study.database import StoreError
 from skin_ai.study.merge import merge
 from skin_ai.study.tables import Answer, Case, Clinician, Consent, Deck, Feedback, Photo, Reading, Run, Stage
@@ -145,9 +145,9 @@ class Store:
             for case, case_id, png in zip(deck.cases, case_ids(deck), photos, strict=True):
                 columns = {name: value for name, value in vars(case).items() if name != "photo"}
                 sha256 = "" if case.photo is None else pixels_sha256(case.photo)
-                session.add(
-                    Case(id=case_id, deck_id=deck_id, photo_sha256=sha256, seen_sha256=sha256, **columns)
-                )
+                dhash = "" if case.photo is None else likeness.difference_hash(case.photo)
+                seen = {"photo_sha256": sha256, "seen_sha256": sha256, "seen_dhash": dhash}
+                session.add(Case(id=case_id, deck_id=deck_id, **seen, **columns))
                 session.flush()
                 if png is not None:
                     session.add(Photo(case_id=case_id, png=png))

@@ -150,11 +150,11 @@ class Case(Base):
 
     sample: the name of a built-in sample, else ""; its photo is in the app, never stored. photo_sha256: of
     the pixels, "" without a photo; it shows whether a photo chosen again is the same. seen_sha256: of the
-    photo as a deck would hold it, "" too if not known; it shows whether two cases are the same. crop: centre
-    x, y and size, as in photo.Crop. facts_extracted: what was found in the words (`extraction.to_keep`), None
-    if they were not read. facts_confirmed: fact -> answer, "unsaid" included, of all facts that the reader
-    saw or set; None for a deck's case, and if the reader saw none. age_band, body_site: of these facts, or of
-    the deck's table.
+    photo as a deck would hold it, "" too if not known; it shows whether two cases are the same. seen_dhash:
+    likewise (`likeness.py`), of a photo that was saved again too. crop: centre x, y, size, as in photo.Crop.
+    facts_extracted: what was found in the words (`extraction.to_keep`), None if they were not read.
+    facts_confirmed: fact -> answer, "unsaid" included, of all facts that the reader saw or set; None for a
+    deck's case, and if the reader saw none. age_band, body_site: of these facts, or of the deck's table.
     """
 
     __tablename__ = "cases"
@@ -171,6 +171,7 @@ class Case(Base):
     fitzpatrick: Mapped[int | None]
     photo_sha256: Mapped[str] = mapped_column(default="")
     seen_sha256: Mapped[str] = mapped_column(default="", server_default="")
+    seen_dhash: Mapped[str] = mapped_column(default="", server_default="")
     crop: Mapped[list[Any]] = mapped_column(default=lambda: [0.5, 0.5, 1.0])
     reference: Mapped[str] = mapped_column(default="")
     explanation: Mapped[str] = mapped_column(default="")

@@ -301,6 +301,7 @@ BACK = {
         "ALTER TABLE answers DROP COLUMN management",
         "ALTER TABLE answers DROP COLUMN malignancy",
     ],
+    "0006": ["ALTER TABLE cases DROP COLUMN seen_dhash"],
 }
 
 

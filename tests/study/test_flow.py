@@ -1,5 +1,6 @@
 """A reader's way through a case: what is saved when, what may be seen when, and by whom."""
 
+import io
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,16 +11,18 @@ from threading import Barrier
 
 import numpy as np
 import pytest
+from PIL import Image
 from sqlalchemy import func, select
 
 from skin_ai.predict.bundle import Bundle
 from skin_ai.predict.diagnose import Diagnosis, diagnose
 from skin_ai.predict.narrative import NarrativeError
 from skin_ai.study import database, flow
-from skin_ai.study.deck import Deck, DeckCase
+from skin_ai.study.deck import Deck, DeckCase, small
 from skin_ai.study.flow import Awaits, FlowError, Given
 from skin_ai.study.store import Store, pixels_sha256
 from skin_ai.study.tables import Base, Case, Run, Stage, now
+from skin_ai.views.case.samples import SAMPLES
 
 ANSWER = Given(("MEL", "NEV"), 60, "the edge")
 OTHER = Given(("BCC",), 10)
@@ -306,6 +309,39 @@ PHOTO = np.random.default_rng(0).integers(0, 255, (60, 90, 3), np.uint8)
 def repeats(store: Store) -> set[tuple[str, bool]]:
     table = store.answers()
     return set(zip(table["case"], table["repeat"], strict=True))
+
+
+def saved_again(photo: np.ndarray, quality: int, share: float = 1) -> np.ndarray:
+    """As JPEG, at another size."""
+    height, width = photo.shape[:2]
+    file = io.BytesIO()
+    smaller = Image.fromarray(photo).resize((round(width * share), round(height * share)))
+    smaller.save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
+
+
+@pytest.mark.parametrize(("quality", "share"), [(90, 1.0), (70, 1.0), (80, 0.5)])
+def test_photo_that_was_saved_again_is_the_photo_of_the_deck(
+    store: Store, reader: str, case: Case, quality: int, share: float
+) -> None:
+    photos = [small(sample.pixels()) for sample in SAMPLES]
+    cases = tuple(DeckCase(photo, "", "", "", None, "MEL", "") for photo in photos[:-1])
+    store.add_deck(Deck("Photos", True, cases))
+    case.narrative = ""
+    for photo in photos[:-1]:
+        with pytest.raises(FlowError, match="The deck “Photos” has this photo"):
+            flow.keep_case(store, reader, case, seen=saved_again(photo, quality, share))
+    flow.keep_case(store, reader, case, seen=photos[-1])
+    assert flow.progress(store, reader, case.id) is not None
+
+
+def test_case_whose_photo_was_met_saved_otherwise_is_a_repeat(store: Store, reader: str) -> None:
+    photo = small(SAMPLES[0].pixels())
+    for number, seen in enumerate((photo, saved_again(photo, 80), small(SAMPLES[1].pixels()))):
+        own = Case(id=f"{number:032x}", narrative=f"Words {number}.", photo_sha256=pixels_sha256(seen))
+        flow.keep_case(store, reader, own, seen=seen)
+        flow.commit(store, reader, own.id, Stage.BEFORE, ANSWER)
+    assert repeats(store) == {(f"{0:032x}", False), (f"{1:032x}", True), (f"{2:032x}", False)}
 
 
 @pytest.mark.parametrize("same", ["photo", "text", "neither"])
