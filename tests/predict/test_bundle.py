@@ -26,6 +26,7 @@ from skin_ai.predict.bundle import (
     SHARED,
     TOKENIZER_FILES,
     WEIGHTS,
+    WORD_PRIOR_FILE,
     BundleError,
     bundle_names,
     file_of,
@@ -38,7 +39,8 @@ from skin_ai.predict.bundle import (
 
 SHIPPED = WEIGHTS / DEFAULT_BUNDLE
 LARGEST = 90e6  # bytes, all bundles and the extraction together
-NOT_SHARED = (LANGUAGE_FILE, PREDICTIONS_FILE)
+SHIPPED_FILES = (*FILES, WORD_PRIOR_FILE)
+NOT_SHARED = (LANGUAGE_FILE, PREDICTIONS_FILE, WORD_PRIOR_FILE)
 EVERY_MODE = ("photo_only", "words_only", "single_pass", "chain")
 
 
@@ -47,7 +49,7 @@ def copied(tmp_path: Path) -> Path:
     """A folder with the shipped files as links, but a manifest of its own."""
     folder = tmp_path / "copied"
     folder.mkdir()
-    for name in FILES:
+    for name in SHIPPED_FILES:
         (folder / name).symlink_to(file_of(SHIPPED, name))
     shutil.copyfile(SHIPPED / MANIFEST, folder / MANIFEST)
     return folder
@@ -58,7 +60,7 @@ def sharing(copied: Path) -> Path:
     """The same with those that bundles share in the folder beside it."""
     shared = copied.parent / SHARED
     shared.mkdir()
-    for name in FILES:
+    for name in SHIPPED_FILES:
         if name not in NOT_SHARED:
             (copied / name).rename(shared / name)
     return copied
@@ -139,7 +141,7 @@ def test_limits_are_those_of_the_manifest(copied):
 # ---- what bundles share ----
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", SHIPPED_FILES)
 def test_file_is_looked_for_in_the_own_folder_and_then_in_shared(sharing, name):
     shared = sharing.parent / SHARED / name
     assert file_of(sharing, name) == (sharing / name if name in NOT_SHARED else shared)
@@ -172,13 +174,13 @@ def test_bundle_that_shares_loads_and_says_the_same(sharing, bundle):
 
 def test_writing_the_manifest_deletes_what_stands_in_shared_as_well(sharing):
     shared = sharing.parent / SHARED
-    for name in FILES:
+    for name in SHIPPED_FILES:
         if name not in NOT_SHARED:
             (sharing / name).symlink_to(file_of(SHIPPED, name))
     write_manifest(sharing, read_manifest(sharing))
     assert {path.name for path in sharing.iterdir()} == {*NOT_SHARED, MANIFEST}
     assert {path.name for path in shared.iterdir()} == set(FILES) - set(NOT_SHARED)
-    assert read_manifest(sharing)["files"] == {name: sha256(file_of(SHIPPED, name)) for name in FILES}
+    assert read_manifest(sharing)["files"] == {name: sha256(file_of(SHIPPED, name)) for name in SHIPPED_FILES}
     load_bundle(sharing.name, sharing.parent)
 
 
@@ -202,19 +204,19 @@ def test_no_bundle_is_named_as_what_bundles_share(sharing):
 # ---- what does not load ----
 
 
-@pytest.mark.parametrize("name", (*FILES, MANIFEST))
+@pytest.mark.parametrize("name", (*SHIPPED_FILES, MANIFEST))
 def test_missing_file_is_named(copied, name):
     (copied / name).unlink()
     assert str(copied / name) in load_error(copied)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", SHIPPED_FILES)
 def test_one_flipped_bit_is_found_and_the_file_named(copied, name):
     flip_a_bit(copied / name)
     assert str(copied / name) in load_error(copied)
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name not in NOT_SHARED])
+@pytest.mark.parametrize("name", [name for name in SHIPPED_FILES if name not in NOT_SHARED])
 def test_one_flipped_bit_of_a_shared_file_is_found_and_the_file_named(sharing, name):
     path = sharing.parent / SHARED / name
     flip_a_bit(path)
