@@ -42,7 +42,8 @@ TOLD = Facts(
     elevation=Answer.YES,
 )
 GERMAN = "Ich bin 70. Der Fleck am Rücken juckt seit drei Wochen und blutet."
-FORM_STYLE = "age 54, site: nose\n- itch: y\n- bleed: n\n- pain no"  # whether it bleeds is left unsure
+# Whether it hurts is left unsure.
+FORM_STYLE = "age 54, site: nose\n- itch: y\n- bleed: n\n- pain: only if pressed"
 PECULIAR = "My skin has been peculiar lately."
 MARKUP = "1) It *itches* <b>a lot</b>, cost $5 or $10, **Bleeds** :red[x] [l](http://a.b) on my nose."
 
@@ -92,10 +93,10 @@ def test_every_fact_and_answer_has_its_words():
 
 def test_uncertain_facts_come_first_with_a_mark_that_is_no_colour(app):
     type_words(app, FORM_STYLE)
-    assert shown(app)[0] == "Has not bled?"
-    assert chip(app, "bleed").icon == chips.UNCERTAIN
+    assert shown(app)[0] == "Painful?"
+    assert chip(app, "hurt").icon == chips.UNCERTAIN
     assert "Please check:" in texts(app)
-    assert [label for label in shown(app) if label.endswith("?")] == ["Has not bled?"]
+    assert [label for label in shown(app) if label.endswith("?")] == ["Painful?"]
 
 
 def test_click_leads_from_yes_to_no_to_not_known_to_not_said_and_the_chip_stays_in_its_place(app):
@@ -365,7 +366,7 @@ def test_facts_of_a_deck_are_fixed_when_it_is_loaded_and_cannot_be_changed(app, 
     app.switch_page("skin_ai/pages/case.py").run()
     assert shown(app) == []
     assert ":gray-badge[Nose]" in texts(app)
-    assert "Has not bled?]" in texts(app)
+    assert "Painful?]" in texts(app)
     assert "Symptom form" not in [expander.label for expander in app.expander]
     bundle_choice.models("pad-ufes-20")  # which reads a few words once
     monkeypatch.setattr("skin_ai.predict.words.extract", lambda *_: pytest.fail("The words were read again."))
