@@ -72,7 +72,7 @@ def test_dots_stand_for_odds(odds, dots):
         (-1.0, -0.4, "history"),
         (-1.0, -0.6, "both"),
         (-0.2, -1.0, "photo"),
-        (0.05, 0.05, "neither"),
+        (0.05, 0.05, "less likely"),
     ],
 )
 def test_reason_is_what_counted_against_a_type(words, photo, reason):

@@ -91,14 +91,14 @@ def moves(option: Option, step: Step) -> dict[Source, float]:
 
 
 def reason(option: Option, step: Step) -> str:
-    """Why an option was ruled out, in one word.
+    """Why an option was ruled out, in a word or two.
 
-    "neither" where neither history nor photo alone counted against it, "close" where there was only one.
+    "less likely" where neither history nor photo alone counted against it, "close" where there was only one.
     """
     against = {source: max(0.0, -moved) for source, moved in moves(option, step).items()}
     total = sum(against.values())
     if total < NOTABLE:
-        return "neither" if len(against) > 1 else "close"
+        return "less likely" if len(against) > 1 else "close"
     main = next((source for source, amount in against.items() if amount >= MOSTLY * total), None)
     return SOURCES[main] if main else "both"
 
