@@ -233,7 +233,7 @@ class _LanguageFolds:
         return fact_prior_of([self.cases[i] for i in self._trained_on(fold)], self.run.types)
 
     def _prior_weights(self, name: str) -> list[list[float]]:
-        """What is added to the photo's learnt weight; where the model reads facts, and their prior's weight.
+        """What is added to the photo's learnt weight, and the regression's weight where facts are read.
 
         One row for each fold, fitted on the others, and one fitted on all.
         """

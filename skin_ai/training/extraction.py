@@ -90,18 +90,21 @@ def train_extraction(
         done = work / f"common_{place}.safetensors"
         train_stage(stage, base, start, [], pairs, done)
         start = done
+
+    def own_model(name: str, read: Sequence[Example]) -> Extractor:
+        done = work / f"{name}.safetensors"
+        runs = [
+            train_stage(own, base, start, read, pairs, done.with_stem(f"{name}-{seed}"), seed)
+            for seed in SEEDS
+        ]
+        model = _mean_of(runs)
+        _save(model, done)
+        return model
+
     left_out = {
-        writer: _mean_of_runs(
-            own,
-            base,
-            start,
-            without_writer(narratives, writer),
-            pairs,
-            work / f"without_{writer}.safetensors",
-        )
-        for writer in writers
+        writer: own_model(f"without_{writer}", without_writer(narratives, writer)) for writer in writers
     }
-    model = _mean_of_runs(own, base, start, narratives, pairs, work / "all.safetensors")
+    model = own_model("all", narratives)
     calibrate(
         model,
         {
@@ -112,27 +115,19 @@ def train_extraction(
     save_extractor(model, out)
 
 
-def _mean_of_runs(
-    stage: Stage,
-    base: Path,
-    start: Path | None,
-    narratives: Sequence[Example],
-    pairs: Sequence[Example],
-    done: Path,
-) -> Extractor:
-    """The mean of the weights of one run a seed (Wortsman et al. 2022, "Model soups"), kept in `done`."""
-    runs = [
-        train_stage(stage, base, start, narratives, pairs, done.with_stem(f"{done.stem}-{seed}"), seed)
-        for seed in SEEDS
-    ]
+def _mean_of(runs: Sequence[Extractor]) -> Extractor:
+    """The first of the runs, with the mean of all their weights (Wortsman et al. 2022, "Model soups")."""
     states = [run.state_dict() for run in runs]
     mean = {
         name: torch.stack([state[name] for state in states]).mean(0) if value.is_floating_point() else value
         for name, value in states[0].items()
     }
     runs[0].load_state_dict(mean)
-    save_file({name: value.contiguous() for name, value in mean.items()}, done)
     return runs[0]
+
+
+def _save(model: Extractor, done: Path) -> None:
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, done)
 
 
 def train_stage(
@@ -156,7 +151,7 @@ def train_stage(
     model = _trained(model, stage, narratives, pairs, checkpoint, seed)
     if stage.further:
         fit_further_heads(model, narratives, pairs, stage.further)
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, done)
+    _save(model, done)
     checkpoint.unlink(missing_ok=True)
     return model
 
