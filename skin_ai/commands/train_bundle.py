@@ -223,40 +223,42 @@ class _LanguageFolds:
         model = self._as_learned(name, fold)
         photo, *facts = self._prior_weights(name)[-1 if fold is None else fold]
         model.photo_weight.data += photo
-        model.word_prior = self.bag_of_words
-        if facts:
-            model.word_prior = replace(self._fact_prior(fold), weight=facts[0])
+        prior = model.word_prior
+        model.word_prior = replace(prior, weight=prior.weight + facts[0]) if prior else self.bag_of_words
         return model
 
-    def _fact_prior(self, fold: int | None) -> WordPrior:
-        """The regression on the facts of what the fold's model was trained on."""
+    def _fact_prior(self, fold: int | None) -> WordPrior | None:
+        """Where facts are read, the regression on those of what the fold's model is trained on."""
+        if self.run.language.reads != READS_FACTS:
+            return None
         return fact_prior_of([self.cases[i] for i in self._trained_on(fold)], self.run.types)
 
     def _prior_weights(self, name: str) -> list[list[float]]:
-        """What is added to the photo's learnt weight, and the regression's weight where facts are read.
+        """What is added to the photo's learnt weight, and to the regression's where facts are read.
 
         One row for each fold, fitted on the others, and one fitted on all.
         """
         saved = self.work / f"{name}-prior-weights.json"
         if saved.exists():
             return [[float(weight) for weight in row] for row in json.loads(saved.read_text("utf-8"))]
-        types, reads_facts = self.run.types, self.run.language.reads == READS_FACTS
+        types = self.run.types
         logits, photos, facts, truth, tested = [], [], [], [], []
         for fold in range(int(self.folds.max()) + 1):
             places, _ = self._tested_in(fold)
             words = [self.given.of_case(self.cases[i]) for i in places]
             seen = [self.photos[i] for i in places]
-            steps = predict_steps(self._as_learned(name, fold), words, seen, (len(types), 1), (1.0,))
+            model = self._as_learned(name, fold)
+            steps = predict_steps(model, words, seen, (len(types), 1), (1.0,))
             logits.append(step_logits(steps, 0, types))
             photos += [photo.numpy() for photo in seen if photo is not None]
-            if reads_facts:
-                facts.append(self._fact_prior(fold).logits(words).numpy())
+            if model.word_prior is not None:
+                facts.append(model.word_prior.logits(words).numpy())
             truth += [types.index(self.cases[i].type) for i in places]
             tested += [fold] * len(places)
         with_photo = [case for case, photo in zip(self.cases, self.photos, strict=True) if photo is not None]
         frequency = mixed_prior(with_photo, types, self.run.language.uniform_prior)
         log_photos = np.log(np.maximum(np.array(photos), LEAST_PHOTO))
-        priors = np.array([log_photos, np.concatenate(facts)] if reads_facts else [log_photos])
+        priors = np.array([log_photos, np.concatenate(facts)] if facts else [log_photos])
         asked, labels, folds = np.concatenate(logits), np.array(truth), np.array(tested)
         parts = [folds != fold for fold in range(int(folds.max()) + 1)] + [folds >= 0]
         weights = [fit_prior_weights(asked[part], priors[:, part], labels[part], frequency) for part in parts]
@@ -282,6 +284,7 @@ class _LanguageFolds:
             run.language,
             self.work / READING_FILE,
             self.work / f"{name}-{'final' if fold is None else f'fold{fold}'}.safetensors",
+            word_prior=self._fact_prior(fold),
             all_options=name == "control",
         )
 

@@ -92,9 +92,10 @@ class LanguageModel(nn.Module):
     """A sequence classifier over the label set, with the log probabilities of two priors added.
 
     logit(o) = z(o | prompt) + w · log p_photo(o) + w₂ · log(p_words(o) + doubt); types that are not options
-    get -inf. w is learned, and then fitted again to patients that the model has not seen; so is w₂ where
-    p_words is a regression on facts (`evaluation.temperatures`). p_words and doubt are of `word_prior`; a
-    model without one reads the prompt alone.
+    get -inf. w is learned; where p_words is a regression on facts it stands here while z is trained, with
+    w₂ = 1. Both weights are then fitted again to patients that the model has not seen
+    (`evaluation.temperatures`). p_words and doubt are of `word_prior`; a model without one reads the prompt
+    alone.
     pooling: OWN_POOLING uses the classifier as it is (an encoder: its first token); WORDS_POOLING gives an
     encoder's head the mean of the narrative's token vectors, similar to how MiniLM was trained (Reimers and
     Gurevych 2019).

@@ -31,6 +31,7 @@ from skin_ai.predict.chain import (
     save_language_model,
     set_padding,
 )
+from skin_ai.predict.word_prior import WordPrior
 from skin_ai.training.datasets import Case
 from skin_ai.training.loop import fastest_precision, fit, save_once
 from skin_ai.training.sources import training_words
@@ -270,20 +271,24 @@ def train_chain(
     reading: Path | None,
     done: Path,
     *,
+    word_prior: WordPrior | None = None,
     all_options: bool = False,
 ) -> LanguageModel:
     """The language model trained with Chain of Options (or its control), saved as `done`.
 
     photos: (K,) out-of-fold probabilities of the image model a case, None without a photo;
-    reading: file of `reading.teach_reading`. The log prior is added to the training logits (`log_priors`).
+    reading: file of `reading.teach_reading`; word_prior: stands in the logit from the start, so that the
+    model learns only what it does not say. The log prior is added to the training logits (`log_priors`).
     """
     set_seed(settings.seed)
     if done.exists():
         merged = replace(settings, lora_rank=0, four_bit=False)  # adapters are merged
         model = pretrained(merged, types)
         load_language_weights(model, done)
+        model.word_prior = word_prior
         return model.eval()
     model = pretrained(settings, types)
+    model.word_prior = word_prior
     if reading is not None:
         own = model.state_dict()
         fits = {name: part for name, part in load_file(reading).items() if part.shape == own[name].shape}

@@ -142,7 +142,7 @@ def test_model_that_reads_facts_has_a_regression_on_those_of_its_own_patients(
     photo, of_facts = json.loads((tmp_path / "chain-prior-weights.json").read_text(encoding="utf-8"))[0]
     learnt = load_file(tmp_path / "chain-fold0.safetensors")["photo_weight"].item()
     assert model.photo_weight.item() == pytest.approx(learnt + photo, abs=1e-4)
-    assert model.word_prior.weight == pytest.approx(of_facts)
+    assert model.word_prior.weight == pytest.approx(1 + of_facts)
     others = [case for case, fold in zip(cases, folds, strict=True) if fold not in (0, NEVER_TRAINED)]
     known = fact_prior_of(others, run.types)
     assert torch.equal(known.coefficients, model.word_prior.coefficients)

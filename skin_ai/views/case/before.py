@@ -164,8 +164,13 @@ def _ask_to_keep_photo(case: CaseState, progress: Progress | None) -> bool:
         key=key,
         persist_state="session",
     )
-    photo = "kept without its metadata" if keeps else "not kept: it is deleted when this session ends"
-    st.caption(f"Words, answers and feedback are kept. The photo is {photo}.")
+    photo = "The photo is kept without its metadata."
+    if not keeps:
+        photo = (
+            "The photo is deleted when this session ends. A short code stays, by which the same photo is "
+            "recognised; no picture can be made from it."
+        )
+    st.caption(f"Words, answers and feedback are kept. {photo}")
     return keeps
 
 
