@@ -132,7 +132,7 @@ def click(page: Page, name: str) -> None:
 def settle(page: Page) -> None:
     """Waits until the server has nothing more to do."""
     page.wait_for_timeout(300)
-    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_have_count(1)
+    expect(page.locator("[data-testid=stApp][data-test-script-state=running]")).to_have_count(0)
 
 
 def expect_connected(page: Page, times: int = 1) -> None:
