@@ -1,5 +1,6 @@
 """What several tests need: bundles, a drawn photo, a drawn data set and a tiny language model."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -34,6 +35,8 @@ from skin_ai.predict.bundle import (
 )
 from skin_ai.study.store import Store, open_store
 from skin_ai.views.session import readers
+
+PIECES = 8_000  # of words; all 30,522 take a tiny model most of its time
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -117,15 +120,21 @@ def mini_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a random two-layer BERT with the shipped tokenizer."""
+    """The folder of a random two-layer BERT with the shipped tokenizer's most frequent pieces of words."""
     folder = tmp_path_factory.mktemp("tiny-bert")
     torch.manual_seed(0)
     config = BertConfig(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, vocab_size=30522
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, vocab_size=PIECES
     )
     BertModel(config).save_pretrained(folder)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(file_of(WEIGHTS / DEFAULT_BUNDLE, name), folder / name)
+    shipped = {
+        name: file_of(WEIGHTS / DEFAULT_BUNDLE, name) for name in ("tokenizer.json", "tokenizer_config.json")
+    }
+    shutil.copyfile(shipped["tokenizer_config.json"], folder / "tokenizer_config.json")
+    tokenizer = json.loads(shipped["tokenizer.json"].read_text(encoding="utf-8"))
+    pieces = tokenizer["model"]["vocab"]  # the most frequent ones first
+    tokenizer["model"]["vocab"] = {piece: place for piece, place in pieces.items() if place < PIECES}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
     return folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -117,6 +118,13 @@ class LanguageModel(nn.Module):
         self.types = types
         self.photo_weight = nn.Parameter(torch.ones(()))
         self.word_prior: WordPrior | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LanguageModel:
+        """With weights of its own; they share the tokenizer, which is slow to copy."""
+        memo[id(self.tokenizer)] = self.tokenizer
+        copied = memo[id(self)] = type(self).__new__(type(self))
+        copied.__dict__ = copy.deepcopy(self.__dict__, memo)
+        return copied
 
     def encode(self, questions: Sequence[Question]) -> dict[str, Tensor]:
         """The prompts as padded token ids; of a prompt that is too long, only the narrative is cut."""

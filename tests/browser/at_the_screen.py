@@ -80,6 +80,7 @@ class Visit:
         self.page.set_viewport_size(size)
 
     def expect_no_sideways_scrolling(self) -> None:
+        settle(self.page)
         widths = self.page.evaluate(
             f"[document.documentElement, document.querySelector('{SCROLLING_PART}')]"
             ".map(part => part.scrollWidth - part.clientWidth)"
@@ -183,11 +184,23 @@ def phone_address(page: Page) -> str:
     settle(page)
     end = time.monotonic() + PATIENCE / 1000
     while time.monotonic() < end:  # until it is drawn completely
-        picture = cv2.imdecode(np.frombuffer(code.screenshot(), np.uint8), cv2.IMREAD_COLOR)
-        if said := cv2.QRCodeDetector().detectAndDecode(picture)[0]:
+        if said := said_by_code(cv2.imdecode(np.frombuffer(code.screenshot(), np.uint8), cv2.IMREAD_COLOR)):
             return said
         page.wait_for_timeout(200)
     raise AssertionError("no QR code can be read")
+
+
+def said_by_code(picture: np.ndarray) -> str:
+    """What the QR code in a picture, (h, w, 3), says; "" where none can be read.
+
+    Like a hand that moves the phone: at each single size OpenCV cannot read some clean codes.
+    """
+    for scale in (1, 1.5, 2, 3):
+        shown = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
+        shown = cv2.copyMakeBorder(shown, 40, 40, 40, 40, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+        if said := cv2.QRCodeDetectorAruco().detectAndDecode(shown)[0]:
+            return said
+    return ""
 
 
 def sent_from(phone: Page, address: str, photo: Path) -> None:

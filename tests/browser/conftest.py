@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from at_the_screen import IDLE_MINUTES, PASSPHRASE, SCREENS, Server, Visit, beat_the_ai, visiting
 from playwright.sync_api import Browser, expect, sync_playwright
-from telling_server import ASK, TELL
+from telling_server import ASK, HOLD, TELL
 
 from benchmarks.server import ROOT, STREAMLIT, started
 from skin_ai.study.store import open_store
@@ -56,6 +56,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterato
         "SKIN_AI_KIOSK_MINUTES": str(IDLE_MINUTES),
         ASK: str(folder / "ask.json"),
         TELL: str(folder / "tell.json"),
+        HOLD: str(folder / "hold"),
     }
     with serve(folder, environment, [str(Path(__file__).parent / "telling_server.py")]) as server:
         with visiting(browser, server.address) as visit:

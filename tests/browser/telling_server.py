@@ -1,18 +1,21 @@
-"""The server, as `python -m streamlit`, which also reports what it holds in memory.
+"""The server, as `python -m streamlit`, which also reports what it holds in memory and lets visitors wait.
 
 At SIGUSR1 it writes to the file that TELL names, as JSON, which of the texts in the file that ASK names some
 object still holds, and how many uploaded photos there are.
+At SIGUSR2 it takes the models' turn, makes the file that HOLD names, and keeps the turn while it is there.
 """
 
 import gc
 import json
 import os
 import signal
+import time
 from pathlib import Path
+from threading import Thread
 
 from streamlit.web.cli import main
 
-ASK, TELL = "TELLING_SERVER_ASK", "TELLING_SERVER_TELL"
+ASK, TELL, HOLD = "TELLING_SERVER_ASK", "TELLING_SERVER_TELL", "TELLING_SERVER_HOLD"
 
 
 def tell(*_: object) -> None:
@@ -29,6 +32,17 @@ def tell(*_: object) -> None:
     told.with_suffix(".part").replace(told)
 
 
+def hold() -> None:
+    from skin_ai.server.turns import OF_MODELS
+
+    held = Path(os.environ[HOLD])
+    with OF_MODELS.taken(lambda _: None):
+        held.touch()
+        while held.exists():
+            time.sleep(0.05)
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGUSR1, tell)
+    signal.signal(signal.SIGUSR2, lambda *_: Thread(target=hold, daemon=True).start())
     main()

@@ -66,6 +66,7 @@ def deck_file(tmp_path: Path) -> Path:
 def case_on_screen(page: Page) -> int:
     """Which of the three it is, by the patient's words."""
     expect(page.get_by_text(f"Deck “{NAME}”: ")).to_be_visible()
+    expect(page.get_by_role("button", name=SAVE)).to_be_visible()
     settle(page)
     shown = [place for place in range(3) if page.get_by_text(SAMPLES[place].narrative).count()]
     assert len(shown) == 1

@@ -181,6 +181,10 @@ def test_run_that_is_killed_twice_gives_the_same_bundle(run, trained, mini_datas
         original(seed)
 
     monkeypatch.setattr(loop, "set_seed", set_seed)
+    (tmp_path / "work").mkdir()
+    # These are measured once, and no weight depends on them.
+    for figures in (*checks.OF_PHOTOS, "elimination", "literature"):
+        shutil.copy(trained.parent / "work" / f"{figures}.json", tmp_path / "work")
     for done, left in (("image-fold0", "image-fold4"), ("chain-fold0", "chain-fold4")):
         with pytest.raises(Killed):
             train(run, {"pad-ufes-20": mini_dataset}, tmp_path / "work", tmp_path / "mini")

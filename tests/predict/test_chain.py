@@ -1,3 +1,4 @@
+import copy
 import math
 from itertools import pairwise
 from random import Random
@@ -463,6 +464,18 @@ def test_without_a_photo_the_photo_term_favours_no_type(tiny):
 def test_type_that_the_photo_rules_out_stays_finite(tiny):
     photo = torch.tensor([1.0, 0, 0, 0, 0, 0])
     assert torch.isfinite(tiny([Question("It itches.", photo, ALL)])).all()
+
+
+def test_copy_answers_alike_and_has_weights_of_its_own(tiny):
+    question = [Question("It itches.", PHOTO, ALL)]
+    with torch.inference_mode():
+        before = tiny(question)
+        copied = copy.deepcopy(tiny)
+        assert torch.equal(copied(question), before)
+        for parameter in copied.parameters():
+            parameter.add_(1)
+        assert not torch.equal(copied(question), before)
+        assert torch.equal(tiny(question), before)
 
 
 def test_saved_weights_come_back_with_the_photo_weight(tiny, tiny_language_model, tmp_path):

@@ -43,6 +43,7 @@ from app_at_work import (
 from drawn_cases import as_jpeg
 from drawn_samples import SAMPLES as DRAWN
 from sqlalchemy import select
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.testing.v1 import AppTest
 
 from skin_ai.predict import bundle
@@ -391,6 +392,24 @@ def test_diagnosis_outside_the_label_set_stays_as_written(app, store, give_case)
     assert "not know your diagnosis" in texts(app)
     assert written not in "\n".join(element.value for element in app.markdown)
     assert not any("annulare" in element.proto.body for element in app.get("html"))
+
+
+def test_who_waits_for_the_ai_is_told_each_step_in_turn(app, monkeypatch):
+    told = []
+
+    def note(message):
+        if message.delta.new_element.WhichOneof("type") == "markdown":
+            told.append(message.delta.new_element.markdown.body)
+
+    type_words(use_sample(app))
+    give(app, ["melanoma"])
+    monkeypatch.setattr(
+        ForwardMsgQueue, "_before_enqueue_msg", note
+    )  # the queue itself keeps the latest only
+    button(app, SAVE).click().run()
+    steps = ["Reading the photo", "Reading the words", "Photo model"]
+    steps += [f"Elimination, step {number} of 3" for number in (1, 2, 3)]
+    assert [text for text in told if text in steps] == steps
 
 
 def test_ai_at_once_is_marked_unblinded_for_good(app, store):

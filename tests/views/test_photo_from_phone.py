@@ -1,6 +1,8 @@
 """The code for a phone on the case page: where it is shown, and what becomes of the photo."""
 
+import re
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -55,6 +57,19 @@ def test_photo_from_the_phone_becomes_the_cases_and_words_stay(at_the_code: AppT
     assert words_area(at_the_code).value == "It bleeds."
     assert not CODES._codes and not CODES._photos
     assert "Remove the photo" in buttons(at_the_code)
+
+
+@pytest.mark.parametrize("origin", ["http://10.42.0.1:8501", f"https://{'skin.' * 8}hospital.example.org"])
+def test_code_has_a_quiet_zone_and_modules_that_any_phone_can_read(
+    at_the_code: AppTest, monkeypatch: pytest.MonkeyPatch, origin: str
+) -> None:
+    monkeypatch.setattr(phone, "_origin", lambda: origin)
+    monkeypatch.setattr(phone, "path_for", lambda _: f"send/{'0' * 32}")
+    [drawing] = at_the_code.run().image[0].value
+    ground, modules = re.findall(" d='([^']*)", unquote(drawing))
+    side = int(ground.removeprefix("M0 0h").partition("v")[0])
+    assert modules.startswith("M4 4.5h7")  # four modules of white, then the first corner
+    assert phone.WIDTH / side >= 4  # pixels
 
 
 @pytest.mark.parametrize("leave", ["another way", "another page", "another case"])
