@@ -42,6 +42,7 @@ from skin_ai.views.case.samples import CREDIT, Sample
 from skin_ai.views.session import readers
 from skin_ai.views.session.readers import LET_IN
 from skin_ai.vocabulary import ARMS, ROLES
+from tests.study.made_up_study import answers
 
 PASSPHRASE = "a fig on the sill"
 ROWS = [
@@ -466,6 +467,18 @@ def test_feedback_shows_comments_beside_their_cases_as_the_filters_say(two_readi
     app.switch_page("skin_ai/pages/about.py").run()
     app.switch_page("skin_ai/pages/feedback.py").run()
     assert shows_data(app)
+
+
+def test_feedback_shows_what_the_ai_said_and_the_reference(store, app, monkeypatch):
+    monkeypatch.setenv("SKIN_AI_STUDY_PASSPHRASE", PASSPHRASE)
+    store.add_answers(answers(n_readers=1, n_cases=5, seed=2))
+    open_feedback(app, PASSPHRASE)
+    assert not app.exception
+    said = texts(app).splitlines()
+    references = [line for line in said if line.startswith("Reference diagnosis: ")]
+    told_by_ai = [line for line in said if line.startswith(("✓ AI: ", "✗ AI: "))]
+    assert references
+    assert len(references) == len(told_by_ai)
 
 
 def test_filters_that_leave_nothing_break_nothing(store, app, monkeypatch):

@@ -115,8 +115,8 @@ def ask(case: CaseState, stage: str, former: Answer | None = None, deck: Deck | 
     if len(diagnoses) > 1:
         listed = zip(ORDINALS, diagnoses, strict=False)
         st.text(", ".join(f"{ordinal} {terms.get(text, text)[:DIAGNOSIS_LIMIT]}" for ordinal, text in listed))
-    names = {disease.name for disease in DISEASES.values()}
-    for text in (text for text in diagnoses if text not in names):
+    standard = {disease.name for disease in DISEASES.values()}
+    for text in (text for text in diagnoses if text not in standard):
         if (meant := find(text)) is not None:
             st.text(f"“{text[:DIAGNOSIS_LIMIT]}” is kept as {meant.name}.")
             continue

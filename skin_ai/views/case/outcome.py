@@ -89,13 +89,15 @@ def show_references_of_deck(store: Store, reader: str, deck: Deck) -> None:
 
 
 def show_for_print(progress: Progress, bundle: str, understood: str) -> None:
-    """What only the printed page has: words, the facts that the AI used, own answer, date and model."""
-    before, after = progress.before, progress.after
+    """What only the printed page has: words, the facts that the AI used, own answer, date and model.
+
+    Once the final answer is saved, both answers stand above.
+    """
+    before = progress.before
     with st.container(key="printed"):
         st.text(f"History: {progress.case.narrative or 'none'}")
         if understood:
             st.text(f"Understood from the words: {understood}")
-        for stage, answer in (("before the AI", before), ("final", after)):
-            if answer is not None:
-                st.text(f"Reader's answer, {stage}: {answer_form.answer_in_words(answer)}")
+        if before is not None and progress.after is None:
+            st.text(f"Reader's answer, before the AI: {answer_form.answer_in_words(before)}")
         st.text(f"{local_time.in_words(progress.case.opened_at)}, {bundle_choice.title(bundle)} ({bundle})")
