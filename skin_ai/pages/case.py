@@ -78,9 +78,7 @@ def restore(store: Store, case: CaseState, progress: Progress) -> None:
 
 
 def show_head(store: Store, progress: Progress | None) -> None:
-    title, who = st.columns([3, 1], vertical_alignment="bottom")
-    title.title("Case")
-    with who, st.container(horizontal_alignment="right"):
+    with readers.head("Case"):
         if not kiosk.is_on():
             readers.show_reader(store)
     if progress is not None and progress.deck is not None:

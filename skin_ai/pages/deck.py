@@ -16,12 +16,11 @@ from skin_ai.views.session import readers
 
 
 def main() -> None:
-    title, who = st.columns([3, 1], vertical_alignment="bottom")
-    title.title("Deck")
+    head = readers.head("Deck")
     store = readers.store()
     if store is None:
         return
-    with who, st.container(horizontal_alignment="right"):
+    with head:
         readers.show_reader(store)
     st.markdown(
         "A deck is a set of cases for several readers. You see them in your own random order, answer each "

@@ -9,17 +9,22 @@ from skin_ai.study import flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.store import RANKS, SCALES, Store
 from skin_ai.views import answers_download, local_time
-from skin_ai.views.case import answer_form, feedback_form, pictures
+from skin_ai.views.case import answer_form, feedback_form, outcome, pictures
 from skin_ai.views.case.samples import find
 from skin_ai.views.free_text import plain
 from skin_ai.views.session import readers
+from skin_ai.vocabulary import plural
 
 ALL = "all"
 ON_A_PAGE = 10
+STAGES = {"before": "Before the AI", "after": "Final"}
 
 
 def main() -> None:
     st.title("Feedback")
+    st.markdown(
+        "What readers say about the AI's results, beside their answers. Only study staff can read it."
+    )
     if not readers.asks_to_see_each_reader():
         return
     store = readers.store()
@@ -39,23 +44,25 @@ def show(store: Store, answers: pd.DataFrame) -> None:
     if answers.empty:
         st.markdown("No answers yet.")
         return
-    chosen = chosen_answers(answers)
+    chosen = chosen_answers(answers_download.without_early_references(answers))
     feedback = chosen[(chosen["comment"] != "") | chosen[[*SCALES]].notna().any(axis=1)]
     readings = chosen.drop_duplicates(["reader", "case"])
     st.markdown(
-        f"Readers: {chosen['reader'].nunique()}. Readings: {len(readings)}, {len(feedback)} with feedback, "
-        f"{(feedback['comment'] != '').sum()} with a comment."
+        f"{plural(chosen['reader'].nunique(), 'reader')}, {plural(len(readings), 'reading')}: "
+        f"{len(feedback)} with feedback, {(feedback['comment'] != '').sum()} with a comment."
     )
     show_scales(feedback)
+    st.header("Download")
+    st.markdown("All answers chosen above, one per row, with their feedback.")
     answers_download.offer(chosen, st.checkbox("Include the patient's words", key="with_words"))
     st.header("Individual readings")
-    only_comments = st.toggle("With a comment only", key="only_comments")
+    only_comments = st.toggle("Only those with a comment", key="only_comments")
     listed = feedback[feedback["comment"] != ""] if only_comments else feedback
     if listed.empty:
         st.markdown("No feedback matches these filters.")
         return
     pages = -(-len(listed) // ON_A_PAGE)
-    page = st.number_input(f"Page, of {pages}", 1, pages, 1, key="page") if pages > 1 else 1
+    page = st.number_input(f"Page (1 to {pages})", 1, pages, 1, key="page") if pages > 1 else 1
     newest_first = listed.iloc[::-1].iloc[(page - 1) * ON_A_PAGE : page * ON_A_PAGE]
     for row in newest_first.to_dict("records"):
         show_reading(store, row, chosen)
@@ -103,28 +110,43 @@ def show_reading(store: Store, row: dict[str, object], answers: pd.DataFrame) ->
                 pictures.show(pictures.as_uri(pixels), title, "Photo of the case")
             else:
                 st.caption("No photo kept")
-        with feedback_side:
-            who = " · ".join(
-                str(row[column]) for column in ("reader", "role", "years_of_practice") if row[column]
-            )
-            blinded = "" if row["blinded"] else " · unblinded"
-            answered = local_time.in_words(pd.Timestamp(row["answered_at"]), "%Y-%m-%d %H:%M")
-            st.text(f"{answered} · {who}{blinded}")
+        with feedback_side, st.container(gap="xsmall"):
+            show_who(row)
             if row["comment"]:
-                st.text(str(row["comment"]))
-            for answer in mine.sort_values("stage", ascending=False).to_dict("records"):
-                ranks = [answer[rank] for rank in RANKS if answer[rank]]
-                malignancy = None if pd.isna(answer["malignancy"]) else int(answer["malignancy"])
-                said = answer_form.in_words(ranks, answer["confidence"], answer["management"], malignancy)
-                st.caption(f"{answer['stage']}: {plain(said)}")
+                st.text(f"“{row['comment']}”")
+            show_answers(row, mine)
             scales = [
-                f"{feedback_form.QUESTIONS[scale]}: {row[scale]}"
+                f"{feedback_form.QUESTIONS[scale]}: {row[scale]} of {max(feedback_form.ANSWERS)}"
                 for scale in SCALES
                 if not pd.isna(row[scale])
             ]
             st.caption(" · ".join(scales))
             with st.expander("The patient's words"):
                 st.text(str(row["narrative"]) or "none")
+
+
+def show_who(row: dict[str, object]) -> None:
+    years = f"{row['years_of_practice']} years of practice" if row["years_of_practice"] else ""
+    blinded = "" if row["blinded"] else "saw the AI first"
+    answered = local_time.in_words(pd.Timestamp(row["answered_at"]), "%Y-%m-%d %H:%M")
+    who = filter(None, (answered, row["reader"], row["role"], years, blinded))
+    st.caption(" · ".join(plain(str(part)) for part in who))
+
+
+def show_answers(row: dict[str, object], answers: pd.DataFrame) -> None:
+    """What the reader and the AI said, with a tick or a cross where the reference may be known."""
+    reference = str(row["truth"])
+    if reference:
+        st.text(f"Reference diagnosis: {answer_form.written(reference)}")
+    for answer in answers.sort_values("stage", ascending=False).to_dict("records"):
+        ranks = [answer[rank] for rank in RANKS if answer[rank]]
+        malignancy = None if pd.isna(answer["malignancy"]) else int(answer["malignancy"])
+        said = answer_form.in_words(ranks, answer["confidence"], answer["management"], malignancy)
+        st.text(f"{outcome.mark(ranks[0], reference)}{STAGES[answer['stage']]}: {said}")
+    if row["ai_answer"]:
+        first = row["ai_answer"][0][0]  # type: ignore[index]
+        said = outcome.ai_in_words(first, bool(row["ai_undecided"]))
+        st.text(f"{outcome.mark(first, reference)}AI: {said}")
 
 
 main()

@@ -15,6 +15,7 @@ from at_the_screen import (
     Visit,
     answer,
     case_id,
+    change_to,
     click,
     expect_result,
     finish,
@@ -322,8 +323,18 @@ def test_printed_page_has_the_result_and_nothing_to_click(reader: Visit) -> None
         expect(page.get_by_text(text).last).to_be_visible()
     for hidden in (".st-key-bar", ".st-key-details", ".st-key-next", "[data-testid=stHeader]"):
         expect(page.locator(hidden)).to_be_hidden()
-    printed = page.pdf(format="A4")
-    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
+    assert pages_printed(page) == {"A4": 1, "Letter": 1}
+    page.emulate_media(media="screen")
+    change_to(page, "nevus")
+    finish(page, "Save my final answer")
+    page.emulate_media(media="print")
+    expect(page.get_by_text("Reference diagnosis: ")).to_be_visible()
+    assert pages_printed(page) == {"A4": 1, "Letter": 1}
+
+
+def pages_printed(page: Page) -> dict[str, int]:
+    papers = ("A4", "Letter")
+    return {paper: len(re.findall(rb"/Type\s*/Page\b", page.pdf(format=paper))) for paper in papers}
 
 
 def test_about_fits_the_screen(visit: Visit) -> None:

@@ -166,6 +166,9 @@ def test_start_screen_is_one_screenful_and_three_taps_lead_to_the_truth(visitor:
     for in_sight in ("Show the AI", "Another case", "My own photo", "Tell a patient's story: 26 diseases"):
         expect(page.get_by_role("button", name=in_sight)).to_be_in_viewport(ratio=1)
     expect(page.get_by_text("Today: ")).to_be_in_viewport()
+    photo = page.get_by_role("img", name="The lesion: ")
+    expect(photo).to_be_in_viewport(ratio=1)
+    assert photo.bounding_box()["width"] >= {"laptop": 300, "phone": 180}[visitor.screen]
     expect(page.get_by_role("button", name="Next visitor")).to_have_count(0)
     expect(page.get_by_role("link", name="Deck")).to_have_count(0)
     visitor.expect_no_sideways_scrolling()

@@ -53,3 +53,19 @@ def test_synonym_that_the_list_leaves_out_is_answered_with_its_type():
     app = AppTest.from_function(form, default_timeout=60).run()
     app.multiselect[0].set_value(["nodular melanoma"]).run()
     assert [text.value for text in app.text] == ["“nodular melanoma” is kept as melanoma."]
+
+
+def test_synonym_that_the_list_offers_is_answered_with_its_type():
+    app = AppTest.from_function(form, default_timeout=60).run()
+    app.multiselect[0].set_value(["AK", "melanoma"]).run()
+    assert [text.value for text in app.text] == [
+        "1st AK, 2nd Melanoma",
+        "“AK” is kept as actinic keratosis.",
+    ]
+
+
+def test_list_is_searched_by_what_it_shows_and_nothing_else():
+    for shown in choices().values():
+        assert shown.isprintable()  # no invisible characters
+    first = [next(term for term, shown in choices().items() if "lentigo" in shown.casefold())]
+    assert [find(term).code for term in first] == ["LENT"]  # not lentigo maligna: Enter takes the first one

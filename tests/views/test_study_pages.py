@@ -42,6 +42,7 @@ from skin_ai.views.case.samples import CREDIT, Sample
 from skin_ai.views.session import readers
 from skin_ai.views.session.readers import LET_IN
 from skin_ai.vocabulary import ARMS, ROLES
+from tests.study.made_up_study import answers
 
 PASSPHRASE = "a fig on the sill"
 ROWS = [
@@ -451,20 +452,33 @@ def test_feedback_shows_comments_beside_their_cases_as_the_filters_say(two_readi
     monkeypatch.setenv("SKIN_AI_STUDY_PASSPHRASE", PASSPHRASE)
     open_feedback(app, PASSPHRASE)
     assert not app.exception
-    assert "Readers: 2. Readings: 2, 2 with feedback, 2 with a comment." in texts(app)
-    assert {"Too *sure*.", "Clear.", "Words to the nurse."} <= {text.value for text in app.text}
-    assert "after: 1st Melanoma, 2nd =own; 80% confident" in texts(app)
+    assert "2 readers, 2 readings: 2 with feedback, 2 with a comment." in texts(app)
+    assert {"“Too *sure*.”", "“Clear.”", "Words to the nurse."} <= {text.value for text in app.text}
+    assert "Before the AI: Nevus, 50% confident" in texts(app)
+    assert "Final: 1st Melanoma, 2nd =own; 80% confident" in texts(app)
     assert list(app.table[0].value["2"]) == ["2", "0", "0", "0"]
     app.selectbox(key="filter_role").set_value("student").run()
-    assert {text.value for text in app.text} >= {"Clear.", "Words to the student."}
+    assert {text.value for text in app.text} >= {"“Clear.”", "Words to the student."}
     assert "Too *sure*." not in texts(app)
     app.selectbox(key="filter_blinding").set_value("unblinded").run()
-    assert not {"Clear.", "Too *sure*."} & {text.value for text in app.text}
+    assert not {"“Clear.”", "“Too *sure*.”"} & {text.value for text in app.text}
     app.selectbox(key="filter_role").set_value("all").run()
     assert "Too *sure*." in texts(app)
     app.switch_page("skin_ai/pages/about.py").run()
     app.switch_page("skin_ai/pages/feedback.py").run()
     assert shows_data(app)
+
+
+def test_feedback_shows_what_the_ai_said_and_the_reference(store, app, monkeypatch):
+    monkeypatch.setenv("SKIN_AI_STUDY_PASSPHRASE", PASSPHRASE)
+    store.add_answers(answers(n_readers=1, n_cases=5, seed=2))
+    open_feedback(app, PASSPHRASE)
+    assert not app.exception
+    said = texts(app).splitlines()
+    references = [line for line in said if line.startswith("Reference diagnosis: ")]
+    told_by_ai = [line for line in said if line.startswith(("✓ AI: ", "✗ AI: "))]
+    assert references
+    assert len(references) == len(told_by_ai)
 
 
 def test_filters_that_leave_nothing_break_nothing(store, app, monkeypatch):
@@ -523,7 +537,7 @@ def test_three_taps_lead_to_result_truth_and_score(stand, store):
     assert not stand.exception
     said = texts(stand)
     assert f"**{name(sample.reference)}** is the diagnosis. Proven by {sample.proven_by}." in said
-    assert f"✓ You: {name(sample.reference)}, very sure" in said
+    assert f"✓ {name(sample.reference)} (very sure)" in said
     assert "Today, on the same cases: visitors **1 of 1** right" in said
     assert "Malignant in total" in said
     assert "Keep my answer" not in buttons(stand)
@@ -549,7 +563,7 @@ def test_missing_tap_is_asked_for_where_it_belongs(stand, store, diagnosis, sure
 def test_other_diagnosis_is_kept_and_is_wrong(stand, store):
     beat(stand, "other")
     assert store.answers().iloc[0]["rank_1"] == "other"
-    assert "✗ You: other, fairly sure" in texts(stand)
+    assert "✗ other (fairly sure)" in texts(stand)
 
 
 def test_role_is_asked_afterwards_and_may_be_skipped(stand, store):

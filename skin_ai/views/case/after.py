@@ -126,7 +126,16 @@ def _show_result(store: Store, case: CaseState, progress: Progress) -> None:
             questions.show(case, progress)
 
     result.show(
-        diagnosis, manifest or {}, own, sure, case.id, below, picture=picture, takes_focus=is_new, arm=arm
+        diagnosis,
+        manifest or {},
+        own,
+        sure,
+        case.id,
+        below,
+        picture=picture,
+        takes_focus=is_new,
+        arm=arm,
+        marks=truth.marks(case, progress),
     )
     if before is None:
         st.caption("You saw the AI before giving an answer: your final answer is marked as unblinded.")

@@ -19,7 +19,6 @@ from skin_ai.views.case.own_answer import ORDINALS
 from skin_ai.vocabulary import MANAGEMENT
 
 HIDE_TYPED = "<style>[class*=st-key-typed_] {display: none}</style>"
-NOT_FOUND = "\u2060"  # word joiner
 LONG = 5  # letters from which on a word is no abbreviation
 # Percent, the middle of each fifth of the scale. Earlier answers were given in eleven steps, 0 to 100. Both
 # are percent, so they are kept and compared as they are.
@@ -38,15 +37,14 @@ class Written(NamedTuple):
 
 @cache
 def choices() -> dict[str, str]:
-    """Search term -> how the list shows it: names, then synonyms and codes with the name in brackets.
+    """Search term -> how the list shows it: names, then synonyms and codes.
 
-    What is typed is looked for in all of the text shown, but a type is to be listed once. So a synonym is
-    left out where another entry of its type is found by the same words, and the name in brackets is not found
-    at all. What is left out can still be typed: `find` knows it.
+    A type is to be listed once for what is typed, so a synonym is left out where another entry of its type is
+    found by the same words. What is left out can still be typed: `find` knows it.
     """
     names = {disease.name: name(code) for code, disease in DISEASES.items()}
     terms = {
-        term: f"{term[0].upper()}{term[1:]} ({_not_found(disease.name)})"
+        term: f"{term[0].upper()}{term[1:]}"
         for code, disease in DISEASES.items()
         for term in _apart((code, *disease.synonyms), disease.name)
         if term not in names
@@ -70,11 +68,6 @@ def _holds(term: str, other: str) -> bool:
         word in words or (len(word) >= LONG and any(word in own for own in words))
         for word in re.findall(r"\w+", other.casefold())
     )
-
-
-def _not_found(text: str) -> str:
-    """The same to the eye; hidden from search by an invisible character after each first letter."""
-    return re.sub(r"\b(\w)", "\\1" + NOT_FOUND, text)
 
 
 def is_plural(term: str) -> bool:
@@ -122,7 +115,8 @@ def ask(case: CaseState, stage: str, former: Answer | None = None, deck: Deck | 
     if len(diagnoses) > 1:
         listed = zip(ORDINALS, diagnoses, strict=False)
         st.text(", ".join(f"{ordinal} {terms.get(text, text)[:DIAGNOSIS_LIMIT]}" for ordinal, text in listed))
-    for text in (text for text in diagnoses if text not in terms):
+    standard = {disease.name for disease in DISEASES.values()}
+    for text in (text for text in diagnoses if text not in standard):
         if (meant := find(text)) is not None:
             st.text(f"“{text[:DIAGNOSIS_LIMIT]}” is kept as {meant.name}.")
             continue

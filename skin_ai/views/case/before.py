@@ -102,7 +102,9 @@ def _ask_for_inputs(case: CaseState, progress: Progress | None) -> tuple[Crop, b
     _ask_how_to_begin(case)
     if case.is_story and case.photo is None:
         st.header("Tell a patient's story")
-        return Crop(), _ask_to_keep_photo(case, progress), _ask_for_words(case, progress)
+        words = _ask_for_words(case, progress)
+        st.caption("Words, answers and feedback are kept.")
+        return Crop(), False, words
     photo_side, words_side = st.columns(2, gap="large")
     kept = progress.case if progress else None
     with photo_side:

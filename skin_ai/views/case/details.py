@@ -120,7 +120,10 @@ def _all_numbers(diagnosis: Diagnosis, manifest: Mapping[str, Any], own: Own) ->
         hide_index=True,
         border="horizontal",
     )
-    totals = ", ".join(f"{nature} {percent(result.total(diagnosis, nature))}" for nature in Nature)
+    natures = {DISEASES[item.type].nature for item in diagnosis.answer}
+    totals = ", ".join(
+        f"{nature} {percent(result.total(diagnosis, nature))}" for nature in Nature if nature in natures
+    )
     others = [item.probability for item in diagnosis.answer if item not in listed]
     rest = f"{len(others)} others together {percent(sum(others))}. " if others else ""
     st.markdown(f"{rest}Taken together: {totals}.")
@@ -159,4 +162,6 @@ def _measured(diagnosis: Diagnosis, manifest: Mapping[str, Any]) -> None:
             f"“{DISEASES[first].name}”; found {found.found.exactly} true cases. Sure and unsure answers are "
             "counted alike."
         )
-        st.caption(manifest["figures"].get("protocol", ""))
+        st.caption(
+            "Measured on patients that the models had not seen in training; the Model card has the protocol."
+        )

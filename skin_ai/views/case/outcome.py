@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
 from skin_ai.diseases import comparable
@@ -16,9 +14,6 @@ from skin_ai.views.case import answer_form, bundle_choice, focus
 from skin_ai.views.case.case_state import CaseState
 from skin_ai.views.free_text import plain
 
-if TYPE_CHECKING:  # torch comes with it
-    from skin_ai.predict.diagnose import Diagnosis
-
 
 def show(store: Store, case: CaseState, progress: Progress) -> None:
     """The saved answers; with the reference, a tick or a cross for each and for the AI's first type."""
@@ -29,11 +24,13 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
         focus.heading("Your final answer is saved", "outcome", case.id)
         if reference:
             st.text(f"Reference diagnosis: {answer_form.written(reference)}. {progress.case.explanation}")
-        for stage, answer in _stages(before, after):
-            st.text(f"{_mark(answer.ranks[0], reference)}{stage}: {answer_form.answer_in_words(answer)}")
-        if reference and case.diagnosis is not None:
-            first = case.diagnosis.answer[0].type
-            st.text(f"{_mark(first, reference)}AI: {_in_words(case.diagnosis)}")
+        with st.container(key="answers", horizontal=True, gap="medium"):
+            for stage, answer in _stages(before, after):
+                said = f"{mark(answer.ranks[0], reference)}{stage}: {answer_form.answer_in_words(answer)}"
+                st.text(said, width="content")
+            if reference and case.diagnosis is not None:
+                first, is_undecided = case.diagnosis.answer[0].type, bool(case.diagnosis.undecided)
+                st.text(f"{mark(first, reference)}AI: {ai_in_words(first, is_undecided)}", width="content")
 
 
 def _stages(before: Answer | None, after: Answer) -> list[tuple[str, Answer]]:
@@ -45,9 +42,10 @@ def _stages(before: Answer | None, after: Answer) -> list[tuple[str, Answer]]:
     return [("Before", before), ("Final", after)]
 
 
-def _in_words(diagnosis: Diagnosis) -> str:
-    first = answer_form.written(diagnosis.answer[0].type)
-    return f"not sure; most likely {first.lower()}" if diagnosis.undecided else first
+def ai_in_words(first: str, is_undecided: bool) -> str:
+    """first: code of the AI's most probable type."""
+    name = answer_form.written(first)
+    return f"not sure; most likely {name[0].lower()}{name[1:]}" if is_undecided else name
 
 
 def _may_show_reference(store: Store, progress: Progress) -> bool:
@@ -59,7 +57,8 @@ def _may_show_reference(store: Store, progress: Progress) -> bool:
     return deck.shows_reference and not flow.waiting_cases(order)
 
 
-def _mark(diagnosis: str, reference: str) -> str:
+def mark(diagnosis: str, reference: str) -> str:
+    """A tick or a cross; "" without a reference."""
     if not reference:
         return ""
     return "✓ " if comparable(diagnosis) == comparable(reference) else "✗ "
@@ -81,22 +80,24 @@ def show_references_of_deck(store: Store, reader: str, deck: Deck) -> None:
             },
         )
         first = str(answer[RANKS[0]])
-        row[f"You {answer['stage']}"] = _mark(first, reference) + plain(answer_form.written(first))
+        row[f"You {answer['stage']}"] = mark(first, reference) + plain(answer_form.written(first))
         if answer["ai_answer"]:
             ai = answer["ai_answer"][0][0]
-            row["AI"] = _mark(ai, reference) + answer_form.written(ai)
+            row["AI"] = mark(ai, reference) + answer_form.written(ai)
     with st.expander("Reference diagnoses of this deck"):
         st.table(list(rows.values()), hide_index=True, border="horizontal")
 
 
 def show_for_print(progress: Progress, bundle: str, understood: str) -> None:
-    """What only the printed page has: words, the facts that the AI used, own answer, date and model."""
-    before, after = progress.before, progress.after
+    """What only the printed page has: words, the facts that the AI used, own answer, date and model.
+
+    Once the final answer is saved, both answers stand above.
+    """
+    before = progress.before
     with st.container(key="printed"):
         st.text(f"History: {progress.case.narrative or 'none'}")
         if understood:
             st.text(f"Understood from the words: {understood}")
-        for stage, answer in (("before the AI", before), ("final", after)):
-            if answer is not None:
-                st.text(f"Reader's answer, {stage}: {answer_form.answer_in_words(answer)}")
+        if before is not None and progress.after is None:
+            st.text(f"Reader's answer, before the AI: {answer_form.answer_in_words(before)}")
         st.text(f"{local_time.in_words(progress.case.opened_at)}, {bundle_choice.title(bundle)} ({bundle})")

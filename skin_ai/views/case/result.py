@@ -38,12 +38,14 @@ def show(
     picture: str = "",
     takes_focus: bool = True,
     arm: str = "",
+    marks: tuple[str, str] = ("", ""),
 ) -> None:
     """What it is, how sure, whether both agree, and how it was found; "Show anyway" where it is a guess.
 
     sure: how sure the clinician is, as the page writes it; "" where the AI was shown at once. below: draws
     what stands directly below the steps. picture: the square as the models saw it, as a data URI. arm: of a
-    study; each has the ranking as a table, and only some have the steps.
+    study; each has the ranking as a table, and only some have the steps. marks: before the clinician's first
+    diagnosis and the AI's, where the truth is known.
     """
     st.html(STYLE)
     is_guess = diagnosis.is_foreign and not diagnosis.narrative
@@ -52,7 +54,7 @@ def show(
         _unsure([FLAGS[UNLIKE_ALONE]])
         return
     with st.container(key="result", gap="xsmall"):
-        _verdict(diagnosis, manifest, own, sure, case_id, picture, takes_focus, arm)
+        _verdict(diagnosis, manifest, own, sure, case_id, picture, takes_focus, arm, marks)
         if arm:
             st.table(_ranking(diagnosis, own), hide_index=True, border="horizontal")
         notes = [FLAGS[flag] for flag in diagnosis.flags if flag not in (*SERIOUS, *SAID_BY_THE_DOTS)]
@@ -74,6 +76,7 @@ def _verdict(
     picture: str,
     takes_focus: bool,
     arm: str,
+    marks: tuple[str, str],
 ) -> None:
     with st.container(key="verdict"):
         if picture:
@@ -83,8 +86,8 @@ def _verdict(
             focus.heading(headline(diagnosis, own), "verdict", case_id, takes_focus=takes_focus)
             with st.container(key="both", horizontal=True, gap="medium"):
                 if sure:
-                    _yours(own, sure)
-                _ais(diagnosis)
+                    _yours(own, sure, marks[0])
+                _ais(diagnosis, marks[1])
         with st.container(key="verdict_facts", gap="xsmall"):
             st.html(_facts(diagnosis, arm))
             if cautions := _cautions(diagnosis):
@@ -111,24 +114,24 @@ def headline(diagnosis: Diagnosis, own: Own) -> str:
     return "You and the AI differ" if yours in types else "The AI does not know your diagnosis"
 
 
-def _yours(own: Own, sure: str) -> None:
+def _yours(own: Own, sure: str, mark: str) -> None:
     """As plain text, for a diagnosis may be what the clinician typed."""
     first, *others = [" ".join((name(rank) if rank in DISEASES else rank).split()) for rank in own.ranks]
     with st.container(key="you"):
         st.html('<p class="who">You</p>')
         with st.container(key="you_first"):
-            st.text(f"{first} {sure}")
+            st.text(f"{mark}{first} {sure}")
         if others:
             with st.container(key="you_others"):
                 ranked = zip(ORDINALS[1:], others, strict=False)
                 st.text(", ".join(f"{ordinal} {other}" for ordinal, other in ranked))
 
 
-def _ais(diagnosis: Diagnosis) -> None:
+def _ais(diagnosis: Diagnosis, mark: str) -> None:
     first = diagnosis.answer[0]
     verdict = "Not sure" if diagnosis.undecided else f"{name(first.type)} {percent(first.probability)}"
     with st.container(key="ai"):
-        st.html(f'<p class="who">AI</p><p class="diagnosis">{verdict}</p>')
+        st.html(f'<p class="who">AI</p><p class="diagnosis">{mark}{verdict}</p>')
 
 
 def _ranking(diagnosis: Diagnosis, own: Own) -> list[dict[str, str]]:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:  # torch comes with them, and the first page must not wait for
 log = logging.getLogger("skin_ai.case")
 
 ASKING = "The AI is working…"
+LOADING = "Loading the models (once, after the server starts)."
+MEANWHILE = f"{LOADING} You can continue meanwhile."
 
 
 def open_kept(store: Store, case: CaseState, progress: Progress) -> bool:
@@ -50,7 +52,7 @@ def open_kept(store: Store, case: CaseState, progress: Progress) -> bool:
 def ask_models(store: Store, case: CaseState, progress: Progress, place: DeltaGenerator) -> bool:
     """Runs the models and keeps their result; False, with the reason and a way on, if that fails."""
     name = bundle_choice.of_case(case, progress)
-    bundle = load_models(case, name, place)
+    bundle = load_models(case, name, place, LOADING)
     if bundle is None:
         st.button("Try again")
         return False
@@ -126,9 +128,9 @@ def models_in_turn(models: Callable[[], Bundle], text: str, since: float | None 
             yield bundle
 
 
-def load_models(case: CaseState, name: str, place: DeltaGenerator) -> Bundle | None:
+def load_models(case: CaseState, name: str, place: DeltaGenerator, label: str = MEANWHILE) -> Bundle | None:
     """The models, with a visible status while they load; None, with the reason on the page, if they fail."""
-    with place.status("Loading the models (once, after the server starts). You can continue meanwhile."):
+    with place.status(label):
         try:
             bundle = bundle_choice.models(name)
         except BundleError as error:

@@ -31,6 +31,7 @@ from skin_ai.views.compare.tables import Table
 from skin_ai.views.free_text import plain
 
 NO_TRUTH = "These cases have no reference diagnosis, so accuracy and switches cannot be shown."
+SAMPLES_DO_NOT_COUNT = "Those of the samples are not counted."
 NO_ANSWERS = (
     "No answers to compare yet. Answer a case, look at the AI's result and give your final answer: "
     "the first figures then appear here."
@@ -80,7 +81,8 @@ def show(answers: pd.DataFrame, primary: Mapping[str, Sequence[str]]) -> None:
     if summary.n_with_truth:
         sections = with_truth | sections
     else:
-        st.markdown(NO_TRUTH)
+        has_samples = readings["case"].str.startswith("sample:").any()
+        st.markdown(f"{NO_TRUTH} {SAMPLES_DO_NOT_COUNT if has_samples else ''}")
     drawn = arms.with_arms(statistics.of_bundle(statistics.readings(answers, second_looks=True), bundle))
     if summary.n_with_truth and not drawn.empty:
         sections = {"By arm": lambda: _arms(drawn, answers, primary)} | sections

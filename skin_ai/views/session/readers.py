@@ -8,6 +8,7 @@ from typing import Final
 
 import streamlit as st
 from streamlit import config, runtime
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from skin_ai import settings
@@ -153,6 +154,15 @@ def ask_who(role: str = "", years: str = "", key: str = "who") -> tuple[str, str
     role = st.pills("Your role", ROLES, default=role or None, key=f"{key}_role") or ""
     years = st.pills("Years of practice", YEARS_OF_PRACTICE, default=years or None, key=f"{key}_years") or ""
     return role, years
+
+
+def head(title: str) -> DeltaGenerator:
+    """The page's title; what is put into the row stands on its right, on a phone too."""
+    row = st.container(
+        key="head", horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"
+    )
+    row.title(title, width="content")
+    return row
 
 
 def show_reader(store: Store) -> None:

@@ -80,9 +80,10 @@ def show(store: Store) -> None:
     with st.container(key="challenge"):
         st.title("Can you beat the AI?", anchor=False)
         with st.container(key="challenge_case", gap="xsmall"):
-            pictures.show(inputs.picture(sample), "", f"The lesion: {sample.title}")
+            with st.container(key="challenge_photo", gap="xxsmall"):
+                pictures.show(inputs.picture(sample), "", f"The lesion: {sample.title}")
+                st.caption(samples.CREDIT)
             st.markdown(f"“{sample.narrative}”")
-            st.caption(samples.CREDIT)
         with st.container(key="challenge_answer", gap="xsmall"):
             diagnosis, sure = _ask()
             if st.button("Show the AI", type="primary", key="show_ai", width="stretch"):

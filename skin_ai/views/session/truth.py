@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from skin_ai.diseases import DISEASES
 from skin_ai.study import conference
 from skin_ai.study.flow import Progress
 from skin_ai.study.store import Store
 from skin_ai.study.tables import Case
-from skin_ai.views.case import answer_form, focus
+from skin_ai.views.case import focus
 from skin_ai.views.case.case_state import CaseState
 from skin_ai.views.case.elimination import name
 from skin_ai.views.session import kiosk, readers, start_screen
@@ -32,26 +31,32 @@ def sure(confidence: int) -> str:
     return conference.SURENESS.get(confidence, f"{confidence}%")  # another one: of a case of their own
 
 
-def show(store: Store, case: CaseState, progress: Progress) -> None:
+def who_is_right(case: CaseState, progress: Progress) -> tuple[bool, bool] | None:
+    """Whether the visitor and the AI are right; None before both have answered."""
     diagnosis, before, reference = case.diagnosis, progress.before, progress.case.reference
     if diagnosis is None or before is None:
+        return None
+    ai_is_right = diagnosis.answer[0].type == reference and not diagnosis.undecided
+    return before.ranks[0] == reference, ai_is_right
+
+
+def show(store: Store, case: CaseState, progress: Progress) -> None:
+    """The truth; the ticks stand at both diagnoses in the verdict below."""
+    right = who_is_right(case, progress)
+    if right is None:
         return
-    first = diagnosis.answer[0].type
-    is_right, ai_is_right = before.ranks[0] == reference, first == reference and not diagnosis.undecided
-    score = conference.score(store, kiosk.midnight())
+    kept, score = progress.case, conference.score(store, kiosk.midnight())
     with st.container(key="outcome", border=True, gap="xxsmall"):
-        focus.heading(VERDICTS[is_right, ai_is_right], "outcome", case.id)
-        st.markdown(f"**{name(reference)}** is the diagnosis. {progress.case.explanation}")
-        ai = f"not sure, most likely {DISEASES[first].name}" if diagnosis.undecided else name(first)
-        own = f"{answer_form.written(before.ranks[0])}, {sure(before.confidence)}"
-        with st.container(key="who_is_right", horizontal=True, gap="medium"):
-            st.text(f"{mark(is_right)} You: {own}", width="content")
-            st.text(f"{mark(ai_is_right)} AI: {ai}", width="content")
-        st.markdown(in_words(score))
+        focus.heading(VERDICTS[right], "outcome", case.id)
+        truth = f"**{name(kept.reference)}** is the diagnosis. {kept.explanation}"
+        st.markdown(f"{truth} {in_words(score)}")
 
 
-def mark(is_right: bool) -> str:
-    return "✓" if is_right else "✗"
+def marks(case: CaseState, progress: Progress) -> tuple[str, str]:
+    """A tick or a cross for the visitor and for the AI; none where the truth is not told at once."""
+    right = who_is_right(case, progress) if is_told_at_once(progress.case) else None
+    yours, ais = ("✓ " if is_right else "✗ " for is_right in right) if right else ("", "")
+    return yours, ais
 
 
 def in_words(score: conference.Score) -> str:
