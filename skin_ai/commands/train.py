@@ -36,7 +36,17 @@ def add_parser(commands: Any) -> None:
     command.add_argument(
         "--work", type=Path, required=True, metavar="FOLDER", help="checkpoints and results of folds"
     )
-    command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the bundle to write")
+    result = command.add_mutually_exclusive_group(required=True)
+    result.add_argument("--out", type=Path, metavar="FOLDER", help="the bundle to write")
+    result.add_argument(
+        "--try-fold",
+        action="append",
+        type=int,
+        dest="tried",
+        metavar="N",
+        help="no bundle: only reading, and chain and control of this fold (from 0), with their figures; "
+        "may be repeated",
+    )
     command.add_argument("--require-photos", action="store_true", help="a row without its photo is an error")
     command.add_argument(
         "--set",
@@ -55,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     from skin_ai.predict.bundle import LANGUAGE_BASE_FILE, file_of
     from skin_ai.training.image import ImageSettings
     from skin_ai.training.language import LanguageSettings
-    from skin_ai.training.run import LANGUAGE_DEFAULTS, Run
+    from skin_ai.training.run import ADAPTER_DEFAULTS, LANGUAGE_DEFAULTS, Run
 
     folders = {}
     for dataset in options.datasets:
@@ -69,10 +79,22 @@ def run(options: argparse.Namespace) -> int:
         base = file_of(options.start_from, LANGUAGE_BASE_FILE)
         language = replace(language, lower_layers_from=str(base))
         run = replace(run, start_from=str(options.start_from), language=language)
+    if any(setting.startswith("language.lora_rank=") for setting in options.settings):
+        run = replace(run, language=replace(run.language, **ADAPTER_DEFAULTS))
     for setting in options.settings:
         name, _, value = setting.partition("=")
         run = with_setting(run, name.split("."), value)
-    result = train(run, folders, options.work, options.out, require_photos=options.require_photos)
+    result = train(
+        run,
+        folders,
+        options.work,
+        options.out,
+        require_photos=options.require_photos,
+        tried=options.tried or (),
+    )
+    if options.tried:
+        print(json.dumps(result, indent=1))
+        return 0
     print(json.dumps({"modes": result["modes"], "comparison": result["comparison"]}, indent=1))
     failures = no_harm.failures(result["no_harm"])
     for failure in failures:
