@@ -54,6 +54,9 @@ def fit(
     out: clipping would write it into every weight, and the loss would show it only one update later. Raises
     ValueError if the loss is not finite, or if MOST_SKIPPED updates in a row are left out.
     """
+    # cuDNN's backward pass of masked attention in bf16 gives NaN on Hopper GPUs for some lengths, since
+    # torch 2.11 by default (pytorch/pytorch#196678). Forward is right, so the loss of that update is finite.
+    torch.backends.cuda.enable_cudnn_sdp(False)
     # A run trains in two precisions; accelerate refuses the second until it is reset.
     AcceleratorState._reset_state()
     # Frozen parameters have no gradient, which several GPUs must know.

@@ -430,25 +430,58 @@ def test_base_is_bf16_and_the_logits_are_not_rounded_to_it(lora, types, monkeypa
     )
     (head,) = head_parameters(model)
     torch.nn.init.normal_(head, std=3)  # as with features of SmolLM2, 576 of them, of 2 on average
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         scores = model.scores([Question("it itches", None, ALL)])
     exact = seen[0][0, -1].float() @ head.T
     assert scores[0].abs().max() > 8  # bf16 has steps of 1/16 there
     assert torch.allclose(scores[0], exact, atol=1e-3)
 
 
-@pytest.mark.parametrize("first_lost", [0, -1])
+def test_attention_of_cudnn_is_not_trained_with(lora, cases, types, tmp_path, monkeypatch):
+    """Its backward pass in bf16 gave NaN on the GPUs on which Gemma's losses were no numbers."""
+    original, was_on = language._soft_cross_entropy, []
+
+    def loss(logits, targets):
+        was_on.append(torch.backends.cuda.cudnn_sdp_enabled())
+        return original(logits, targets)
+
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    monkeypatch.setattr(language, "_soft_cross_entropy", loss)
+    train_chain(*cases, types, lora, None, tmp_path / "chain.safetensors")
+    assert was_on
+    assert not any(was_on)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("length", [64, 128, 192])
+def test_gradients_of_masked_attention_on_a_gpu_are_finite(length):
+    """The case of pytorch/pytorch#196678: all logits near -120, as where heads see only the first token."""
+    torch.backends.cuda.enable_cudnn_sdp(False)  # as `fit` does
+    torch.manual_seed(0)
+    query, key, value = (
+        torch.randn(1, 1, length, 64, device="cuda", dtype=torch.bfloat16) / 10 for _ in range(3)
+    )
+    query[..., 0], key[..., 0] = 1, -120 * 8
+    for part in (query, key, value):
+        part.requires_grad_()
+    mask = torch.ones(length, length, dtype=torch.bool, device="cuda").tril()[None, None]
+    torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask).sum().backward()
+    assert all(part.grad.isfinite().all() for part in (query, key, value))
+
+
+@pytest.mark.parametrize("lost", [0, -1])
 def test_gradients_that_are_no_numbers_do_not_reach_the_weights(
-    lora, cases, types, tmp_path, monkeypatch, first_lost
+    lora, cases, types, tmp_path, monkeypatch, lost
 ):
     """Of the last update no later loss would tell: its weights were saved."""
     original, losses = language._soft_cross_entropy, []
-    n_updates = len(lengths_of_batches(lora, cases, types))
+    examples = examples_of(cases, types, lora, seed=lora.seed * 1000)
+    n_updates = -(-len(examples) // lora.batch_size)
 
     def loss(logits, targets):
         value = original(logits, targets)
         losses.append(value.item())
-        is_lost = len(losses) - 1 == first_lost % n_updates
+        is_lost = len(losses) - 1 == lost % n_updates
         # The root has no slope at zero: a finite loss, and gradients that are inf times 0.
         return value + (value - value.detach()).abs().sqrt() if is_lost else value
 
@@ -457,11 +490,6 @@ def test_gradients_that_are_no_numbers_do_not_reach_the_weights(
     assert len(losses) == n_updates
     assert all(weight.isfinite().all() for weight in model.state_dict().values())
     assert model.photo_weight.item() != 1
-
-
-def lengths_of_batches(settings, cases, types):
-    examples = examples_of(cases, types, settings, seed=settings.seed * 1000)
-    return [len(examples[i : i + settings.batch_size]) for i in range(0, len(examples), settings.batch_size)]
 
 
 def test_gradients_that_are_never_numbers_end_the_training(lora, cases, types, tmp_path, monkeypatch):
