@@ -7,9 +7,12 @@ import json
 import sys
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skin_ai.diseases import LABEL_SETS
+
+if TYPE_CHECKING:  # it imports torch
+    from skin_ai.training.run import Run
 
 
 def add_parser(commands: Any) -> None:
@@ -62,10 +65,6 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     from skin_ai.commands.train_bundle import train
     from skin_ai.evaluation import no_harm
-    from skin_ai.predict.bundle import LANGUAGE_BASE_FILE, file_of
-    from skin_ai.training.image import ImageSettings
-    from skin_ai.training.language import LanguageSettings
-    from skin_ai.training.run import ADAPTER_DEFAULTS, LANGUAGE_DEFAULTS, Run
 
     folders = {}
     for dataset in options.datasets:
@@ -73,19 +72,8 @@ def run(options: argparse.Namespace) -> int:
         if not (name and equals and folder):
             raise ValueError(f"--dataset {dataset}: write NAME=FOLDER, for example scin=../scin.")
         folders[name] = Path(folder)
-    language = LanguageSettings(base=options.llm, **LANGUAGE_DEFAULTS[options.label_set])
-    run = Run(options.label_set, ImageSettings(weights=options.image_weights), language)
-    if options.start_from:
-        base = file_of(options.start_from, LANGUAGE_BASE_FILE)
-        language = replace(language, lower_layers_from=str(base))
-        run = replace(run, start_from=str(options.start_from), language=language)
-    if any(setting.startswith("language.lora_rank=") for setting in options.settings):
-        run = replace(run, language=replace(run.language, **ADAPTER_DEFAULTS))
-    for setting in options.settings:
-        name, _, value = setting.partition("=")
-        run = with_setting(run, name.split("."), value)
     result = train(
-        run,
+        settings_of(options),
         folders,
         options.work,
         options.out,
@@ -100,6 +88,27 @@ def run(options: argparse.Namespace) -> int:
     for failure in failures:
         print(f"skin_ai: an input makes the answer worse: {failure}", file=sys.stderr)
     return 1 if failures else 0
+
+
+def settings_of(options: argparse.Namespace) -> Run:
+    """The label set's settings, then what adapters need, then those of the command line."""
+    from skin_ai.predict.bundle import LANGUAGE_BASE_FILE, file_of
+    from skin_ai.training.image import ImageSettings
+    from skin_ai.training.language import LanguageSettings
+    from skin_ai.training.run import ADAPTER_DEFAULTS, LANGUAGE_DEFAULTS, Run
+
+    language = LanguageSettings(base=options.llm, **LANGUAGE_DEFAULTS[options.label_set])
+    run = Run(options.label_set, ImageSettings(weights=options.image_weights), language)
+    if options.start_from:
+        base = file_of(options.start_from, LANGUAGE_BASE_FILE)
+        language = replace(language, lower_layers_from=str(base))
+        run = replace(run, start_from=str(options.start_from), language=language)
+    if any(setting.startswith("language.lora_rank=") for setting in options.settings):
+        run = replace(run, language=replace(run.language, **ADAPTER_DEFAULTS))
+    for setting in options.settings:
+        name, _, value = setting.partition("=")
+        run = with_setting(run, name.split("."), value)
+    return run
 
 
 def with_setting(settings: Any, path: list[str], value: str) -> Any:
