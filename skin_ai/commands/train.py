@@ -7,9 +7,12 @@ import json
 import sys
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skin_ai.diseases import LABEL_SETS
+
+if TYPE_CHECKING:  # it imports torch
+    from skin_ai.training.run import Run
 
 
 def add_parser(commands: Any) -> None:
@@ -36,7 +39,17 @@ def add_parser(commands: Any) -> None:
     command.add_argument(
         "--work", type=Path, required=True, metavar="FOLDER", help="checkpoints and results of folds"
     )
-    command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the bundle to write")
+    result = command.add_mutually_exclusive_group(required=True)
+    result.add_argument("--out", type=Path, metavar="FOLDER", help="the bundle to write")
+    result.add_argument(
+        "--try-fold",
+        action="append",
+        type=int,
+        dest="tried",
+        metavar="N",
+        help="no bundle: only reading, and chain and control of this fold (from 0), with their figures; "
+        "may be repeated",
+    )
     command.add_argument("--require-photos", action="store_true", help="a row without its photo is an error")
     command.add_argument(
         "--set",
@@ -52,10 +65,6 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     from skin_ai.commands.train_bundle import train
     from skin_ai.evaluation import no_harm
-    from skin_ai.predict.bundle import LANGUAGE_BASE_FILE, file_of
-    from skin_ai.training.image import ImageSettings
-    from skin_ai.training.language import LanguageSettings
-    from skin_ai.training.run import LANGUAGE_DEFAULTS, Run
 
     folders = {}
     for dataset in options.datasets:
@@ -63,21 +72,43 @@ def run(options: argparse.Namespace) -> int:
         if not (name and equals and folder):
             raise ValueError(f"--dataset {dataset}: write NAME=FOLDER, for example scin=../scin.")
         folders[name] = Path(folder)
+    result = train(
+        settings_of(options),
+        folders,
+        options.work,
+        options.out,
+        require_photos=options.require_photos,
+        tried=options.tried or (),
+    )
+    if options.tried:
+        print(json.dumps(result, indent=1))
+        return 0
+    print(json.dumps({"modes": result["modes"], "comparison": result["comparison"]}, indent=1))
+    failures = no_harm.failures(result["no_harm"])
+    for failure in failures:
+        print(f"skin_ai: an input makes the answer worse: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def settings_of(options: argparse.Namespace) -> Run:
+    """The label set's settings, then what adapters need, then those of the command line."""
+    from skin_ai.predict.bundle import LANGUAGE_BASE_FILE, file_of
+    from skin_ai.training.image import ImageSettings
+    from skin_ai.training.language import LanguageSettings
+    from skin_ai.training.run import ADAPTER_DEFAULTS, LANGUAGE_DEFAULTS, Run
+
     language = LanguageSettings(base=options.llm, **LANGUAGE_DEFAULTS[options.label_set])
     run = Run(options.label_set, ImageSettings(weights=options.image_weights), language)
     if options.start_from:
         base = file_of(options.start_from, LANGUAGE_BASE_FILE)
         language = replace(language, lower_layers_from=str(base))
         run = replace(run, start_from=str(options.start_from), language=language)
+    if any(setting.startswith("language.lora_rank=") for setting in options.settings):
+        run = replace(run, language=replace(run.language, **ADAPTER_DEFAULTS))
     for setting in options.settings:
         name, _, value = setting.partition("=")
         run = with_setting(run, name.split("."), value)
-    result = train(run, folders, options.work, options.out, require_photos=options.require_photos)
-    print(json.dumps({"modes": result["modes"], "comparison": result["comparison"]}, indent=1))
-    failures = no_harm.failures(result["no_harm"])
-    for failure in failures:
-        print(f"skin_ai: an input makes the answer worse: {failure}", file=sys.stderr)
-    return 1 if failures else 0
+    return run
 
 
 def with_setting(settings: Any, path: list[str], value: str) -> Any:

@@ -25,7 +25,7 @@ from skin_ai.evaluation import (
     no_harm,
     reliability,
 )
-from skin_ai.evaluation.given_words import BOTH, GivenWords, given_words
+from skin_ai.evaluation.given_words import BOTH, WORDS, GivenWords, given_words
 from skin_ai.evaluation.predictions import (
     Chains,
     as_tensors,
@@ -70,9 +70,18 @@ log = logging.getLogger(__name__)
 
 
 def train(
-    run: Run, folders: Mapping[str, Path], work: Path, out: Path, *, require_photos: bool = False
+    run: Run,
+    folders: Mapping[str, Path],
+    work: Path,
+    out: Path | None,
+    *,
+    require_photos: bool = False,
+    tried: Sequence[int] = (),
 ) -> dict[str, Any]:
-    """Trains both models on the data sets (name -> folder), fold by fold and whole; writes `out`."""
+    """Trains both models on the data sets (name -> folder), fold by fold and whole; writes `out`.
+
+    tried: only chain and control of these folds, for their figures; no bundle is then written.
+    """
     cases = load_sources(folders, run.types, require_photos=require_photos)
     folds = split_folds(cases)
     begin(run, cases, folds, work)
@@ -90,6 +99,8 @@ def train(
     given = given_words(run.language.reads)
     bag_of_words = _bag_of_words(run, work / WORD_PRIOR_FILE)
     language = _LanguageFolds(run, cases, folds, seen, work, given, bag_of_words)
+    if out is None:
+        return {"reading": reading_figures, "balanced_accuracy": language.tried(tried)}
     chains = {name: language.eliminations(name) for name in ("chain", "control")}
     final = language.trained("chain", None)
     log.info("photo weight %.3f", final.photo_weight.item())
@@ -299,6 +310,31 @@ class _LanguageFolds:
             for mode, chains in self._of_fold(name, fold).items():
                 result.setdefault(mode, {}).update(chains)
         return {mode: chains for mode, chains in result.items() if chains}
+
+    def tried(self, folds: Sequence[int]) -> dict[str, dict[str, float]]:
+        """Balanced accuracy of chain and control of single folds, as learnt, with the photo and without.
+
+        The weights of the priors are not fitted: this takes the models of all folds.
+        """
+        result = {}
+        for fold in folds:
+            places, _ = self._tested_in(fold)
+            truth = [self.cases[i].type for i in places]
+            words = [self.given.of_case(self.cases[i]) for i in places]
+            for name in ("chain", "control"):
+                model = self._as_learned(name, fold)
+                figures = {}
+                for mode in (BOTH, WORDS):
+                    photos = [self.photos[i] if mode == BOTH else None for i in places]
+                    schedule = self.run.language.schedule
+                    steps = predict_steps(model, words, photos, schedule, (1.0,) * (len(schedule) - 1))
+                    first = [answer(chain)[0].type for chain in steps]
+                    figures[mode] = float(
+                        recall_score(truth, first, labels=sorted(set(truth)), average="macro")
+                    )
+                log.info("%s fold %d as learnt: %s", name, fold, figures)
+                result[f"{name} fold {fold}"] = figures
+        return result
 
     def _tested_in(self, fold: int) -> tuple[list[int], list[int]]:
         """Places of the cases that a fold's model is tested on: with a photo, and of sources without photos.

@@ -16,12 +16,11 @@ from torch import Tensor, nn
 from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
-    AutoTokenizer,
-    PretrainedConfig,
     PreTrainedTokenizerBase,
 )
 
 from skin_ai.diseases import DISEASES
+from skin_ai.predict.prompt_format import load_tokenizer
 from skin_ai.predict.word_prior import WordPrior
 
 # Each option is followed by the photo's probability for it, so that no name is read twice.
@@ -37,7 +36,6 @@ PROMPTS = (PROMPT_WITH_PHOTO, PROMPT_WITHOUT_PHOTO, NO_WORDS, OTHERS, ALL)
 UNKNOWN_TO_PHOTO = 0.2
 LEAST_PHOTO = 1e-4  # its smallest probability in an option's logit
 MAX_TOKENS = 384
-MARKS = 4  # tokens of a prompt that stand for no text, at most
 # Of the prompts in one batch, padding included, to bound memory. Larger batches are no faster on a processor
 # (100 cases, one thread: one by one 9.0 s, 2,000 characters 6.5 s, 4,000 and 8,000 each 6.0 s).
 BATCH_CHARACTERS = 4_000
@@ -144,7 +142,8 @@ class LanguageModel(nn.Module):
     def is_cut(self, question: Question) -> bool:
         """Whether the whole prompt has more than MAX_TOKENS."""
         narrative, rest = question.prompt(self.types)
-        if len(f"{narrative}{rest}".encode()) <= MAX_TOKENS - MARKS:  # no token is shorter than a byte
+        marks = self.tokenizer.num_special_tokens_to_add(pair=True)
+        if len(f"{narrative}{rest}".encode()) <= MAX_TOKENS - marks:  # no token is shorter than a byte
             return False
         with _TOKENIZING:
             return len(self.tokenizer(narrative, rest)["input_ids"]) > MAX_TOKENS
@@ -392,17 +391,9 @@ def single_pass(steps: Sequence[Step]) -> tuple[Probability, ...]:
 def build_language_model(folder: Path, types: tuple[str, ...], pooling: str = OWN_POOLING) -> LanguageModel:
     """Architecture and tokenizer of a Hugging Face folder, with random weights and a new head."""
     config = AutoConfig.from_pretrained(folder, num_labels=len(types), local_files_only=True)
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    set_padding(tokenizer, config)
+    tokenizer = load_tokenizer(folder, config)
     classifier = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
     return LanguageModel(classifier, tokenizer, types, pooling)
-
-
-def set_padding(tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig) -> None:
-    """Batches need padding: models without a padding token (Llama, Mistral, Falcon) use their end token."""
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    config.pad_token_id = tokenizer.pad_token_id
 
 
 def save_language_model(model: LanguageModel, path: Path) -> None:

@@ -27,6 +27,7 @@ from skin_ai.predict.bundle import (
     write_manifest,
 )
 from skin_ai.predict.chain import PROMPTS, LanguageModel, load_language_weights, save_in_parts
+from skin_ai.predict.prompt_format import has_own_format
 from skin_ai.predict.word_prior import save_word_prior
 from skin_ai.training.datasets import Case
 from skin_ai.training.language import pretrained
@@ -136,6 +137,8 @@ def _save_weights(run: Run, final: LanguageModel, work: Path, out: Path) -> None
         save_word_prior(final.word_prior, out / WORD_PRIOR_FILE)
     for name in TOKENIZER_FILES:
         shutil.copyfile(Path(run.language.base) / name, out / name)
+    if has_own_format(language.tokenizer):
+        language.tokenizer.backend_tokenizer.save(str(out / "tokenizer.json"))
     for path in out.iterdir():
         path.chmod(0o644)
 

@@ -20,6 +20,8 @@ from transformers import get_cosine_schedule_with_warmup
 log = logging.getLogger(__name__)
 
 WARM_UP = 0.15  # share of all updates during which the learning rate rises
+MOST_SKIPPED = 10  # updates in a row without finite gradients
+LOGGED = 20  # updates whose mean loss is logged
 
 
 def fastest_precision() -> str:
@@ -48,8 +50,13 @@ def fit(
     groups: parameters with their learning rates; batches: epoch -> loader of the same length each
     epoch; averaging: decay of the weights' moving average, 0 for none; precision: accelerate's
     `mixed_precision`, `fastest_precision` unless given. A killed run resumes after the last finished epoch in
-    `checkpoint`, with the result of an uninterrupted one. Raises ValueError if the loss is not finite.
+    `checkpoint`, with the result of an uninterrupted one. An update whose gradients are not finite is left
+    out: clipping would write it into every weight, and the loss would show it only one update later. Raises
+    ValueError if the loss is not finite, or if MOST_SKIPPED updates in a row are left out.
     """
+    # cuDNN's backward pass of masked attention in bf16 gives NaN on Hopper GPUs for some lengths, since
+    # torch 2.11 by default (pytorch/pytorch#196678). Forward is right, so the loss of that update is finite.
+    torch.backends.cuda.enable_cudnn_sdp(False)
     # A run trains in two precisions; accelerate refuses the second until it is reset.
     AcceleratorState._reset_state()
     # Frozen parameters have no gradient, which several GPUs must know.
@@ -69,15 +76,17 @@ def fit(
     first = 0
     if checkpoint.exists():
         saved = torch.load(checkpoint, map_location=accelerator.device, weights_only=True)
-        for name, part in parts.items():
-            part.load_state_dict(saved[name])
+        model.load_state_dict(saved.pop("model"), strict=False)  # what is frozen is as it was
+        for name in parts.keys() - {"model"}:
+            parts[name].load_state_dict(saved[name])
         first = saved["epoch"] + 1
         log.info("%s: resuming after epoch %d", checkpoint.stem, first)
     for epoch in range(first, epochs):
         set_seed(seed * 1000 + epoch)  # by epoch, so that a resumed run has the same result
         prepared.train()
         start_epoch(model, epoch)
-        total = 0.0
+        losses: list[float] = []
+        skipped = 0
         loader = accelerator.prepare_data_loader(batches(epoch))
         for batch in tqdm(loader, desc=f"{checkpoint.stem} {epoch + 1}/{epochs}", leave=False, mininterval=2):
             with accelerator.autocast():
@@ -87,15 +96,29 @@ def fit(
                 raise ValueError(f"{checkpoint.stem}: {found}; try a lower learning rate.")
             optimizer.zero_grad()
             accelerator.backward(value)
-            accelerator.clip_grad_norm_(prepared.parameters(), 1.0)
+            norm = accelerator.clip_grad_norm_(prepared.parameters(), 1.0)
+            # In fp16 accelerate's scaler leaves out such updates itself, and lowers its scale.
+            is_lost = accelerator.scaler is None and norm is not None and not torch.isfinite(norm)
+            skipped = skipped + 1 if is_lost else 0
+            if skipped == MOST_SKIPPED:
+                found = f"the gradients of {skipped} updates in a row are not finite in epoch {epoch + 1}"
+                raise ValueError(f"{checkpoint.stem}: {found}; try a lower learning rate.")
+            if is_lost:
+                log.warning("%s: gradients are not finite; this update is left out", checkpoint.stem)
+                optimizer.zero_grad()  # the step then changes nothing
             optimizer.step()
             schedule.step()
             if averaging:
                 parts["averaged"].update_parameters(model)
-            total += value.item()
-        log.info("%s epoch %d/%d: loss %.3f", checkpoint.stem, epoch + 1, epochs, total / n_batches)
+            losses.append(value.item())
+            if len(losses) % LOGGED == 0:
+                place = f"{epoch * n_batches + len(losses)}/{n_updates}"
+                log.info("%s update %s: loss %.3f", checkpoint.stem, place, sum(losses[-LOGGED:]) / LOGGED)
+        log.info("%s epoch %d/%d: loss %.3f", checkpoint.stem, epoch + 1, epochs, sum(losses) / n_batches)
         if accelerator.is_main_process:
             state = {name: part.state_dict() for name, part in parts.items()} | {"epoch": epoch}
+            frozen = {name for name, weight in model.named_parameters() if not weight.requires_grad}
+            state["model"] = {name: value for name, value in state["model"].items() if name not in frozen}
             torch.save(state, checkpoint.with_suffix(".new"))
             checkpoint.with_suffix(".new").replace(checkpoint)
     accelerator.wait_for_everyone()

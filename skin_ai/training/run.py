@@ -12,7 +12,7 @@ import numpy as np
 
 from skin_ai.diseases import LABEL_SETS
 from skin_ai.predict.bundle import READS_FACTS
-from skin_ai.predict.chain import WORDS_POOLING
+from skin_ai.predict.chain import OWN_POOLING, WORDS_POOLING
 from skin_ai.training.datasets import Case
 from skin_ai.training.image import ImageSettings
 from skin_ai.training.language import LanguageSettings
@@ -46,6 +46,15 @@ LANGUAGE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "missing_photo": 0.1,
         "word_prior": 3.0,
     },
+}
+# With adapters, on a decoder: its head reads the last token and cannot be fitted beforehand, and no layer is
+# another bundle's.
+ADAPTER_DEFAULTS: Mapping[str, Any] = {
+    "pooling": OWN_POOLING,
+    "probe_strength": 0.0,
+    "lower_layers_from": "",
+    "learning_rate": 2e-4,
+    "head_learning_rate": 1e-4,
 }
 # From which a malignant type behind the first makes an answer to words alone "not sure"; chosen on the half
 # "development" of evaluation/warning_signs.csv. Six types, three of them malignant, would never be sure.

@@ -1,3 +1,4 @@
+import argparse
 import json
 import os
 import shutil
@@ -10,6 +11,9 @@ from drawn_cases import ROOT, draw_dataset, mini_rows
 from PIL import Image
 
 from skin_ai.__main__ import main
+from skin_ai.commands import train
+from skin_ai.predict.bundle import DEFAULT_BUNDLE, LANGUAGE_BASE_FILE, SHARED, WEIGHTS
+from skin_ai.predict.chain import OWN_POOLING, WORDS_POOLING
 from skin_ai.predict.narrative import NARRATIVE_LIMIT
 from skin_ai.predict.stability import OPTIONS_REVERSED, in_words
 from skin_ai.study.store import open_store
@@ -246,6 +250,26 @@ def test_setting_that_does_not_fit_is_named(mini_dataset, tmp_path, capsys, sett
     ]
     assert main([*arguments, "--set", setting]) == 2
     assert named in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("settings", "pooling", "lower_layers_from", "learning_rate"),
+    [
+        ([], WORDS_POOLING, str(WEIGHTS / SHARED / LANGUAGE_BASE_FILE), 1e-4),
+        (["language.learning_rate=1e-3", "language.lora_rank=16"], OWN_POOLING, "", 1e-3),
+    ],
+)
+def test_adapters_bring_the_settings_of_a_decoder(settings, pooling, lower_layers_from, learning_rate):
+    parser = argparse.ArgumentParser()
+    train.add_parser(parser.add_subparsers())
+    start = str(WEIGHTS / DEFAULT_BUNDLE)
+    arguments = ["--dataset", "pad-ufes-20=x", "--llm", "x", "--work", "x", "--try-fold", "0"]
+    given = [text for setting in settings for text in ("--set", setting)]
+    language = train.settings_of(
+        parser.parse_args(["train", *arguments, "--start-from", start, *given])
+    ).language
+    assert (language.pooling, language.lower_layers_from) == (pooling, lower_layers_from)
+    assert language.learning_rate == learning_rate
 
 
 @pytest.mark.parametrize("lines", [False, True])

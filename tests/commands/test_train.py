@@ -199,6 +199,17 @@ def test_run_that_is_killed_twice_gives_the_same_bundle(run, trained, mini_datas
             assert torch.equal(one[key], other[key]), (name, key)
 
 
+def test_single_folds_are_tried_without_the_others(run, trained, mini_dataset, tmp_path):
+    own = replace(run, start_from=str(trained))
+    result = train(own, {"pad-ufes-20": mini_dataset}, tmp_path, None, tried=[1])
+    assert set(result["balanced_accuracy"]) == {"chain fold 1", "control fold 1"}
+    for figures in result["balanced_accuracy"].values():
+        assert set(figures) == {"both", "words"}
+        assert all(0 <= value <= 1 for value in figures.values())
+    models = {path.name for path in tmp_path.glob("*.safetensors")}
+    assert models == {READING_FILE, "chain-fold1.safetensors", "control-fold1.safetensors"}
+
+
 def test_work_folder_of_other_settings_is_refused(run, trained, mini_dataset, tmp_path):
     work = trained.parent / "work"
     other = replace(run, image=replace(run.image, epochs=3))

@@ -404,6 +404,107 @@ def test_adapters_train_merge_and_predict(lora, mistral, cases, types, tmp_path,
     )
 
 
+def test_killed_adapters_go_on_and_their_checkpoint_has_no_frozen_weights(
+    lora, cases, types, tmp_path, kill_at
+):
+    lora = replace(lora, epochs=2)
+    whole = train_chain(*cases, types, lora, None, tmp_path / "whole.safetensors")
+    done = tmp_path / "killed.safetensors"
+    kill_at(1)
+    with pytest.raises(Killed):
+        train_chain(*cases, types, lora, None, done)
+    saved = torch.load(done.with_suffix(".checkpoint"), weights_only=True)["model"]
+    assert all("lora_" in name or "score" in name or name == "photo_weight" for name in saved)
+    kill_at(0)
+    assert same_weights(whole, train_chain(*cases, types, lora, None, done))
+
+
+def test_base_is_bf16_and_the_logits_are_not_rounded_to_it(lora, types, monkeypatch):
+    """In bf16, the head's logits of large features are rounded to steps that the softmax can see."""
+    monkeypatch.setattr(language, "fastest_precision", lambda: "bf16")
+    model = pretrained(lora, types).eval()
+    assert model.classifier.base_model.model.model.norm.weight.dtype == torch.bfloat16
+    seen = []
+    model.classifier.base_model.model.model.register_forward_hook(
+        lambda _, given, found: seen.append(found.last_hidden_state)
+    )
+    (head,) = head_parameters(model)
+    torch.nn.init.normal_(head, std=3)  # as with features of SmolLM2, 576 of them, of 2 on average
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        scores = model.scores([Question("it itches", None, ALL)])
+    exact = seen[0][0, -1].float() @ head.T
+    assert scores[0].abs().max() > 8  # bf16 has steps of 1/16 there
+    assert torch.allclose(scores[0], exact, atol=1e-3)
+
+
+def test_attention_of_cudnn_is_not_trained_with(lora, cases, types, tmp_path, monkeypatch):
+    """Its backward pass in bf16 gave NaN on the GPUs on which Gemma's losses were no numbers."""
+    original, was_on = language._soft_cross_entropy, []
+
+    def loss(logits, targets):
+        was_on.append(torch.backends.cuda.cudnn_sdp_enabled())
+        return original(logits, targets)
+
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    monkeypatch.setattr(language, "_soft_cross_entropy", loss)
+    train_chain(*cases, types, lora, None, tmp_path / "chain.safetensors")
+    assert was_on
+    assert not any(was_on)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("length", [64, 128, 192])
+def test_gradients_of_masked_attention_on_a_gpu_are_finite(length):
+    """The case of pytorch/pytorch#196678: all logits near -120, as where heads see only the first token."""
+    torch.backends.cuda.enable_cudnn_sdp(False)  # as `fit` does
+    torch.manual_seed(0)
+    query, key, value = (
+        torch.randn(1, 1, length, 64, device="cuda", dtype=torch.bfloat16) / 10 for _ in range(3)
+    )
+    query[..., 0], key[..., 0] = 1, -120 * 8
+    for part in (query, key, value):
+        part.requires_grad_()
+    mask = torch.ones(length, length, dtype=torch.bool, device="cuda").tril()[None, None]
+    torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask).sum().backward()
+    assert all(part.grad.isfinite().all() for part in (query, key, value))
+
+
+@pytest.mark.parametrize("lost", [0, -1])
+def test_gradients_that_are_no_numbers_do_not_reach_the_weights(
+    lora, cases, types, tmp_path, monkeypatch, lost
+):
+    """Of the last update no later loss would tell: its weights were saved."""
+    original, losses = language._soft_cross_entropy, []
+    examples = examples_of(cases, types, lora, seed=lora.seed * 1000)
+    n_updates = -(-len(examples) // lora.batch_size)
+
+    def loss(logits, targets):
+        value = original(logits, targets)
+        losses.append(value.item())
+        is_lost = len(losses) - 1 == lost % n_updates
+        # The root has no slope at zero: a finite loss, and gradients that are inf times 0.
+        return value + (value - value.detach()).abs().sqrt() if is_lost else value
+
+    monkeypatch.setattr(language, "_soft_cross_entropy", loss)
+    model = train_chain(*cases, types, lora, None, tmp_path / "chain.safetensors")
+    assert len(losses) == n_updates
+    assert all(weight.isfinite().all() for weight in model.state_dict().values())
+    assert model.photo_weight.item() != 1
+
+
+def test_gradients_that_are_never_numbers_end_the_training(lora, cases, types, tmp_path, monkeypatch):
+    original = language._soft_cross_entropy
+    monkeypatch.setattr(
+        language,
+        "_soft_cross_entropy",
+        lambda logits, targets: (value := original(logits, targets)) + (value - value.detach()).abs().sqrt(),
+    )
+    done = tmp_path / "chain.safetensors"
+    with pytest.raises(ValueError, match="gradients of 10 updates in a row are not finite"):
+        train_chain(*cases, types, replace(lora, batch_size=1), None, done)
+    assert not done.exists()
+
+
 def test_finished_adapters_are_read_again_and_not_trained(lora, cases, types, tmp_path, kill_at):
     done = tmp_path / "chain.safetensors"
     model = train_chain(*cases, types, lora, None, done)
