@@ -154,11 +154,12 @@ def told_in(text: str, offsets: Tensor, attention: Tensor, *, before: int = 0) -
     """
     words = [match for match in WORD.finditer(text) if any(map(str.isalnum, match.group()))]
     words = words or list(WORD.finditer(text))
-    weights = [float((attention * overlap(offsets, word.start(), word.end())).sum()) for word in words]
+    starts, ends = torch.tensor([word.span() for word in words]).unsqueeze(2).unbind(1)
+    weights = (overlap(offsets, starts, ends) @ attention).tolist()
     peak = max(range(len(words)), key=weights.__getitem__)
-    starts = [0] + [match.end() for match in CLAUSE_END.finditer(text)]
-    clause = max(start for start in starts if start <= words[peak].start())
-    end = min((start for start in starts if start > words[peak].start()), default=len(text))
+    clauses = [0] + [match.end() for match in CLAUSE_END.finditer(text)]
+    clause = max(start for start in clauses if start <= words[peak].start())
+    end = min((start for start in clauses if start > words[peak].start()), default=len(text))
     inside = [place for place, word in enumerate(words) if clause <= word.start() < end]
     told = [place for place in inside if weights[place] >= SHARE_OF_PEAK * weights[peak]]
     first, last = words[max(inside[0], min(told) - before)], words[max(told)]
@@ -375,8 +376,8 @@ class Extractor(nn.Module):
         return Scores(dict(zip(CLASSES, parts, strict=True)), age, attention)
 
 
-def overlap(offsets: Tensor, start: int, end: int) -> Tensor:
-    """(tokens,) 1.0 where a token has characters of the text from `start` to `end`."""
+def overlap(offsets: Tensor, start: int | Tensor, end: int | Tensor) -> Tensor:
+    """(tokens,) 1.0 where a token has characters of the text from `start` to `end`; (n, tokens) of (n, 1)."""
     return ((offsets[:, 0] < end) & (offsets[:, 1] > start) & (offsets[:, 1] > offsets[:, 0])).float()
 
 

@@ -36,7 +36,7 @@ class Piece:
 
 def has_ink(square: np.ndarray) -> bool:
     """Whether the square, (s, s, 3) uint8, seems to show pen marks."""
-    return bool(ink_mask(square).any())
+    return bool(_found(_densities(square)).any())
 
 
 def ink_mask(square: np.ndarray) -> np.ndarray:
@@ -45,7 +45,13 @@ def ink_mask(square: np.ndarray) -> np.ndarray:
     Misses dots, faint lines and other colours; clothes at the edge and dark, shiny naevi on orange skin can
     be mistaken for ink.
     """
-    density = _densities(square)
+    side = len(square)
+    found = Image.fromarray(_found(_densities(square)))
+    return np.array(found.resize((side, side), Image.Resampling.NEAREST))
+
+
+def _found(density: np.ndarray) -> np.ndarray:
+    """(SIDE, SIDE) bool: the ink, by the density (SIDE, SIDE, 3)."""
     found = np.zeros((SIDE, SIDE), bool)
     bluish = pieces(density)
     if any(piece.probability >= SURE for piece in bluish):
@@ -54,8 +60,7 @@ def ink_mask(square: np.ndarray) -> np.ndarray:
                 found |= piece.pixels
         # Where the pen ran dry, the stroke continues in paler pixels.
         found = ndimage.binary_propagation(found, np.ones((3, 3)), mask=found | _pale(density))
-    side = len(square)
-    return np.array(Image.fromarray(found).resize((side, side), Image.Resampling.NEAREST))
+    return found
 
 
 def pieces(density: np.ndarray) -> list[Piece]:
@@ -66,9 +71,10 @@ def pieces(density: np.ndarray) -> list[Piece]:
     red, blueness = density[..., 0], density[..., 0] - density[..., 2]
     share = blueness / np.maximum(density.sum(-1), 0.3)
     bluish = (red > LEAST_RED) & (blueness > LEAST_BLUENESS) & (share > LEAST_SHARE)
+    if not bluish.any():  # of one photo in four
+        return []
     closed = ndimage.binary_closing(np.pad(bluish, REACH), _disc(REACH))[REACH:-REACH, REACH:-REACH]
     numbered, _ = ndimage.label(closed, np.ones((3, 3)))
-    depth = ndimage.distance_transform_edt(np.pad(closed, 1))[1:-1, 1:-1]
     from_middle = np.hypot(*(np.indices(bluish.shape) - (SIDE - 1) / 2))
     result = []
     for number, box in enumerate(ndimage.find_objects(numbered), 1):
@@ -76,7 +82,8 @@ def pieces(density: np.ndarray) -> list[Piece]:
         area = int(inside.sum())
         if area < LEAST_AREA:
             continue
-        slenderness = np.log(area / (2 * depth[box][inside].max()) ** 2)
+        depth = ndimage.distance_transform_edt(np.pad(inside, 1)).max()
+        slenderness = np.log(area / (2 * depth) ** 2)
         if slenderness < LEAST_SLENDERNESS and from_middle[box][inside].min() < MIDDLE * SIDE:
             continue
         means = density[box][inside & bluish[box]].mean(0)

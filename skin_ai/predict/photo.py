@@ -219,7 +219,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """The image in sRGB; a profile that is broken or for another mode is ignored."""
     if not profile:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
         intent = ImageCms.Intent.RELATIVE_COLORIMETRIC

@@ -64,20 +64,32 @@ def samples_of(image: ImageFile, data: bytes) -> Samples:
     largest = int(values.max())
     # 16 bits would make the whole photo all but black.
     bits = next((bits for bits in UNSCALED_BITS if largest < 2**bits), 16)
+    stated = _significant_bits(data)
+    # A photo that is only dark has been multiplied: none but its upper `stated` bits hold anything.
+    if largest < 2**stated and (values % 2 ** (16 - stated) > 0).mean() > 0.5:
+        bits = min(bits, stated)
     return Samples(values, 2**bits - 1, alpha)
 
 
 def may_be_unscaled(image: ImageFile, data: bytes) -> bool:
-    """Whether a loaded photo of 16 bits is so dark that its samples may be of 12 bits or fewer."""
+    """Whether a loaded photo of 16 bits is so dark that its samples may be of fewer."""
     if not isinstance(image, PngImageFile) or not is_deep(data):
         return False
+    bits = max(UNSCALED_BITS[-1], _significant_bits(data) % 16)
     brightest = np.max(np.atleast_2d(image.getextrema())[:3])
-    return bool(brightest < (2**12 if image.mode == "I;16" else 2**4))
+    return bool(brightest < (2**bits if image.mode == "I;16" else 2 ** (bits - 8)))
 
 
 def is_deep(data: bytes) -> bool:
     """Whether a PNG has 16 bits per sample."""
     return data[24:25] == b"\x10"
+
+
+def _significant_bits(data: bytes) -> int:
+    """Of a deep PNG's colours, by its sBIT chunk; 16 where it says nothing."""
+    stated = _chunk(data, b"sBIT") or b""
+    colours = stated[: 1 if len(stated) < 3 else 3]
+    return max(colours) if colours and max(colours) in range(UNSCALED_BITS[0], 16) else 16
 
 
 def _of_png(image: PngImageFile, data: bytes, of_profile: Coding | None) -> Coding | None:

@@ -37,7 +37,8 @@ def prepare(photo: bytes | np.ndarray, crop: Crop = LARGEST_SQUARE) -> PreparedP
     with timed(timings, "read_photo"):
         square = crop_square(read_photo(photo) if isinstance(photo, bytes) else photo, crop)
     with timed(timings, "photo_quality"):
-        measures, has_ink = quality.measures(square), ink.has_ink(square)
+        small = quality.reduced(square)
+        measures, has_ink = quality.measures(small, len(square)), ink.has_ink(small)
     return PreparedPhoto(square, measures, has_ink, timings)
 
 

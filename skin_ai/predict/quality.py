@@ -187,13 +187,23 @@ KINDS: Final[Mapping[str, Kind]] = {
 ADVICE: Final[Mapping[str, str]] = {name: kind.advice for name, kind in KINDS.items()}
 
 
-def measures(square: np.ndarray) -> dict[str, float]:
-    """Kind -> its measure for a square (s, s, 3) uint8, each in its own unit."""
+def measures(square: np.ndarray, side: int | None = None) -> dict[str, float]:
+    """Kind -> its measure for a square (s, s, 3) uint8, each in its own unit.
+
+    side: pixels of the photo's square where this one is its `reduced`.
+    """
     image = Image.fromarray(square)
     # Averaged to twice the size first: bicubic alone takes several times as long for 3,000 pixels.
     size = (WORKING_SIDE, WORKING_SIDE)
-    seen = _Seen(len(square), np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)))
+    pixels = np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0))
+    seen = _Seen(side or len(square), pixels)
     return {name: kind.measure(seen) for name, kind in KINDS.items()}
+
+
+def reduced(square: np.ndarray) -> np.ndarray:
+    """A square (s, s, 3) averaged over blocks of pixels: at least twice WORKING_SIDE, as `measures` does."""
+    factor = len(square) // (2 * WORKING_SIDE)
+    return np.asarray(Image.fromarray(square).reduce(factor)) if factor > 1 else square
 
 
 def problems(measured: Mapping[str, float], limits: Mapping[str, float]) -> tuple[str, ...]:

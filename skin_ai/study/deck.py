@@ -40,6 +40,7 @@ from skin_ai.study.deck_table import (
     without_row_numbers,
 )
 from skin_ai.study.safe_zip import MAX_FILES, READ_LIMIT, ZipRefused, files_of_zip
+from skin_ai.study.stored_photo import StoredPhoto
 from skin_ai.vocabulary import age_band_of
 
 CONSENT: Final = "consent.txt"
@@ -77,12 +78,12 @@ class DeckError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class DeckCase:
-    """photo: pixels (h, w, 3) without metadata, at most MAX_SIDE long; reference: a type's code, or text.
+    """photo: at most MAX_SIDE long, without metadata; reference: a type's code, or text.
 
     facts_extracted: as in `tables.Case`; None until `with_facts`.
     """
 
-    photo: np.ndarray | None
+    photo: StoredPhoto | None
     narrative: str
     age_band: str
     body_site: str
@@ -372,7 +373,7 @@ class _Check:
         given = {field.name: value[field.name] for field in fields(DeckCase) if field.name in value}
         return DeckCase(**given)
 
-    def photo(self, number: int, cell: str) -> np.ndarray | None:
+    def photo(self, number: int, cell: str) -> StoredPhoto | None:
         place = self.photos.file_of(cell)
         earlier = self.row_of_photo.setdefault(place, number)
         if earlier != number:
@@ -385,7 +386,7 @@ class _Check:
             raise CellError(
                 f"The photos up to here exceed {limit} GB: split the deck, or use smaller photos."
             )
-        return None if self.problems else pixels
+        return None if self.problems else StoredPhoto.of(pixels)
 
     def text(self, path: str) -> str:
         """A text file of the deck; "" if it cannot be read."""

@@ -25,7 +25,8 @@ from sqlalchemy.orm import Session
 from skin_ai.diseases import find
 from skin_ai.predict.narrative import clean_text
 from skin_ai.study import consent, database, likeness
-from skin_ai.study.store import MAX_RANKS, Store, as_png, pixels_sha256
+from skin_ai.study.store import MAX_RANKS, Store
+from skin_ai.study.stored_photo import as_png, pixels_sha256
 from skin_ai.study.tables import Answer, Case, Clinician, Deck, Feedback, Photo, Reading, Run, Stage
 from skin_ai.vocabulary import MANAGEMENT, NOTHING
 

@@ -12,17 +12,14 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-from PIL import Image
 from sqlalchemy import Engine, and_, delete, exists, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, aliased
 
-from skin_ai.study import database, likeness
+from skin_ai.study import database
 from skin_ai.study.database import StoreError
 from skin_ai.study.merge import merge
 from skin_ai.study.tables import Answer, Case, Clinician, Consent, Deck, Feedback, Photo, Reading, Run, Stage
@@ -136,21 +133,20 @@ class Store:
     def add_deck(self, deck: decks.Deck) -> str:
         """Adds a deck as a whole and returns its id; StoreError if the name is taken."""
         deck_id = uuid.uuid4().hex
-        photos = [None if case.photo is None else as_png(case.photo) for case in deck.cases]
         with self.writing() as session:
             if session.scalar(select(Deck).where(Deck.name == deck.name)):
                 raise StoreError(f"A deck named “{deck.name}” exists: delete it, or rename the new one.")
             session.add(Deck(id=deck_id, **{name: _kept(getattr(deck, name)) for name in OF_DECK}))
             session.flush()
-            for case, case_id, png in zip(deck.cases, case_ids(deck), photos, strict=True):
+            for case, case_id in zip(deck.cases, case_ids(deck), strict=True):
                 columns = {name: value for name, value in vars(case).items() if name != "photo"}
-                sha256 = "" if case.photo is None else pixels_sha256(case.photo)
-                dhash = "" if case.photo is None else likeness.difference_hash(case.photo)
+                photo = case.photo
+                sha256, dhash = ("", "") if photo is None else (photo.sha256, photo.difference_hash)
                 seen = {"photo_sha256": sha256, "seen_sha256": sha256, "seen_dhash": dhash}
                 session.add(Case(id=case_id, deck_id=deck_id, **seen, **columns))
                 session.flush()
-                if png is not None:
-                    session.add(Photo(case_id=case_id, png=png))
+                if photo is not None:
+                    session.add(Photo(case_id=case_id, png=photo.png))
         return deck_id
 
     def decks(self) -> list[tuple[Deck, int]]:
@@ -279,11 +275,6 @@ def _stated(role: str, years_of_practice: str) -> tuple[str, str]:
     return role if role in ROLES else "", years_of_practice if years_of_practice in YEARS_OF_PRACTICE else ""
 
 
-def pixels_sha256(pixels: np.ndarray) -> str:
-    """A hash that shows whether a photo is the same."""
-    return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
-
-
 def case_ids(deck: decks.Deck) -> list[str]:
     """The ids of a deck's cases, the same on all machines that load the deck: their answers can be merged.
 
@@ -291,19 +282,12 @@ def case_ids(deck: decks.Deck) -> list[str]:
     words, which depends on the version.
     """
     contents = [getattr(deck, name) for name in OF_DECK] + [
-        ("" if case.photo is None else pixels_sha256(case.photo), case.narrative, case.fitzpatrick,
+        ("" if case.photo is None else case.photo.sha256, case.narrative, case.fitzpatrick,
          case.reference, case.explanation)
         for case in deck.cases
     ]  # fmt: skip
     digest = hashlib.sha256(repr(contents).encode()).hexdigest()[:24]
     return [f"{place:08x}{digest}" for place in range(1, len(deck.cases) + 1)]
-
-
-def as_png(pixels: np.ndarray) -> bytes:
-    """The pixels (h, w, 3) as a PNG without metadata."""
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, "PNG", compress_level=1)
-    return file.getvalue()
 
 
 def _kept(value: Any) -> Any:

@@ -325,6 +325,21 @@ def test_samples_stored_unscaled_in_16_bits_are_scaled(bits, channels):
     assert differences(png(samples), meant).max() == 0
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_14_bits_in_16_are_scaled_where_the_file_states_them(channels):
+    samples = np.rint(patches() / 255 * (2**14 - 1)).astype(np.uint16)[..., : 1 if channels < 3 else 3]
+    meant = samples if channels > 2 else samples.repeat(3, axis=2)
+    meant = np.rint(meant / (2**14 - 1) * 255).astype(np.uint8)
+    if channels in (2, 4):
+        samples = np.dstack([samples, np.full(samples.shape[:2], 65535, np.uint16)])
+    assert differences(png(samples, sBIT=bytes([14] * channels)), meant).max() == 0
+
+
+def test_dark_photo_of_14_bits_scaled_to_16_stays_dark():
+    dark = np.linspace(0, 12000, 64 * 64).astype(np.uint16).reshape(64, 64) & 0xFFFC
+    assert np.abs(read_photo(png(dark, sBIT=b"\x0e"))[..., 0].astype(int) - dark // 257).max() <= 1
+
+
 def test_12_bits_of_linear_light_in_16_are_scaled_and_read_as_light():
     samples = coded(patches(), LINEAR, BT709) // 16
     assert differences(png(samples, gAMA=gama(1)), patches()).max() <= 1

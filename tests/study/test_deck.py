@@ -90,11 +90,8 @@ def refusal_of(data: bytes) -> str:
 
 
 def plain(deck: Deck) -> list[object]:
-    """What is comparable of a deck: pixels as lists."""
-    cases = [
-        vars(case) | {"photo": None if case.photo is None else case.photo.tolist()} for case in deck.cases
-    ]
-    return [deck.name, deck.shows_reference, *cases]
+    """What is comparable of a deck."""
+    return [deck.name, deck.shows_reference, *map(vars, deck.cases)]
 
 
 # --- what is read
@@ -225,9 +222,23 @@ def test_large_photo_is_made_smaller_and_keeps_its_shape(files):
     photo = np.zeros((1200, 2400, 3), np.uint8)
     photo[:, 1200:] = 255
     (case, *_) = read_files(files | {"a.jpg": as_jpeg(photo)}, "deck").cases
-    assert case.photo.shape == (MAX_SIDE // 2, MAX_SIDE, 3)
-    assert case.photo[:, :700].max() < 10
-    assert case.photo[:, 900:].min() > 245
+    assert case.photo.pixels.shape == (MAX_SIDE // 2, MAX_SIDE, 3)
+    assert case.photo.pixels[:, :700].max() < 10
+    assert case.photo.pixels[:, 900:].min() > 245
+
+
+def test_deck_takes_less_memory_than_its_pixels():
+    n = 12
+    photos = [Image.linear_gradient("L").rotate(90 * k).resize((1600, 1200)) for k in range(n)]
+    files = {f"{k}.jpg": as_jpeg(np.asarray(photo.convert("RGB"))) for k, photo in enumerate(photos)}
+    files["cases.csv"] = "\n".join(["photo", *files]).encode()
+    data = zipped(files)
+    tracemalloc.start()
+    deck = read_zip(data, "deck")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(deck.cases) == n
+    assert peak < 0.5 * n * 1600 * 1200 * 3
 
 
 # --- what the owner is told before it is loaded
@@ -801,7 +812,7 @@ def test_made_deck_is_read_again_and_balanced(mini_dataset, tmp_path):
     counts = Counter(case.reference for case in deck.cases)
     assert counts == {"SCC": 1, "SEK": 1, "MEL": 2, "NEV": 2, "ACK": 3, "BCC": 3}
     for case in deck.cases:
-        assert case.photo.shape == (300, 320, 3)
+        assert case.photo.pixels.shape == (300, 320, 3)
         assert case.narrative
         assert case.age_band
         assert case.body_site == "FACE"

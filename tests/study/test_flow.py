@@ -20,7 +20,8 @@ from skin_ai.predict.narrative import NarrativeError
 from skin_ai.study import database, flow
 from skin_ai.study.deck import Deck, DeckCase, small
 from skin_ai.study.flow import Awaits, FlowError, Given
-from skin_ai.study.store import Store, pixels_sha256
+from skin_ai.study.store import Store
+from skin_ai.study.stored_photo import StoredPhoto, pixels_sha256
 from skin_ai.study.tables import Base, Case, Run, Stage, now
 from skin_ai.views.case.samples import SAMPLES
 
@@ -287,7 +288,7 @@ def test_case_of_a_deck_cannot_be_tried_out_beside_it(
     store: Store, reader: str, case: Case, same: str
 ) -> None:
     photo = np.random.default_rng(0).integers(0, 255, (60, 90, 3), np.uint8)
-    deck_case = DeckCase(photo, "It  grew, and\nnow it bleeds.", "", "", None, "MEL", "")
+    deck_case = DeckCase(StoredPhoto.of(photo), "It  grew, and\nnow it bleeds.", "", "", None, "MEL", "")
     deck_id = store.add_deck(Deck("Spring", True, (deck_case,)))
     case.narrative = "IT grew, and now it bleeds." if same == "text" else "Other words."
     seen = photo.copy() if same == "photo" else None
@@ -325,7 +326,7 @@ def test_photo_that_was_saved_again_is_the_photo_of_the_deck(
     store: Store, reader: str, case: Case, quality: int, share: float
 ) -> None:
     photos = [small(sample.pixels()) for sample in SAMPLES]
-    cases = tuple(DeckCase(photo, "", "", "", None, "MEL", "") for photo in photos[:-1])
+    cases = tuple(DeckCase(StoredPhoto.of(photo), "", "", "", None, "MEL", "") for photo in photos[:-1])
     store.add_deck(Deck("Photos", True, cases))
     case.narrative = ""
     for photo in photos[:-1]:
@@ -351,7 +352,9 @@ def test_deck_case_that_was_tried_out_before_is_marked_and_counts_in_no_figure(
     case.narrative = "IT grew." if same == "text" else "Other words."
     flow.keep_case(store, reader, case, seen=PHOTO if same == "photo" else None)
     flow.show_at_once(store, reader, case.id)
-    deck_id = store.add_deck(Deck("Later", True, (DeckCase(PHOTO, "It  grew.", "", "", None, "MEL", ""),)))
+    deck_id = store.add_deck(
+        Deck("Later", True, (DeckCase(StoredPhoto.of(PHOTO), "It  grew.", "", "", None, "MEL", ""),))
+    )
     of_deck = first_case(store, deck_id)
     flow.open_deck_case(store, reader, of_deck)
     for stage in Stage:

@@ -17,7 +17,8 @@ from skin_ai.study import flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.deck import Deck, DeckCase
 from skin_ai.study.flow import Given
-from skin_ai.study.store import ANSWER_COLUMNS, RANKS, SCALES, Store, as_png, open_store
+from skin_ai.study.store import ANSWER_COLUMNS, RANKS, SCALES, Store, open_store
+from skin_ai.study.stored_photo import StoredPhoto, as_png
 from skin_ai.study.tables import Answer, Base, Case, Clinician, Reading, Run, Stage, now
 
 TYPES = {
@@ -40,7 +41,15 @@ def photo() -> np.ndarray:
 
 def a_deck(name: str = "Nevi or not", photo: np.ndarray | None = None) -> Deck:
     cases = (
-        DeckCase(photo, "It grew.", "40-59", "BACK", 3, "MEL", "Look at the network."),
+        DeckCase(
+            None if photo is None else StoredPhoto.of(photo),
+            "It grew.",
+            "40-59",
+            "BACK",
+            3,
+            "MEL",
+            "Look at the network.",
+        ),
         DeckCase(None, "It itches.", "", "", None, "granuloma annulare", ""),
     )
     return Deck(name, True, cases)

@@ -12,7 +12,8 @@ from skin_ai.study import flow
 from skin_ai.study.database import StoreError
 from skin_ai.study.deck import small
 from skin_ai.study.flow import FlowError, Missing, Progress
-from skin_ai.study.store import Store, pixels_sha256
+from skin_ai.study.store import Store
+from skin_ai.study.stored_photo import pixels_sha256
 from skin_ai.study.tables import Case, Stage
 from skin_ai.views import notices
 from skin_ai.views.case import answer_form, bundle_choice, facts, focus, inputs, photo_notes, run, typed

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from skin_ai.predict.photo import read_photo
-from skin_ai.study.store import pixels_sha256
+from skin_ai.study.stored_photo import pixels_sha256
 from skin_ai.study.tables import Case
 from skin_ai.vocabulary import SITES, age_band_of
 
