@@ -78,7 +78,7 @@ def _deck(read: Callable[[], deck.Deck]) -> str:
     for case in found.cases:
         _check_words(case.narrative)
         if case.photo is not None:
-            _check_photo(case.photo)
+            _check_photo(case.photo.pixels)
     return TAKEN
 
 

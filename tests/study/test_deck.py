@@ -101,8 +101,8 @@ def test_deck_has_what_its_table_says(files):
     deck = read_files(files, "upload")
     assert (deck.name, deck.shows_reference, len(deck.cases)) == ("Two photos", True, 3)
     first, second, third = deck.cases
-    assert first.photo.shape == (70, 90, 3)
-    assert abs(int(first.photo.mean()) - 100) < 3
+    assert first.photo.pixels.shape == (70, 90, 3)
+    assert abs(int(first.photo.pixels.mean()) - 100) < 3
     assert first.narrative == "It itches, and it grew. No pain."
     assert (first.age_band, first.body_site, first.fitzpatrick) == ("60-79", "FACE", 3)
     assert (first.reference, first.explanation) == ("BCC", "Pearly, with vessels")
