@@ -34,6 +34,7 @@ AGE_BANDS: Final = ("0-17", "18-39", "40-59", "60-79", "80 and over")
 SYMPTOMS: Final = ("itch", "grew", "hurt", "changed", "bleed", "elevation")
 MORE_SYMPTOMS: Final = ("burn", "darken", "rough", "fluid", "fever", "tired", "joints", "mouth", "breath")
 ALL_SYMPTOMS: Final = SYMPTOMS + MORE_SYMPTOMS
+MOST_QUESTIONS: Final = 4  # about symptoms, after a result
 
 # Body sites of PAD-UFES-20, from head to foot as on the form.
 SITES: Final = (

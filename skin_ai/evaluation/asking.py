@@ -14,11 +14,11 @@ from torch import Tensor
 from skin_ai.evaluation.figures import mean_figure, mean_of_known, recall_samples
 from skin_ai.evaluation.protocols import protocol
 from skin_ai.intervals import patient_weights, with_interval
-from skin_ai.predict.ask_next import MOST_QUESTIONS, next_question
+from skin_ai.predict.ask_next import next_question
 from skin_ai.predict.chain import Ask, Probability, Question, answer, eliminate_all, eliminate_photo
 from skin_ai.predict.narrative import Answer, Facts, sentences
 from skin_ai.training.datasets import Case, digest
-from skin_ai.vocabulary import SYMPTOMS
+from skin_ai.vocabulary import MOST_QUESTIONS, SYMPTOMS
 
 MOST_INFORMATIVE, FIXED, AT_RANDOM = "most_informative", "fixed_order", "random_order"
 
@@ -98,7 +98,8 @@ def _most_informative(case: Case, photo: Tensor, how: _How) -> tuple[list[int], 
     places = [_place(now, how.types)]
     single = (len(how.types), 1), how.temperatures[:1]
     while len(places) <= MOST_QUESTIONS:
-        found = next_question(how.ask, known, sentences, photo, now, how.types, *single)
+        left = 1 + MOST_QUESTIONS - len(places)
+        found = next_question(how.ask, known, sentences, photo, now, how.types, *single, left=left)
         if found is None:
             places += [places[-1]] * (1 + MOST_QUESTIONS - len(places))
             break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import torch
@@ -11,9 +12,9 @@ from torch import Tensor
 
 from skin_ai.predict.chain import Ask, Probability, Question, answer, eliminate_all
 from skin_ai.predict.narrative import Answer, Facts
-from skin_ai.vocabulary import SYMPTOMS
+from skin_ai.vocabulary import MOST_QUESTIONS, SYMPTOMS
 
-MOST_QUESTIONS: Final = 4
+RIVALS: Final = 3  # of the first type: the most likely others
 ANSWERS: Final = (Answer.YES, Answer.NO)
 
 
@@ -38,29 +39,49 @@ def next_question(
     types: tuple[str, ...],
     schedule: tuple[int, ...],
     temperatures: tuple[float, ...],
+    *,
+    left: int = MOST_QUESTIONS,
 ) -> NextQuestion | None:
-    """None where every symptom is answered, or where no answer to any would change the first type.
+    """None where every symptom is answered, or where no answers would change the first type.
 
+    One answer is tried for each symptom, then those together that speak most for one of the RIVALS.
     known: what the patient said; tell: facts -> the words that the language model gets; photo: (K,)
-    probabilities or None; now: the answer to `known`; other arguments as in `eliminate_all`.
+    probabilities or None; now: the answer to `known`; other arguments as in `eliminate_all`; left: how many
+    questions may still be asked, this one included.
     """
     unsaid = [symptom for symptom in SYMPTOMS if getattr(known, symptom) is Answer.UNSAID]
-    everything = tuple(range(len(types)))
-    told = [
-        replace(known, **{symptom: said})  # type: ignore[arg-type]
-        for symptom in unsaid
-        for said in ANSWERS
-    ]
-    questions = [Question(tell(facts), photo, everything) for facts in told]
-    chains = eliminate_all(ask, questions, types, schedule, temperatures, shares=False)
-    found = [answer(steps) for steps in chains]
+
+    def after(told: Sequence[Mapping[str, Answer]]) -> list[tuple[Probability, ...]]:
+        words = [tell(replace(known, **answers)) for answers in told]  # type: ignore[arg-type]
+        questions = [Question(said, photo, tuple(range(len(types)))) for said in words]
+        return [
+            answer(steps)
+            for steps in eliminate_all(ask, questions, types, schedule, temperatures, shares=False)
+        ]
+
+    found = after([{symptom: said} for symptom in unsaid for said in ANSWERS])
     options = [
         _question(symptom, now, found[2 * place], found[2 * place + 1], types)
         for place, symptom in enumerate(unsaid)
     ]
-    if all(then[0].type == now[0].type for option in options for then in option.answers.values()):
-        return None
+    if all(then[0].type == now[0].type for then in found):
+        # Only here, where it can change what is asked, because it takes as long as a quarter of the above.
+        together = [_most_for(rival.type, now[0].type, options, left) for rival in now[1 : 1 + RIVALS]]
+        if not unsaid or left < 2 or all(then[0].type == now[0].type for then in after(together)):
+            return None
     return max(options, key=lambda option: option.gain)
+
+
+def _most_for(rival: str, first: str, options: Sequence[NextQuestion], left: int) -> dict[str, Answer]:
+    """The answers to `left` symptoms that raise the rival's odds against the first type most."""
+
+    def odds(option: NextQuestion, said: Answer) -> float:
+        of_type = {item.type: item.probability for item in option.answers[said]}
+        return of_type[rival] / max(of_type[first], 1e-12)
+
+    best = {option.symptom: max(ANSWERS, key=partial(odds, option)) for option in options}
+    order = sorted(options, key=lambda option: odds(option, best[option.symptom]), reverse=True)
+    return {option.symptom: best[option.symptom] for option in order[:left]}
 
 
 def _question(

@@ -22,10 +22,10 @@ def asking(logits_of):
     return ask
 
 
-def asked(logits_of, known=AGE):
+def asked(logits_of, known=AGE, **left):
     ask = asking(logits_of)
     (steps,) = eliminate_all(ask, [Question(sentences(known), None, (0, 1, 2))], *HOW, shares=False)
-    return next_question(ask, known, sentences, None, answer(steps), *HOW)
+    return next_question(ask, known, sentences, None, answer(steps), *HOW, **left)
 
 
 def of_bleeding(words):
@@ -33,7 +33,7 @@ def of_bleeding(words):
     logits = [0.0, -2.0, 1.0]
     if "bleed" in words:
         logits[0] += -1.0 if "n't" in words else 3.0
-    if "It has grown" in words:
+    if "It has got bigger" in words:
         logits[1] += 0.2
     return logits
 
@@ -54,6 +54,19 @@ def test_what_was_answered_is_not_asked_again(said):
 
 def test_it_stops_where_no_answer_changes_the_first_type():
     assert asked(lambda words: [0.0, -2.0, 3.0]) is None
+
+
+def of_two_signs(words):
+    """Only bleeding and growth together turn a nevus into a melanoma."""
+    signs = 1.2 * ("It bleeds" in words) + 1.2 * ("It has got bigger" in words)
+    return [0.0, signs - 0.5 * ("n't bleed" in words) - 0.5 * ("not got bigger" in words), 2.0]
+
+
+def test_it_goes_on_where_only_two_answers_together_change_the_first_type():
+    assert asked(of_two_signs).symptom in ("bleed", "grew")
+    assert asked(of_two_signs, left=2) is not None
+    assert asked(of_two_signs, left=1) is None
+    assert asked(of_two_signs, Facts(age=50, bleed=Answer.NO)) is None
 
 
 def test_it_stops_where_everything_is_answered():

@@ -24,6 +24,7 @@ from skin_ai.views.case.elimination import percent
 from skin_ai.views.case.run import models_in_turn
 from skin_ai.views.case.symptom_form import QUESTIONS
 from skin_ai.views.case.understood import told
+from skin_ai.vocabulary import MOST_QUESTIONS
 
 if TYPE_CHECKING:  # torch comes with them
     from skin_ai.predict.ask_next import NextQuestion
@@ -31,7 +32,7 @@ if TYPE_CHECKING:  # torch comes with them
     from skin_ai.predict.diagnose import Diagnosis
 
 CHOICES: Final = {Answer.YES: "Yes", Answer.NO: "No", Answer.UNKNOWN: "Not known"}
-NOTHING_MORE: Final = "No answer to another symptom question would change the first diagnosis."
+NOTHING_MORE: Final = "No answers to further symptom questions would change the first diagnosis."
 
 
 def take_answer(store: Store, case: CaseState, progress: Progress) -> Diagnosis | None:
@@ -47,15 +48,14 @@ def take_answer(store: Store, case: CaseState, progress: Progress) -> Diagnosis 
         with models_in_turn(
             lambda: bundle_choice.models(before.bundle), "Running the elimination again…"
         ) as bundle:
-            from skin_ai.predict.ask_next import MOST_QUESTIONS
             from skin_ai.predict.diagnose import with_words
 
             known = replace(asking.known, **{symptom: said})  # type: ignore[arg-type]
             diagnosis = with_words(before, _tell(asking, bundle, known), bundle)
             asked = [*case.asked, _as_kept(symptom, said, before, diagnosis)]
             then = replace(asking, known=known, question=None)
-            if len(asked) < MOST_QUESTIONS:
-                then.question = _next(then, diagnosis, bundle)
+            if left := MOST_QUESTIONS - len(asked):
+                then.question = _next(then, diagnosis, bundle, left)
         flow.keep_asked(store, progress.reading.clinician, case.id, asked)
     except (BundleError, FlowError, StoreError) as error:
         st.error(str(error))
@@ -77,7 +77,7 @@ def show(case: CaseState, progress: Progress) -> None:
         if case.asking is None:
             _begin(case, progress.case)
         if case.asking is None or case.asking.question is None:
-            if case.asked:
+            if 0 < len(case.asked) < MOST_QUESTIONS:
                 st.caption(NOTHING_MORE)
             return
         symptom = case.asking.question.symptom
@@ -110,7 +110,7 @@ def _begin(case: CaseState, kept: Case) -> None:
         ) as bundle:
             known = _known(kept, bundle)
             asking = Asking(known, known, diagnosis, None)
-            asking.question = _next(asking, diagnosis, bundle)
+            asking.question = _next(asking, diagnosis, bundle, MOST_QUESTIONS)
     except BundleError as error:
         st.error(str(error))
     else:
@@ -139,7 +139,7 @@ def _tell(asking: Asking, bundle: Bundle, facts: Facts) -> str:
     return " ".join(filter(None, (words, sentences(Facts(**new)))))  # type: ignore[arg-type]
 
 
-def _next(asking: Asking, diagnosis: Diagnosis, bundle: Bundle) -> NextQuestion | None:
+def _next(asking: Asking, diagnosis: Diagnosis, bundle: Bundle, left: int) -> NextQuestion | None:
     import torch
 
     from skin_ai.predict.ask_next import next_question
@@ -155,6 +155,7 @@ def _next(asking: Asking, diagnosis: Diagnosis, bundle: Bundle) -> NextQuestion 
             diagnosis.answer,
             bundle.types,
             *single,
+            left=left,
         )
 
 
