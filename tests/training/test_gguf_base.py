@@ -97,7 +97,8 @@ def test_what_serves_reads_the_written_folder_alone(gguf_file, types, tmp_path):
     questions = [Question("it itches", None, (0, 1)), Question("I bleed.", photo, (0, 2, 3))]
     assert serving.encode(questions)["input_ids"].tolist() == trained.encode(questions)["input_ids"].tolist()
     with torch.inference_mode():
-        assert torch.equal(serving(questions), trained(questions))
+        # Attention is written out where it trains, so the last bit may differ.
+        torch.testing.assert_close(serving(questions), trained(questions))
 
 
 def test_file_is_read_once(gguf_file, tmp_path, monkeypatch):

@@ -170,8 +170,8 @@ def _ask_to_keep_photo(case: CaseState, progress: Progress | None) -> bool:
     photo = "The photo is kept without its metadata."
     if not keeps:
         photo = (
-            "The photo is deleted when this session ends. A short code stays, by which the same photo is "
-            "recognised; no picture can be made from it."
+            "The photo is not kept: it is deleted when this session ends. A short code stays, by which the "
+            "same photo is recognised; no picture can be made from it."
         )
     st.caption(f"Words, answers and feedback are kept. {photo}")
     return keeps
