@@ -90,7 +90,7 @@ def train(
     patients = len({case.patient for case in cases})
     log.info("%d cases, %d with a photo, %d patients", len(cases), len(with_photo), patients)
     photographed, tested = [cases[i] for i in with_photo.tolist()], folds[with_photo]
-    photos, over = _image_model(run, photographed, tested, work)
+    photos, over = image_part(run, photographed, tested, work)
     seen: list[torch.Tensor | None] = [None] * len(cases)
     for place, probabilities in zip(with_photo.tolist(), over, strict=True):
         seen[place] = probabilities
@@ -159,7 +159,7 @@ def _bag_of_words(run: Run, saved: Path) -> WordPrior | None:
     return load_word_prior(saved, len(run.types))
 
 
-def _image_model(
+def image_part(
     run: Run, cases: Sequence[Case], folds: np.ndarray, work: Path
 ) -> tuple[Photos, list[torch.Tensor]]:
     """The image model, trained here or taken from the bundle that the run starts from.
