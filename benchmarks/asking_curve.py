@@ -1,4 +1,4 @@
-"""The next best question as a curve, from the manifest: `python -m benchmarks.asking_curve docs/asking.png`."""
+"""The next best question as a curve, from the manifest: `python -m benchmarks.asking_curve PICTURE`."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class Facts:
     def known(self) -> Self:
         """Without the symptoms that are not known."""
         unknown = [symptom for symptom, answer in self.symptoms.items() if answer is Answer.UNKNOWN]
-        return replace(self, **dict.fromkeys(unknown, Answer.UNSAID))
+        return replace(self, **dict.fromkeys(unknown, Answer.UNSAID))  # type: ignore[arg-type]
 
     @property
     def said(self) -> tuple[str, ...]:
