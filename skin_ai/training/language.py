@@ -90,14 +90,11 @@ class LanguageSettings:
 
 @dataclass(frozen=True)
 class Example:
-    """A question, (K,) weights of the true types among its options, and what training adds to its logits.
-
-    offset: (K,) the log prior of its kind of case, and what a bag of words says that never saw its words.
-    """
+    """A question, (K,) weights of the true types among its options, and its group of `prior_groups`."""
 
     question: Question
     target: tuple[float, ...]
-    offset: Tensor
+    group: int
 
 
 def pretrained(
@@ -192,21 +189,18 @@ def make_examples(
     rng: Random,
     *,
     all_options: bool,
-    bags: Sequence[WordPrior] = (),
 ) -> list[Example]:
     """One example a case and step of the schedule, with random words, options and missing inputs.
 
     Options that the photo finds likely are drawn without looking at the label, and an example without its
     label is left out. With the label always put among them, a likely option would be wrong more often than
     the photo says, and the model would learn to distrust the photo (its weight became 0.7 instead of 0.9).
-    all_options: the control (plain fine-tuning), which differs in nothing else; bags: one a case, fitted
-    without its text, or none at all.
+    all_options: the control (plain fine-tuning), which differs in nothing else.
     """
     examples = []
-    priors = log_priors(cases, photos, types, settings.uniform_prior)
+    groups = prior_groups(cases, photos)
     known = [photo for photo in photos if photo is not None]
-    of_cases: Sequence[WordPrior | None] = bags or [None] * len(cases)
-    for case, photo, prior, bag in zip(cases, photos, priors, of_cases, strict=True):
+    for case, photo, group in zip(cases, photos, groups, strict=True):
         steps = list(settings.schedule[:-1])
         for n_options in rng.sample(steps, settings.examples_a_case) if settings.examples_a_case else steps:
             label = types.index(_drawn_type(case, rng))
@@ -226,8 +220,7 @@ def make_examples(
             if label not in drawn:
                 continue
             options = tuple(range(len(types))) if all_options else drawn
-            offset = prior if bag is None else prior + bag.logits([words])[0]
-            examples.append(Example(Question(words, seen, options), _target(case, options, types), offset))
+            examples.append(Example(Question(words, seen, options), _target(case, options, types), group))
     return examples
 
 
@@ -253,18 +246,23 @@ def _target(case: Case, options: tuple[int, ...], types: tuple[str, ...]) -> tup
     return tuple((weights / weights.sum()).tolist())
 
 
+def prior_groups(cases: Sequence[Case], photos: Sequence[Tensor | None]) -> list[int]:
+    """(n,) group of each case for the prior: one for each source, with and without photos."""
+    mixes = [(case.source, photo is not None) for case, photo in zip(cases, photos, strict=True)]
+    order = {mix: place for place, mix in enumerate(sorted(set(mixes)))}
+    return [order[mix] for mix in mixes]
+
+
 def log_priors(
     cases: Sequence[Case], photos: Sequence[Tensor | None], types: tuple[str, ...], uniform: float
 ) -> Tensor:
-    """(n, K) log prior of each case among those of its source that have a photo, or that have none."""
-    mixes = [(case.source, photo is not None) for case, photo in zip(cases, photos, strict=True)]
-    rows = {
-        mix: np.log(
-            mixed_prior([case for case, of in zip(cases, mixes, strict=True) if of == mix], types, uniform)
-        )
-        for mix in set(mixes)
-    }
-    return torch.tensor(np.array([rows[mix] for mix in mixes]), dtype=torch.float32)
+    """(groups, K) log prior of each of `prior_groups`."""
+    groups = np.array(prior_groups(cases, photos))
+    rows = [
+        mixed_prior([cases[i] for i in np.flatnonzero(groups == group).tolist()], types, uniform)
+        for group in range(int(groups.max()) + 1)
+    ]
+    return torch.tensor(np.log(rows), dtype=torch.float32)
 
 
 def mixed_prior(cases: Sequence[Case], types: tuple[str, ...], uniform: float) -> np.ndarray:
@@ -294,17 +292,15 @@ def train_chain(
     done: Path,
     *,
     word_prior: WordPrior | None = None,
-    bags: Sequence[WordPrior] = (),
     all_options: bool = False,
     share: float = 1.0,
 ) -> LanguageModel:
     """The language model trained with Chain of Options (or its control), saved as `done`.
 
     photos: (K,) out-of-fold probabilities of the image model a case, None without a photo;
-    reading: file of `reading.teach_reading`; word_prior: the second prior of the model. It stands in the
-    logit from the start, so that the model learns only what it does not say: bags, one a case, take its
-    place where it was fitted to the cases' own words. The log prior is added too (`log_priors`).
-    share: of the examples that are read.
+    reading: file of `reading.teach_reading`; word_prior: stands in the logit from the start, so that the
+    model learns only what it does not say; share: of the examples that are read. The log prior is added to
+    the training logits (`log_priors`).
     """
     set_seed(settings.seed)
     if done.exists():
@@ -314,27 +310,26 @@ def train_chain(
         model.word_prior = word_prior
         return model.eval()
     model = pretrained(settings, types)
-    model.word_prior = None if bags else word_prior
+    model.word_prior = word_prior
     if reading is not None:
         own = model.state_dict()
         fits = {name: part for name, part in load_file(reading).items() if part.shape == own[name].shape}
         model.load_state_dict(fits, strict=False)
     freeze(model, settings.frozen_layers)
     model.to(PartialState().device)
-
-    def drawn(rng: Random) -> list[Example]:
-        found = make_examples(cases, photos, types, settings, rng, all_options=all_options, bags=bags)
-        return found if share == 1 else rng.sample(found, round(share * len(found)))
+    priors = log_priors(cases, photos, types, settings.uniform_prior).to(PartialState().device)
 
     def batches(epoch: int) -> DataLoader[Any]:
         rng = Random(settings.seed * 1000 + epoch)
-        examples = drawn(rng)
+        examples = make_examples(cases, photos, types, settings, rng, all_options=all_options)
+        if share < 1:
+            examples = rng.sample(examples, round(share * len(examples)))
         return DataLoader(by_length(examples, settings.batch_size, rng, _length), None)  # type: ignore[arg-type]
 
     def loss(network: nn.Module, batch: list[Example]) -> Tensor:
         logits = network([example.question for example in batch])
         return _soft_cross_entropy(
-            logits + offsets_of(batch).to(logits.device),
+            logits + priors[[example.group for example in batch]],
             torch.tensor([example.target for example in batch], device=logits.device),
         )
 
@@ -342,9 +337,9 @@ def train_chain(
     head = getattr(model.classifier, "classifier", None)
     if settings.probe_strength and isinstance(head, nn.Linear):
         rng = Random(settings.seed * 1000 - 1)
-        examples = drawn(rng)
+        examples = make_examples(cases, photos, types, settings, rng, all_options=all_options)
         rng.shuffle(examples)
-        fit_head(model, head, examples[: int(settings.probe_share * len(examples))], settings)
+        fit_head(model, head, examples[: int(settings.probe_share * len(examples))], priors, settings)
     fresh = [model.photo_weight, *head_parameters(model)]
     known = {id(parameter) for parameter in fresh}
     encoder = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
@@ -365,7 +360,6 @@ def train_chain(
         checkpoint=checkpoint,
     )
     assert isinstance(result, LanguageModel)
-    result.word_prior = word_prior
     if settings.lora_rank:
         adapted: Any = result.float().classifier  # merged in the precision in which it is saved
         result.classifier = adapted.merge_and_unload()
@@ -378,18 +372,13 @@ def _soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     return -(targets * logits.log_softmax(1).masked_fill(targets == 0, 0)).sum(1).mean()
 
 
-def offsets_of(examples: Sequence[Example]) -> Tensor:
-    """(n, K)"""
-    return torch.stack([example.offset for example in examples])
-
-
 def fit_head(
-    model: LanguageModel, head: nn.Linear, examples: list[Example], settings: LanguageSettings
+    model: LanguageModel, head: nn.Linear, examples: list[Example], priors: Tensor, settings: LanguageSettings
 ) -> None:
     """Fits the new head to the encoder's features, before both are trained together.
 
     A random head would first distort the encoder (Kumar et al. 2022: linear probing, then
-    fine-tuning). Logistic regression with the photo's term and the examples' offsets beside it.
+    fine-tuning). Logistic regression with the photo's term and the log prior as offset; priors: (groups, K).
     """
     inputs: list[Tensor] = []
     catch = head.register_forward_pre_hook(lambda _, arguments: inputs.append(arguments[0]))
@@ -397,14 +386,13 @@ def fit_head(
     model.eval()
     examples = sorted(examples, key=lambda example: len(example.question.narrative))
     is_bf16 = fastest_precision() == "bf16"
-    device = head.weight.device
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=is_bf16):
+    with torch.inference_mode(), torch.autocast(priors.device.type, torch.bfloat16, enabled=is_bf16):
         nn.init.zeros_(head.weight)
         nn.init.zeros_(head.bias)
         for start in range(0, len(examples), settings.batch_size):
             part = examples[start : start + settings.batch_size]
             logits = model([example.question for example in part])
-            offsets.append(logits + offsets_of(part).to(device))
+            offsets.append(logits + priors[[example.group for example in part]])
     catch.remove()
     features, offset = torch.cat(inputs).float().clone(), torch.cat(offsets).float().clone()
     targets = torch.tensor([example.target for example in examples], device=offset.device)
