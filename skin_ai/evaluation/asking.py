@@ -34,7 +34,7 @@ class _How:
 
     def answer(self, facts: Facts, photo: Tensor) -> tuple[Probability, ...]:
         """As in the app: without any fact the photo answers alone."""
-        if not facts.said:
+        if not facts.known.said:
             return answer(eliminate_photo(photo, self.types, self.schedule))
         question = Question(sentences(facts), photo, tuple(range(len(self.types))))
         (steps,) = eliminate_all(

@@ -85,10 +85,10 @@ def _few(count: int) -> Callable[[Case], str]:
     """`count` of a case's facts, drawn by its key."""
 
     def words(case: Case) -> str:
-        said = case.facts.said
-        kept = Random(f"{case.key}, {count} facts").sample(said, min(count, len(said)))
-        unsaid = {name: getattr(Facts(), name) for name in said if name not in kept}
-        return sentences(replace(case.facts, **unsaid))
+        known = case.facts.known
+        kept = Random(f"{case.key}, {count} facts").sample(known.said, min(count, len(known.said)))
+        unsaid = {name: getattr(Facts(), name) for name in known.said if name not in kept}
+        return sentences(replace(known, **unsaid))
 
     return words
 

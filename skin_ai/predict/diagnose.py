@@ -201,7 +201,7 @@ def verdict(
     the photo answers alone.
     """
     words = clean_narrative(narrative)
-    if photo is None and not words and not (isinstance(facts, Facts) and facts.said):
+    if photo is None and not words and not (isinstance(facts, Facts) and facts.known.said):
         raise NothingToDiagnose("Give a photo, the patient's words, or both.")
     timings: dict[str, float] = {} if photo is None else dict(photo.timings_ms)
     if words:

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -78,6 +78,12 @@ class Facts:
     def symptoms(self) -> dict[str, Answer]:
         """Symptom -> answer, in the order of ALL_SYMPTOMS."""
         return {symptom: getattr(self, symptom) for symptom in ALL_SYMPTOMS}
+
+    @property
+    def known(self) -> Self:
+        """Without the symptoms that are not known."""
+        unknown = [symptom for symptom, answer in self.symptoms.items() if answer is Answer.UNKNOWN]
+        return replace(self, **dict.fromkeys(unknown, Answer.UNSAID))  # type: ignore[arg-type]
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -168,7 +174,10 @@ def _without_brackets(token: re.Match[str]) -> str:
 
 
 def sentences(facts: Facts) -> str:
-    """The symptom form as plain sentences in a fixed order; "" without facts."""
+    """The symptom form as plain sentences in a fixed order; "" where nothing is known.
+
+    "Not known" is no sentence: it changed one answer in nine, and says nothing about the lesion.
+    """
     wordings = load_wordings()
     written = []
     if facts.age is not None:
@@ -188,7 +197,7 @@ def sentences(facts: Facts) -> str:
     if facts.duration is not None:
         time = wordings.durations[facts.duration].training[0]
         written.append(wordings.duration.plain[0].format(time=time))
-    for symptom, answer in facts.symptoms.items():
+    for symptom, answer in facts.known.symptoms.items():
         if answer is not Answer.UNSAID:
             written.append(wordings.symptoms[symptom][answer].plain[0])
     return " ".join(written)

@@ -61,7 +61,7 @@ def training_words(case: Case, rng: Random, *, as_facts: bool = False) -> str:
     if case.story:
         return varied(case.story, rng)
     is_form = as_facts or (case.source == SCIN and rng.random() < AS_FORM)
-    facts = silence(case.facts, rng, fraction=rng.uniform(0, MOST_SILENT))
+    facts = silence(case.facts.known if is_form else case.facts, rng, fraction=rng.uniform(0, MOST_SILENT))
     return sentences(facts) if is_form else tell(facts, rng)
 
 

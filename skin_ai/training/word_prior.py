@@ -55,7 +55,7 @@ def fact_prior_of(cases: Sequence[Case], types: tuple[str, ...]) -> WordPrior:
     """A logistic regression on facts, of weight 1; each case is told several times, with facts left out."""
     rng = Random(SEED)
     told = [
-        sentences(silence(case.facts, rng, fraction=rng.uniform(0, MOST_UNTOLD)))
+        sentences(silence(case.facts.known, rng, fraction=rng.uniform(0, MOST_UNTOLD)))
         for case in cases
         for _ in range(TELLINGS)
     ]

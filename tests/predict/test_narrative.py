@@ -21,9 +21,14 @@ def test_form_gives_plain_sentences_in_fixed_order():
         elevation=Answer.NO,
     )
     assert sentences(facts) == (
-        "I am 62 years old. It is on my nose. It itches. It has not got bigger. "
-        "I don't know whether it hurts. It bleeds. It is flat."
+        "I am 62 years old. It is on my nose. It itches. It has not got bigger. It bleeds. It is flat."
     )
+
+
+def test_an_answer_that_is_not_known_says_nothing():
+    """Otherwise "not known" would change a result."""
+    assert sentences(Facts(age=62, hurt=Answer.UNKNOWN)) == sentences(Facts(age=62))
+    assert sentences(Facts(hurt=Answer.UNKNOWN)) == ""
 
 
 def test_form_tells_what_scin_asks():

@@ -65,6 +65,14 @@ def test_answer_that_cannot_be_saved_changes_nothing_and_can_be_given_again(app,
     assert len(case(app).asked) == 1
 
 
+def test_an_answer_that_is_not_known_changes_nothing(app):
+    before = case(app).diagnosis
+    app = tap(app, "unknown")
+    assert case(app).diagnosis.answer == before.answer
+    assert questions.in_words(case(app).asked[0]).endswith("*not known*: nothing changes")
+    assert questions.in_words(case(app).asked[0]) in texts(app)
+
+
 def test_no_symptom_is_asked_twice_and_it_ends(app):
     symptoms = []
     while asked(app):

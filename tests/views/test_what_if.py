@@ -23,9 +23,9 @@ from skin_ai.views.case.what_if import (
 from skin_ai.vocabulary import SYMPTOMS
 
 TIMEOUT = 120  # seconds: the models are loaded once, perhaps beside other work
-FORM = sentences(Facts(age=58, site="NOSE", itch=Answer.YES, bleed=Answer.UNKNOWN))
+FORM = sentences(Facts(age=58, site="NOSE", itch=Answer.YES, bleed=Answer.NO))
 ITCHES, DOES_NOT = (sentences(Facts(itch=answered)) for answered in (Answer.YES, Answer.NO))
-BLEEDS, UNSURE = (sentences(Facts(bleed=answered)) for answered in (Answer.YES, Answer.UNKNOWN))
+BLEEDS, NO_BLOOD = (sentences(Facts(bleed=answered)) for answered in (Answer.YES, Answer.NO))
 
 
 # ---- the words ----
@@ -35,7 +35,7 @@ BLEEDS, UNSURE = (sentences(Facts(bleed=answered)) for answered in (Answer.YES, 
     ("narrative", "symptom", "said", "expected", "replaced"),
     [
         (FORM, "itch", Answer.NO, FORM.replace(ITCHES, DOES_NOT), ITCHES),
-        (FORM, "bleed", Answer.YES, FORM.replace(UNSURE, BLEEDS), UNSURE),
+        (FORM, "bleed", Answer.YES, FORM.replace(NO_BLOOD, BLEEDS), NO_BLOOD),
         (FORM, "itch", Answer.YES, FORM, ITCHES),
         (FORM, "grew", Answer.YES, f"{FORM} {sentences(Facts(grew=Answer.YES))}", ""),
         ("", "itch", Answer.NO, DOES_NOT, ""),

@@ -176,7 +176,7 @@ def in_words(asked: Mapping[str, Any]) -> str:
     """An answered question and what it changed."""
     before, now = asked["before"], asked["now"]
     said = CHOICES[Answer(asked["answer"])].lower()
-    change = f"{_verdict(before)} → **{_verdict(now)}**"
+    change = "nothing changes" if before == now else f"{_verdict(before)} → **{_verdict(now)}**"
     return f"{QUESTIONS[asked['symptom']]} *{said}*: {change}"
 
 

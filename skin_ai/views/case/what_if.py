@@ -48,7 +48,7 @@ def changed_words(narrative: str, symptom: str, said: Answer) -> Changed:
     """The narrative with the form's sentence for this answer, in place of that for another answer."""
     of_answer = {
         answered: sentences(Facts(**{symptom: answered}))  # type: ignore[arg-type]
-        for answered in (Answer.YES, Answer.NO, Answer.UNKNOWN)
+        for answered in (Answer.YES, Answer.NO)
     }
     sentence = of_answer[said]
     for found in (sentence, *(other for other in of_answer.values() if other != sentence)):
