@@ -145,8 +145,9 @@ def show_answers(row: dict[str, object], answers: pd.DataFrame) -> None:
         st.text(f"{outcome.mark(ranks[0], reference)}{STAGES[answer['stage']]}: {said}")
     if row["ai_answer"]:
         first = row["ai_answer"][0][0]  # type: ignore[index]
-        said = outcome.ai_in_words(first, bool(row["ai_undecided"]))
-        st.text(f"{outcome.mark(first, reference)}AI: {said}")
+        is_undecided = bool(row["ai_undecided"])
+        said = outcome.ai_in_words(first, is_undecided)
+        st.text(f"{outcome.mark(first, reference, is_undecided)}AI: {said}")
 
 
 main()

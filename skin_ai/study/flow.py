@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 NO_LONGER_THERE: Final = "This case was deleted."
 # On PostgreSQL: FOR NO KEY UPDATE, so that other transactions may still point to the row.
 HELD: Final = {"key_share": True}
+ASKED_RESULT: Final = "asked_result"  # in a run's result
 DIAGNOSIS_LIMIT: Final = 100  # characters of a diagnosis that is written freely
 TEXT_LIMIT: Final = 2000  # characters of a reason or a comment
 
@@ -396,9 +397,14 @@ def reveal(
     return diagnosis
 
 
-def keep_asked(store: Store, reader: str, case_id: str, asked: Sequence[dict[str, Any]]) -> None:
-    """Keeps the questions that were asked after the result, and what each answer made of it, with the run."""
-    _add_to_run(store, reader, case_id, {"asked": list(asked)})
+def keep_asked(
+    store: Store, reader: str, case_id: str, asked: Sequence[dict[str, Any]], now: Diagnosis
+) -> None:
+    """Keeps the questions that were asked after the result with the run, and the result after the last.
+
+    The run's own result stays the first: it is what readings are counted with.
+    """
+    _add_to_run(store, reader, case_id, {"asked": list(asked), ASKED_RESULT: now.as_json()})
 
 
 def keep_marks(store: Store, reader: str, case_id: str, unstable: dict[str, str]) -> None:

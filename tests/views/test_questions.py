@@ -1,7 +1,7 @@
 """The next best question on the Case page, on the real bundle."""
 
 import pytest
-from app_at_work import answer, button, case, problems, texts, type_words, upload
+from app_at_work import APP, TIMEOUT, answer, button, case, problems, texts, type_words, upload
 from drawn_cases import as_jpeg
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
@@ -20,6 +20,13 @@ def app(app, tmp_path) -> AppTest:
     """A result that some symptom could change."""
     file = as_jpeg(SAMPLES[7].pixels())
     return answer(type_words(upload(app, "lesion.jpg", file), OPEN))
+
+
+@pytest.fixture
+def bare_app(store) -> AppTest:
+    """A photo without words, answered."""
+    opened = AppTest.from_file(APP, default_timeout=TIMEOUT).run()
+    return answer(upload(opened, "lesion.jpg", as_jpeg(SAMPLES[7].pixels())))
 
 
 def asked(app):
@@ -71,6 +78,25 @@ def test_an_answer_that_is_not_known_changes_nothing(app):
     assert case(app).diagnosis.answer == before.answer
     assert questions.in_words(case(app).asked[0]).endswith("*not known*: nothing changes")
     assert questions.in_words(case(app).asked[0]) in texts(app)
+
+
+def test_from_a_photo_alone_not_known_leaves_the_answer_to_the_photo(bare_app):
+    before = case(bare_app).diagnosis
+    app = tap(bare_app, "unknown")
+    assert case(app).diagnosis.answer == before.answer
+    assert not problems(app)
+
+
+def test_a_reload_shows_the_result_after_the_last_answer(app, store):
+    app = tap(app)
+    now = case(app).diagnosis
+    reloaded = AppTest.from_file(APP, default_timeout=TIMEOUT)
+    reloaded.session_state["reader"] = app.session_state["reader"]
+    reloaded.query_params["case"] = case(app).id
+    reloaded.run()
+    assert case(reloaded).diagnosis.answer == now.answer
+    assert case(reloaded).diagnosis.undecided == now.undecided
+    assert questions.in_words(case(app).asked[0]) in texts(reloaded)
 
 
 def test_no_symptom_is_asked_twice_and_it_ends(app):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from skin_ai.diseases import comparable
+from skin_ai.diseases import DISEASES, comparable
 from skin_ai.study import flow
 from skin_ai.study.flow import Progress
 from skin_ai.study.store import RANKS, Store
@@ -30,7 +30,8 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
                 st.text(said, width="content")
             if reference and case.diagnosis is not None:
                 first, is_undecided = case.diagnosis.answer[0].type, bool(case.diagnosis.undecided)
-                st.text(f"{mark(first, reference)}AI: {ai_in_words(first, is_undecided)}", width="content")
+                ticked = mark(first, reference, is_undecided)
+                st.text(f"{ticked}AI: {ai_in_words(first, is_undecided)}", width="content")
 
 
 def _stages(before: Answer | None, after: Answer) -> list[tuple[str, Answer]]:
@@ -57,9 +58,12 @@ def _may_show_reference(store: Store, progress: Progress) -> bool:
     return deck.shows_reference and not flow.waiting_cases(order)
 
 
-def mark(diagnosis: str, reference: str) -> str:
-    """A tick or a cross; "" without a reference."""
-    if not reference:
+def mark(diagnosis: str, reference: str, is_undecided: bool = False) -> str:
+    """A tick or a cross; "" where nobody is judged.
+
+    That is without a reference, by one that was not understood, and for an AI that is not sure.
+    """
+    if is_undecided or comparable(reference) not in DISEASES:
         return ""
     return "✓ " if comparable(diagnosis) == comparable(reference) else "✗ "
 
@@ -83,7 +87,8 @@ def show_references_of_deck(store: Store, reader: str, deck: Deck) -> None:
         row[f"You {answer['stage']}"] = mark(first, reference) + plain(answer_form.written(first))
         if answer["ai_answer"]:
             ai = answer["ai_answer"][0][0]
-            row["AI"] = mark(ai, reference) + answer_form.written(ai)
+            is_undecided = bool(answer["ai_undecided"])
+            row["AI"] = mark(ai, reference, is_undecided) + ai_in_words(ai, is_undecided)
     with st.expander("Reference diagnoses of this deck"):
         st.table(list(rows.values()), hide_index=True, border="horizontal")
 

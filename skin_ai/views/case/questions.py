@@ -32,7 +32,9 @@ if TYPE_CHECKING:  # torch comes with them
     from skin_ai.predict.diagnose import Diagnosis
 
 CHOICES: Final = {Answer.YES: "Yes", Answer.NO: "No", Answer.UNKNOWN: "Not known"}
-NOTHING_MORE: Final = "No answers to further symptom questions would change the first diagnosis."
+NOTHING_MORE: Final = (
+    "No further question is suggested: the answers that were tried would not change the first diagnosis."
+)
 
 
 def take_answer(store: Store, case: CaseState, progress: Progress) -> Diagnosis | None:
@@ -51,12 +53,14 @@ def take_answer(store: Store, case: CaseState, progress: Progress) -> Diagnosis 
             from skin_ai.predict.diagnose import with_words
 
             known = replace(asking.known, **{symptom: said})  # type: ignore[arg-type]
-            diagnosis = with_words(before, _tell(asking, bundle, known), bundle)
+            prompt = _tell(asking, bundle, known)
+            # What is not known says nothing, and without any words the photo answers alone.
+            diagnosis = before if prompt == before.narrative else with_words(before, prompt, bundle)
             asked = [*case.asked, _as_kept(symptom, said, before, diagnosis)]
             then = replace(asking, known=known, question=None)
             if left := MOST_QUESTIONS - len(asked):
                 then.question = _next(then, diagnosis, bundle, left)
-        flow.keep_asked(store, progress.reading.clinician, case.id, asked)
+        flow.keep_asked(store, progress.reading.clinician, case.id, asked, diagnosis)
     except (BundleError, FlowError, StoreError) as error:
         st.error(str(error))
         return None

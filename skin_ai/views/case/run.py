@@ -43,7 +43,8 @@ def open_kept(store: Store, case: CaseState, progress: Progress) -> bool:
     with st.spinner("Opening the saved result…"):
         from skin_ai.predict.diagnose import Diagnosis
 
-        case.diagnosis = Diagnosis.from_json(kept.result | {"bundle": kept.bundle}, progress.case.narrative)
+        result = kept.result.get(flow.ASKED_RESULT, kept.result)
+        case.diagnosis = Diagnosis.from_json(result | {"bundle": kept.bundle}, progress.case.narrative)
     case.bundle, case.bundle_sha256 = kept.bundle, kept.bundle_sha256
     case.asked = list(kept.result.get("asked", ()))
     return True

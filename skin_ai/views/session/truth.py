@@ -13,12 +13,14 @@ from skin_ai.views.case.case_state import CaseState
 from skin_ai.views.case.elimination import name
 from skin_ai.views.session import kiosk, readers, start_screen
 
-# Whether the visitor and the AI are right.
+# Whether the visitor and the AI are right; None for an AI that is not sure.
 VERDICTS = {
     (True, True): "You and the AI are both right",
     (True, False): "You beat the AI",
-    (False, True): "The AI beats you",
+    (True, None): "You are right; the AI is not sure",
+    (False, True): "The AI is right, you are not",
     (False, False): "Neither you nor the AI is right",
+    (False, None): "You are not right; the AI is not sure",
 }
 
 
@@ -31,12 +33,12 @@ def sure(confidence: int) -> str:
     return conference.SURENESS.get(confidence, f"{confidence}%")  # another one: of a case of their own
 
 
-def who_is_right(case: CaseState, progress: Progress) -> tuple[bool, bool] | None:
-    """Whether the visitor and the AI are right; None before both have answered."""
+def who_is_right(case: CaseState, progress: Progress) -> tuple[bool, bool | None] | None:
+    """As in VERDICTS; None before both have answered."""
     diagnosis, before, reference = case.diagnosis, progress.before, progress.case.reference
     if diagnosis is None or before is None:
         return None
-    ai_is_right = diagnosis.answer[0].type == reference and not diagnosis.undecided
+    ai_is_right = None if diagnosis.undecided else diagnosis.answer[0].type == reference
     return before.ranks[0] == reference, ai_is_right
 
 
@@ -53,9 +55,12 @@ def show(store: Store, case: CaseState, progress: Progress) -> None:
 
 
 def marks(case: CaseState, progress: Progress) -> tuple[str, str]:
-    """A tick or a cross for the visitor and for the AI; none where the truth is not told at once."""
+    """A tick or a cross for the visitor and for the AI.
+
+    None where the truth is not told at once, and for an AI that is not sure.
+    """
     right = who_is_right(case, progress) if is_told_at_once(progress.case) else None
-    yours, ais = ("✓ " if is_right else "✗ " for is_right in right) if right else ("", "")
+    yours, ais = ({True: "✓ ", False: "✗ ", None: ""}[one] for one in right) if right else ("", "")
     return yours, ais
 
 
